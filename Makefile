@@ -1,0 +1,58 @@
+# The front door: every target installs what it needs into .venv first, when that is missing or out of date.
+PYTHON ?= python3
+DATASET ?= synthetic
+PORT ?= 5000
+RUNS ?= runs
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+export MLFLOW_DISABLE_TELEMETRY ?= true
+export NO_ALBUMENTATIONS_UPDATE ?= 1
+
+.PHONY: help install train compare ui test test-slow lint docs clean
+
+help:
+	@echo "make train [DATASET=prcc]    train the whole method; without a data set, on built-in pedestrians"
+	@echo "make compare                 plain CAL, base model and RLQ on the built-in data, at the same budget"
+	@echo "make ui [PORT=5000]          the MLflow pages of all runs, on this machine only"
+	@echo "make test                    the everyday tests; make test-slow: the long ones"
+	@echo "make lint, make docs         check the code; build the manual in build/site"
+
+install: $(STAMP)
+
+$(STAMP): setup.cfg setup.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "rlq needs Python 3.11 or later, $(PYTHON) is $$($(PYTHON) --version 2>&1); name another one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@echo "installing into .venv (once; about 6 GB with PyTorch)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --upgrade pip
+	@$(BIN)/python -m pip install --quiet --editable '.[test,lint,docs]'
+	@touch $@
+
+train: $(STAMP)
+	@test -f experiments/$(DATASET).yaml || { echo "there is no experiments/$(DATASET).yaml; there are: $$(cd experiments && ls *.yaml | tr '\n' ' ')"; exit 1; }
+	@$(BIN)/rlq train experiments/$(DATASET).yaml
+
+compare: $(STAMP)
+	@$(BIN)/rlq compare experiments/synthetic.yaml
+
+ui: $(STAMP)
+	@test -f $(RUNS)/mlflow.db || { echo "there are no runs in $(RUNS) yet; make train makes the first"; exit 1; }
+	@echo "http://127.0.0.1:$(PORT)/#/experiments?workflowType=machine_learning   (Ctrl-C ends it)"
+	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow server --workers 1 --host 127.0.0.1 --port $(PORT) --backend-store-uri sqlite:///$(abspath $(RUNS))/mlflow.db
+
+test: $(STAMP)
+	@$(BIN)/python -m pytest
+
+test-slow: $(STAMP)
+	@$(BIN)/python -m pytest -m slow
+
+lint: $(STAMP)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+docs: $(STAMP)
+	@$(BIN)/mkdocs build --quiet --strict --config-file .mkdocs.yml
+	@echo "the manual is in build/site/index.html"
+
+clean:
+	rm -rf build .pytest_cache .ruff_cache

@@ -1,0 +1,36 @@
+"""The command line: parses and calls. Each command's module is imported when it is asked for, torch later still."""
+
+import importlib
+
+import click
+
+from rlq import __version__
+
+# command -> module of rlq.cli that defines it under the same name
+COMMANDS = {
+    "train": "train",
+    "evaluate": "evaluate",
+    "compare": "compare",
+    "embed": "embed",
+    "score": "score",
+    "data": "data",
+    "pose": "pose",
+    "track": "track",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module only when that command is named or listed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        module = COMMANDS.get(cmd_name)
+        return getattr(importlib.import_module(f"rlq.cli.{module}"), cmd_name) if module else None
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="rlq")
+def main() -> None:
+    """Find people again on other cameras, in other clothes, in bad pictures (RLQ, arXiv 2505.12580)."""

@@ -1,0 +1,163 @@
+"""Experiment files: YAML with `extends`, changes by dotted name, checked against frozen pydantic models."""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from rlq.errors import SettingsError
+
+
+class Settings(BaseModel):
+    """Base of all settings: frozen, unknown keys refused, no silent conversions of booleans to numbers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+
+AnySettings = TypeVar("AnySettings", bound=Settings)
+
+
+class _Loader(yaml.SafeLoader):
+    """A safe loader with the plain words of YAML 1.2: `on` and `no` are words, `1e-4` is a number, `12:30` is text.
+
+    It also refuses a key given twice, where PyYAML would keep the last one without a word.
+    """
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own form
+        first: [(tag, pattern) for tag, pattern in pairs if tag.rpartition(":")[2] in ("null", "merge")]
+        for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+_PLAIN_WORDS = {
+    "bool": (r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    "int": (r"[-+]?[0-9]+", "-+0123456789"),
+    "float": (r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.inf|\.nan", "-+.0123456789"),
+}
+for _tag, (_pattern, _first) in _PLAIN_WORDS.items():
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first))
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
+    seen: dict[str, int] = {}
+    for key_node, _ in node.value:
+        key, line = str(key_node.value), key_node.start_mark.line + 1
+        if key in seen:
+            raise SettingsError(f"{key} is given twice, in lines {seen[key]} and {line}; keep one")
+        seen[key] = line
+    return loader.construct_mapping(node, deep=True)
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in one YAML file. Raises SettingsError that names the file and the line."""
+    try:
+        tree = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    except SettingsError as error:
+        raise SettingsError(f"{path}: {error}") from error
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise SettingsError(f"{path} should hold settings as `name: value`, it holds a {type(tree).__name__}")
+    return tree
+
+
+def merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with `change` on top; mappings are merged, everything else is replaced."""
+    merged = dict(base)
+    for key, value in change.items():
+        old = merged.get(key)
+        merged[key] = merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def read_tree(path: Path, _trail: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """An experiment file with everything that it extends, as one tree. `extends` is relative to its own file."""
+    path = path.resolve()
+    if path in _trail:
+        raise SettingsError(f"{path} extends itself, by way of {' -> '.join(p.name for p in (*_trail, path))}")
+    tree = read_yaml(path)
+    parent = tree.pop("extends", None)
+    if parent is None:
+        return tree
+    if not isinstance(parent, str):
+        raise SettingsError(f"{path}: extends should name one file, not {parent!r}")
+    return merge(read_tree(path.parent / parent, (*_trail, path)), tree)
+
+
+def apply_changes(tree: Mapping[str, Any], changes: Iterable[str]) -> dict[str, Any]:
+    """Put changes such as "optim.lr=1e-4" into a tree; the value is read as YAML."""
+    merged = dict(tree)
+    for change in changes:
+        name, equals, text = change.partition("=")
+        if not equals or not name.strip():
+            raise SettingsError(f"--set {change!r} should read NAME=VALUE, such as optim.lr=1e-4")
+        try:
+            value = yaml.load(text, Loader=_Loader) if text.strip() else None
+        except yaml.YAMLError as error:
+            raise SettingsError(f"--set {change!r}: the value is not valid YAML") from error
+        branch: Any = value
+        for part in reversed(name.strip().split(".")):
+            branch = {part: branch}
+        merged = merge(merged, branch)
+    return merged
+
+
+def validate(model: type[AnySettings], tree: Mapping[str, Any], origin: str) -> AnySettings:
+    """Check a tree against a model. Raises SettingsError with every mistake and the nearest known key."""
+    try:
+        return model.model_validate(dict(tree))
+    except ValidationError as error:
+        known = sorted(known_names(model))
+        lines = [_explain(mistake, known) for mistake in error.errors()]
+        raise SettingsError(f"{origin}: " + "; ".join(dict.fromkeys(lines))) from error
+
+
+def _explain(mistake: Mapping[str, Any], known: list[str]) -> str:
+    name = ".".join(str(part) for part in mistake["loc"])
+    if mistake["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+        siblings = [k for k in known if k.rpartition(".")[0] == name.rpartition(".")[0]]
+        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(siblings) or ', '.join(known)}"
+        return f"unknown setting {name}; {hint}"
+    message = mistake["msg"].removeprefix("Value error, ")
+    if not name or isinstance(mistake["input"], Mapping):  # a rule about several settings names them itself
+        return message
+    return f"{name} = {mistake['input']!r}: {message}"
+
+
+def known_names(model: type[BaseModel], prefix: str = "") -> list[str]:
+    """Every dotted name that a model knows, sections included."""
+    names = []
+    for key, field in model.model_fields.items():
+        names.append(prefix + key)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            names += known_names(field.annotation, f"{prefix}{key}.")
+    return names
+
+
+def flatten(settings: BaseModel) -> dict[str, Any]:
+    """The settings by their dotted names, as `--set`, sweeps and MLflow call them."""
+
+    def walk(tree: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+        flat: dict[str, Any] = {}
+        for key, value in tree.items():
+            flat |= walk(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
+        return flat
+
+    return walk(settings.model_dump(mode="json"), "")
+
+
+def to_yaml(settings: BaseModel) -> str:
+    """The resolved settings as a YAML file that loads to the same settings."""
+    return yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, default_flow_style=None, width=110)

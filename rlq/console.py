@@ -1,0 +1,42 @@
+"""What a person sees while something runs: bars on a terminal, plain lines elsewhere."""
+
+import sys
+from collections.abc import Iterable
+from typing import TypeVar
+
+from tqdm import tqdm
+
+Item = TypeVar("Item")
+
+
+class Console:
+    """Lines and progress bars; a quiet one (other processes of a group, tests) shows nothing."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.quiet = quiet
+
+    def line(self, text: str = "") -> None:
+        if not self.quiet:
+            tqdm.write(text, file=sys.stdout)
+            sys.stdout.flush()
+
+    def progress(self, items: Iterable[Item], label: str, total: int | None = None) -> Iterable[Item]:
+        """The same items; on a terminal with a bar that vanishes when done."""
+        shown = not self.quiet and sys.stderr.isatty()
+        return tqdm(items, desc=label, total=total, leave=False, dynamic_ncols=True, disable=not shown)
+
+
+def table(rows: list[list[str]], *, header: list[str]) -> str:
+    """Columns under a header; the first to the left, the others to the right."""
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+
+    def text(row: list[str]) -> str:
+        cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        return "  ".join(cells).rstrip()
+
+    return "\n".join([text(header), "  ".join("-" * width for width in widths), *map(text, rows)])
+
+
+def percent(fraction: float | None) -> str:
+    """A fraction as percent with one decimal, "-" when there is none."""
+    return "-" if fraction is None else f"{100 * fraction:.1f}"

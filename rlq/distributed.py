@@ -1,0 +1,132 @@
+"""One process or several (torchrun): who we are, what we compute on, and the few exchanges between processes."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from rlq.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class Place:
+    """This process among its peers."""
+
+    device: torch.device
+    rank: int = 0
+    world: int = 1
+
+    @property
+    def is_main(self) -> bool:
+        """Only the main process tracks, prints and writes."""
+        return self.rank == 0
+
+
+def start(device: str = "auto") -> Place:
+    """Find the device ("auto", "cpu" or "cuda") and join the peers that torchrun announces, if any."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise SettingsError("compute.device = cuda, but torch sees no GPU; use auto or cpu")
+    on_gpu = device == "cuda" or (device == "auto" and torch.cuda.is_available())
+    rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    local = int(os.environ.get("LOCAL_RANK", 0))
+    if on_gpu and local >= torch.cuda.device_count():
+        raise SettingsError(f"process {local} has no GPU of its own: torch sees {torch.cuda.device_count()}")
+    chosen = torch.device("cuda", local) if on_gpu else torch.device("cpu")
+    if on_gpu:
+        torch.cuda.set_device(chosen)
+    if world > 1 and not dist.is_initialized():
+        dist.init_process_group("nccl" if on_gpu else "gloo", timeout=timedelta(hours=12))
+    return Place(chosen, rank, world)
+
+
+def stop() -> None:
+    """Leave the peers."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def wrap(network: nn.Module, place: Place) -> nn.Module:
+    """The network as DistributedDataParallel among several processes, as it is alone."""
+    if place.world == 1:
+        return network
+    # A pass of TAD leaves the heads of the attributes without gradient, hence find_unused_parameters.
+    ids = [place.device.index] if place.device.type == "cuda" else None
+    return nn.parallel.DistributedDataParallel(network, device_ids=ids, find_unused_parameters=True)
+
+
+def gather_rows(rows: Tensor) -> Tensor:
+    """All processes' rows in the order of their ranks: [n, ...] each, n may differ -> [sum of n, ...]; no gradient."""
+    if not dist.is_initialized():
+        return rows.detach()
+    counts = [torch.zeros(1, dtype=torch.long, device=rows.device) for _ in range(dist.get_world_size())]
+    dist.all_gather(counts, torch.tensor([len(rows)], device=rows.device))
+    longest = int(max(counts))
+    padded = rows.new_zeros((longest, *rows.shape[1:]))
+    padded[: len(rows)] = rows.detach()
+    parts = [torch.empty_like(padded) for _ in counts]
+    dist.all_gather(parts, padded)  # equal shapes are required, hence the padding
+    return torch.cat([part[: int(count)] for part, count in zip(parts, counts, strict=True)])
+
+
+def pool_rows(rows: Tensor) -> Tensor:
+    """As gather_rows, but this process's own rows keep their gradient."""
+    if not dist.is_initialized():
+        return rows
+    lengths = gather_rows(torch.tensor([len(rows)], device=rows.device)).tolist()
+    rank = dist.get_rank()
+    pooled = gather_rows(rows)
+    start = sum(lengths[:rank])
+    return torch.cat([pooled[:start], rows, pooled[start + len(rows) :]])
+
+
+def mean_over_processes(values: Tensor) -> Tensor:
+    """The mean of a tensor over all processes."""
+    if not dist.is_initialized():
+        return values
+    values = values.clone()
+    dist.all_reduce(values)
+    return values / dist.get_world_size()
+
+
+def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
+    """Average gradients over the processes, for modules outside DistributedDataParallel."""
+    if not dist.is_initialized():
+        return
+    for parameter in parameters:
+        if parameter.grad is not None:
+            dist.all_reduce(parameter.grad)
+            parameter.grad /= dist.get_world_size()
+
+
+def share_from_main(value: object) -> object:
+    """The main process's value, on every process."""
+    if not dist.is_initialized():
+        return value
+    box = [value]
+    dist.broadcast_object_list(box, src=0)
+    return box[0]
+
+
+def wait_for_all() -> None:
+    """Go on once every process is here."""
+    if dist.is_initialized():
+        dist.barrier()
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether the hardware computes in bfloat16 at speed."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))
+
+
+def compute_type(precision: str, device: torch.device) -> torch.dtype:
+    """The type of the forward pass for "auto", "float32" or "bfloat16"."""
+    if precision == "auto":
+        return torch.bfloat16 if has_bfloat16(device) else torch.float32
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]

@@ -1,0 +1,1 @@
+"""RLQ: a base model of two branches, coarse attributes (CAP) and task-agnostic distillation (TAD)."""

@@ -1,0 +1,202 @@
+"""Settings of the method RLQ: everything in an experiment file. The defaults are the released code's recipe."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StrictBool, StrictInt, model_validator
+
+from rlq.config import Settings
+from rlq.settings import (
+    BackboneSettings,
+    ComputeSettings,
+    Count,
+    DataSettings,
+    OptimSettings,
+    ScheduleSettings,
+    Share,
+    TrackingSettings,
+    Weight,
+    Whole,
+)
+
+Branch = Literal["cal", "bot"]
+Position = Literal["cal", "bot", "both"]
+Split = Annotated[StrictInt, Field(ge=0, le=4)]
+IntRange = tuple[Count, Count]
+PoseVector = Literal[
+    "lengths_angles",
+    "lengths_angles_coordinates",
+    "angles",
+    "normalised_lengths_angles",
+    "normalised_lengths_angles_coordinates",
+    "normalised_angles",
+]
+
+
+class PoseSettings(Settings):
+    """The pose branch of CAP: trained to name the pose cluster, and kept orthogonal to the identity feature."""
+
+    enabled: StrictBool = True
+    clusters: Annotated[StrictInt, Field(ge=2)] = 15  # K of K-means; the head has K + 1 classes, 0 = no pose found
+    split: Split = 1  # block after which the pose branch leaves the network
+    vector: PoseVector = "lengths_angles"
+    on: Position = "bot"  # the feature that the pose feature is pushed away from
+    flip_aware: StrictBool = False  # mirrored rows take the cluster of the mirrored skeleton
+    file: str | None = None  # keypoints (.json) or pose clusters (.csv); None: <set>/rlq/
+
+
+class GenderSettings(Settings):
+    """The gender head of CAP."""
+
+    enabled: StrictBool = True
+    on: Position = "bot"  # the feature that the head reads; both = concatenated
+    file: str | None = None  # None: <set>/rlq/gender.csv
+
+
+class CapSettings(Settings):
+    """Coarse attribute prediction."""
+
+    pose: PoseSettings = PoseSettings()
+    gender: GenderSettings = GenderSettings()
+
+
+class MixSettings(Settings):
+    """Share of each artefact among the low-quality pictures; the three add up to 1."""
+
+    pixelation: Annotated[float, Field(ge=0, le=1)] = 0.5
+    gaussian: Annotated[float, Field(ge=0, le=1)] = 0.5
+    motion: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        total = self.pixelation + self.gaussian + self.motion
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"pixelation, gaussian and motion should add up to 1, they add up to {total:g}")
+        return self
+
+
+class TadSettings(Settings):
+    """Task-agnostic distillation from an external set of good pictures."""
+
+    enabled: StrictBool = True
+    external: str = "celeb_reid"  # the external data set
+    external_root: str | None = None  # None: data.root
+    teacher: str = "teacher.yaml"  # experiment (relative to the experiment file), run folder or weights (.safetensors)
+    fraction: Share = 1.0  # share of each identity's pictures that is used
+    sampling: Share = 1.0  # share of the identities that is used
+    pixelation: IntRange = (16, 63)  # shorter side in pixels
+    gaussian_kernel: IntRange = (5, 21)  # pixels, odd sizes only
+    gaussian_sigma: tuple[float, float] | Literal["from_kernel"] = (0.1, 2.0)  # pixels
+    motion_kernel: IntRange = (8, 19)  # pixels
+    mix: MixSettings = MixSettings()
+    clothes_kl: Literal["detached", "live"] = "detached"  # detached: as in the released code, without effect
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        for name in ("pixelation", "gaussian_kernel", "motion_kernel", "gaussian_sigma"):
+            ends = getattr(self, name)
+            if ends != "from_kernel" and ends[0] > ends[1]:
+                raise ValueError(f"tad.{name} = {list(ends)} should be [smallest, largest]")
+        low, high = self.gaussian_kernel
+        if low == high and low % 2 == 0:
+            raise ValueError(f"tad.gaussian_kernel = {[low, high]} holds no odd number")
+        return self
+
+
+class ClothesSettings(Settings):
+    """Clothes labels, and the recoloured copies that multiply them."""
+
+    augment: StrictBool = True  # a recoloured copy of every training picture
+    palette: Literal[6, 9] = 9  # colours
+    labels: Literal["pairs", "person", "none"] = "pairs"  # classes of the recoloured rows
+    masks: str | None = None  # folder of parsing masks; None: <set>/rlq/masks
+    bad_upper: str | None = None  # list of pictures with an unusable upper mask; None: <set>/rlq/bad_upper.txt if there
+    bad_lower: str | None = None
+
+
+class KlSettings(Settings):
+    """How every KL divergence is scaled; `official` = (0.8, 0.4096, elements), `plain` = (1, 1, batch)."""
+
+    tau: Annotated[float, Field(gt=0)] = 0.8
+    coefficient: Weight = 0.4096
+    reduction: Literal["elements", "batch"] = "elements"
+    stopgrad_hq: StrictBool = False  # the high-quality side of Eq. (3) gets no gradient
+
+
+class LossSettings(Settings):
+    """Weights of the terms (0 leaves a term out) and their constants."""
+
+    id_cal: Weight = 1.0
+    id_bot: Weight = 1.0
+    clothes_adversarial: Weight = 1.0
+    triplet: Weight = 1.0
+    id_kl: Weight = 1.0
+    pose_ce: Weight = 1.0
+    gender_ce: Weight = 1.0
+    pose_cosine: Weight = 1.0
+    distill: Weight = 1.0
+    kl_clothes: Weight = 1.0
+    kl_id: Weight = 1.0
+    smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1  # of identity labels and of the adversarial loss
+    attribute_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1  # of pose and gender labels
+    margin: Weight = 0.3
+    clothes_scale: Annotated[float, Field(gt=0)] = 16.0  # 1 / temperature of the clothes cosines
+    kl: KlSettings = KlSettings()
+
+
+class RlqSettings(Settings):
+    """One experiment."""
+
+    method: Literal["rlq"] = "rlq"
+    variant: str = "RLQ"  # a word for tables and tags
+    seed: Whole = 1
+    init_from: str | None = None  # run folder or .safetensors whose weights the network starts from
+    branches: tuple[Branch, ...] = ("cal", "bot")
+    order: tuple[Literal["tad", "cap"], ...] = ("tad", "cap")  # passes of one epoch
+    data: DataSettings
+    backbone: BackboneSettings = BackboneSettings()
+    cap: CapSettings = CapSettings()
+    tad: TadSettings = TadSettings()
+    clothes: ClothesSettings = ClothesSettings()
+    losses: LossSettings = LossSettings()
+    optim: OptimSettings = OptimSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
+    compute: ComputeSettings = ComputeSettings()
+    tracking: TrackingSettings = TrackingSettings()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        problems = [*self._branch_problems(), *self._schedule_problems()]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    @property
+    def anchor(self) -> Branch:
+        """The branch that stands for BOT: triplet, gender, pose splits beyond the trunk."""
+        return "bot" if "bot" in self.branches else "cal"
+
+    def _branch_problems(self) -> list[str]:
+        problems = []
+        if self.branches not in (("cal",), ("bot",), ("cal", "bot")):
+            problems.append(f"branches = {list(self.branches)} should be [cal, bot], [cal] or [bot]")
+        if sorted(self.order) != ["cap", "tad"]:
+            problems.append(f"order = {list(self.order)} should name tad and cap once each")
+        if len(self.branches) == 1:
+            for name, part in (("pose", self.cap.pose), ("gender", self.cap.gender)):
+                if part.enabled and part.on != self.branches[0]:
+                    problems.append(f"cap.{name}.on = {part.on}, but branches = {list(self.branches)}")
+        return problems
+
+    def _schedule_problems(self) -> list[str]:
+        problems, epochs = [], self.schedule.epochs
+        if "cal" in self.branches and self.losses.clothes_adversarial and self.schedule.clothes_from >= epochs:
+            problems.append(
+                f"schedule.clothes_from = {self.schedule.clothes_from} is never reached in schedule.epochs = {epochs}; "
+                "lower it, or turn the loss off with losses.clothes_adversarial=0"
+            )
+        late = [m for m in self.optim.milestones if m >= epochs]
+        if late:
+            problems.append(f"optim.milestones {late} are never reached in schedule.epochs = {epochs}")
+        if self.optim.warmup >= epochs:
+            problems.append(f"optim.warmup = {self.optim.warmup} is as long as schedule.epochs = {epochs}")
+        return problems

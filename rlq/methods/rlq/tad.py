@@ -1,0 +1,56 @@
+"""The TAD step: one batch of external pictures, good ones and bad twins, under a frozen teacher."""
+
+import torch
+from torch import Tensor
+
+from rlq.data.datasets import PairBatch
+from rlq.losses.distillation import squared_distance_of_directions
+from rlq.losses.divergence import kl_divergence
+from rlq.methods.rlq.cap import Learner, scaling, weighted_sum
+from rlq.methods.rlq.network import RlqNetwork
+from rlq.methods.rlq.settings import RlqSettings
+
+
+class TadStep:
+    """HQ and LQ rows go through the student together, in train mode, so batch norm sees both; the teacher sees the
+    same HQ tensor in evaluation mode. Eq. (2) pulls both to the teacher, Eq. (3) the LQ predictions to the HQ ones."""
+
+    def __init__(self, learner: Learner, teacher: RlqNetwork, settings: RlqSettings) -> None:
+        self.learner, self.teacher, self.settings = learner, teacher, settings
+
+    def __call__(self, batch: PairBatch) -> dict[str, Tensor]:
+        learner, losses = self.learner, self.settings.losses
+        hq = learner.images(batch.hq)
+        pairs = len(hq)
+        with learner.autocast():
+            with torch.no_grad():
+                wanted = self.teacher.branch_features(hq)  # each [P, D]
+            student = learner.model(learner.images(torch.cat([hq, learner.images(batch.lq)])), attributes=False)
+        terms: dict[str, Tensor] = {}
+        for name in self.settings.branches:
+            feature = getattr(student, name)  # [2P, D]: HQ rows, then LQ rows
+            if losses.distill:
+                terms[f"distill_{name}_hq"] = squared_distance_of_directions(wanted[name], feature[:pairs])
+                terms[f"distill_{name}_lq"] = squared_distance_of_directions(wanted[name], feature[pairs:])
+            if losses.kl_id:
+                terms[f"kl_id_{name}"] = self._divergence(getattr(student, f"id_{name}"))
+        if student.cal is not None and losses.kl_clothes:
+            terms["kl_clothes"] = self._divergence(self._clothes_logits(student.cal))
+        total = weighted_sum(terms, self.settings)
+        learner.optimiser.zero_grad(set_to_none=True)
+        total.backward()
+        learner.optimiser.step()
+        return {name: term.detach() for name, term in terms.items()} | {"total": total.detach()}
+
+    def _divergence(self, logits: Tensor) -> Tensor:
+        """Eq. (3): KL from the HQ rows' distribution to the LQ rows'; logits [2P, classes] -> scalar."""
+        pairs = len(logits) // 2
+        stop = self.settings.losses.kl.stopgrad_hq
+        return kl_divergence(logits[:pairs], logits[pairs:], stopgrad_target=stop, **scaling(self.settings))
+
+    def _clothes_logits(self, features: Tensor) -> Tensor:
+        """`detached`: raw cosines of detached features, as the released code has it, a number without effect.
+        `live`: the head frozen, gradient into the features, cosines with their factor."""
+        if self.settings.tad.clothes_kl == "detached":
+            return self.learner.clothes_head(features.detach(), frozen=True)
+        return self.learner.clothes_head(features, frozen=True) * self.settings.losses.clothes_scale

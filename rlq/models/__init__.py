@@ -1,0 +1,1 @@
+"""Parts that methods put together: the cut backbone, necks and heads."""

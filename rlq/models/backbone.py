@@ -1,0 +1,97 @@
+"""Cut a ResNet-like network of timm into four blocks that branches can share or own."""
+
+import copy
+from pathlib import Path
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from rlq.errors import SettingsError
+
+STEM_PARTS = ("conv1", "bn1", "act1", "maxpool")
+BLOCK_PARTS = ("layer1", "layer2", "layer3", "layer4")
+FAMILIES = (
+    "resnet, resnet-d, resnext, wide_resnet, seresnet, ecaresnet, res2net, resnest, resnetaa, resnetblur, resnetrs"
+)
+
+
+def build_blocks(name: str, *, pretrained: bool | str = True, last_stride: int = 1) -> nn.ModuleList:
+    """Four blocks, the first with the stem in front; block i turns [B, C, h, w] into [B, C', h', w'].
+
+    `pretrained` is true (ImageNet weights from timm's hub), a local .pth or .safetensors file, or false.
+    `last_stride` 1 keeps the resolution in the fourth block, as re-identification does (Luo et al. 2019).
+    Raises SettingsError for an unknown network, one that cannot be cut, and weights that cannot be had.
+    """
+    network = _create(name, pretrained, last_stride)
+    missing = [part for part in (*STEM_PARTS, *BLOCK_PARTS) if not hasattr(network, part)]
+    if missing:
+        raise SettingsError(
+            f"backbone.name = {name} cannot be cut into stem and four blocks (it has no {', '.join(missing)}); "
+            f"networks of these families can: {FAMILIES}"
+        )
+    if last_stride == 1:
+        _undo_dilation(network.layer4)
+    stem = [getattr(network, part) for part in STEM_PARTS]
+    first = nn.Sequential(*stem, network.layer1)
+    return nn.ModuleList([first, network.layer2, network.layer3, network.layer4])
+
+
+def copies(blocks: nn.ModuleList, start: int) -> nn.ModuleList:
+    """Own copies of the blocks from `start` on (0 = all), with equal weights and nothing shared."""
+    return nn.ModuleList(copy.deepcopy(block) for block in list(blocks)[start:])
+
+
+def output_channels(blocks: nn.ModuleList) -> int:
+    """How many channels the last block puts out."""
+    was_training = blocks.training
+    blocks.eval()
+    with torch.no_grad():
+        features: Tensor = torch.zeros(1, 3, 64, 64)
+        for block in blocks:
+            features = block(features)
+    blocks.train(was_training)
+    return features.shape[1]
+
+
+def _create(name: str, pretrained: bool | str, last_stride: int) -> nn.Module:
+    options: dict = {"num_classes": 0, "global_pool": ""}
+    if last_stride == 1:
+        options["output_stride"] = 16  # fourth block without stride; timm then dilates it, undone by the caller
+    if isinstance(pretrained, str):
+        path = Path(pretrained)
+        if not path.is_file():
+            raise SettingsError(f"backbone.pretrained = {pretrained}: there is no such file")
+        options["pretrained_cfg_overlay"] = {"file": str(path)}
+    try:
+        return timm.create_model(name, pretrained=bool(pretrained), **options)
+    except TypeError as error:
+        raise SettingsError(
+            f"backbone.name = {name} cannot be cut into blocks ({error}); networks of these families can: {FAMILIES}"
+        ) from error
+    except OSError as error:
+        raise SettingsError(
+            f"the ImageNet weights of {name} cannot be fetched ({type(error).__name__}). Without a network, place the "
+            "file here and say --set backbone.pretrained=FILE (.safetensors or .pth, names as in timm and "
+            "torchvision), or train from scratch with --set backbone.pretrained=false"
+        ) from error
+    except RuntimeError as error:
+        if isinstance(pretrained, str):
+            raise SettingsError(
+                f"backbone.pretrained = {pretrained} does not fit {name}: {_first_line(error)}"
+            ) from error
+        near = timm.list_models(f"*{name.split('.')[0]}*")[:5] or ["resnet50", "resnet18", "resnet10t"]
+        raise SettingsError(
+            f"backbone.name = {name}: {_first_line(error)}; names near it: {', '.join(near)}"
+        ) from error
+
+
+def _undo_dilation(block: nn.Module) -> None:
+    for layer in block.modules():
+        if isinstance(layer, nn.Conv2d) and layer.dilation != (1, 1):
+            layer.padding = tuple(p // d for p, d in zip(layer.padding, layer.dilation, strict=True))
+            layer.dilation = (1, 1)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

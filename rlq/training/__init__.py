@@ -1,0 +1,1 @@
+"""The loop, checkpoints and optimisers: they take steps and loaders, and know no method."""

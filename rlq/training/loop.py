@@ -1,0 +1,194 @@
+"""The loop owns time: epochs, passes, evaluation, the best epoch, checkpoints. It knows no method."""
+
+import math
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from rlq.console import Console
+from rlq.distributed import Place, mean_over_processes, wait_for_all
+from rlq.errors import SettingsError, TrainingError
+from rlq.settings import ScheduleSettings
+from rlq.tracking import Tracker
+from rlq.training import checkpoint
+from rlq.training.stopping import StopRequests
+
+Metrics = dict[str, float]
+
+
+class Pass(NamedTuple):
+    """One sweep over one loader within an epoch."""
+
+    name: str  # as in the metrics: loss/<name>/<term>
+    step: Callable[[Any], dict[str, Tensor]]  # forward, backward, update; returns each term's mean over its rows
+    loader: DataLoader
+    begin: Callable[[int], None]  # told the epoch before the first batch
+
+
+@dataclass
+class Job:
+    """What is trained: a method fills this in, the loop drives it."""
+
+    passes: list[Pass]
+    modules: Mapping[str, nn.Module]  # all that learns; "network" is what evaluation uses
+    optimisers: Mapping[str, torch.optim.Optimizer]
+    set_rates: Callable[[int], Metrics]  # sets the learning rates of an epoch and names them
+    evaluate: Callable[[], dict[str, float | None]]  # metrics such as CC/rank1, fractions; the same on every process
+    folder: Path  # of the run: last.pt, best/
+    describe: Callable[[Path], None] = lambda folder: None  # writes what weights need beside them
+
+
+@dataclass
+class History:
+    """All evaluations so far, and the best."""
+
+    evaluations: dict[int, dict[str, float | None]] = field(default_factory=dict)
+    best_epoch: int | None = None
+
+    def add(self, epoch: int, metrics: dict[str, float | None], select: str) -> bool:
+        """Note an evaluation; true if it is the best: by `select`, ties by mAP of the same protocol, then earlier."""
+        self.evaluations[epoch] = metrics
+
+        def merit(at: int) -> tuple[float, float]:
+            values = self.evaluations[at]
+            protocol = select.rpartition("/")[0]
+            return tuple(-1.0 if values.get(n) is None else values[n] for n in (select, f"{protocol}/mAP"))  # type: ignore[return-value]
+
+        if self.best_epoch is None or merit(epoch) > merit(self.best_epoch):
+            self.best_epoch = epoch
+            return True
+        return False
+
+    def summary(self) -> Metrics:
+        """best/ by `select`, last/ of the last epoch, paper/ each metric's own maximum (as the paper reports)."""
+        if self.best_epoch is None:
+            return {}
+        found: Metrics = {"best/epoch": float(self.best_epoch)}
+        last = max(self.evaluations)
+        for prefix, epoch in (("best", self.best_epoch), ("last", last)):
+            found |= {f"{prefix}/{n}": v for n, v in self.evaluations[epoch].items() if v is not None}
+        for name in self.evaluations[last]:
+            values = [e[name] for e in self.evaluations.values() if e.get(name) is not None]
+            if values:
+                found[f"paper/{name}"] = max(values)
+        return found
+
+
+def fit(
+    job: Job, schedule: ScheduleSettings, *, tracker: Tracker, place: Place, console: Console, resume: bool = False
+) -> History:
+    """Train to the end of the schedule, from `<folder>/last.pt` when resuming, and return every evaluation.
+
+    Raises TrainingError at a non-finite loss, Stopped on SIGINT or SIGTERM; `last.pt` then holds the start of the
+    epoch, and the same call with resume=True goes on as if nothing had happened.
+    """
+    state_file = job.folder / "last.pt"
+    history = History()
+    epoch = _restore(job, history, state_file) if resume and state_file.exists() else 0
+    if epoch == 0 and place.is_main:
+        _save(job, history, state_file, 0)
+    with StopRequests() as stop:
+        while epoch < schedule.epochs:
+            started = time.monotonic()
+            metrics = job.set_rates(epoch)
+            for part in job.passes:
+                metrics |= _run_pass(part, epoch, place, console, stop)
+            due = (epoch + 1) % schedule.evaluate_every == 0 or epoch + 1 == schedule.epochs
+            best = False
+            if due:
+                evaluated = job.evaluate()
+                best = history.add(epoch, evaluated, schedule.select)
+                metrics |= {name: value for name, value in evaluated.items() if value is not None}
+            console.line(
+                _epoch_line(epoch, schedule.epochs, metrics, schedule.select, time.monotonic() - started, best)
+            )
+            if place.is_main:
+                tracker.log_metrics(metrics, step=epoch)
+                if best:
+                    checkpoint.save_weights(job.folder / "best" / "model.safetensors", job.modules["network"])
+                    job.describe(job.folder / "best")
+                _save(job, history, state_file, epoch + 1)
+            wait_for_all()
+            epoch += 1
+            stop.check()
+    if place.is_main:
+        checkpoint.save_weights(job.folder / "last" / "model.safetensors", job.modules["network"])
+        job.describe(job.folder / "last")
+        tracker.log_metrics(history.summary(), step=schedule.epochs - 1)
+    return history
+
+
+def check_selection(select: str, protocols: list[str]) -> None:
+    """Raise SettingsError unless `select` is a metric that evaluation gives."""
+    known = [f"{name}/{metric}" for name in protocols for metric in ("rank1", "mAP", "rank5", "rank10", "rank20")]
+    if select not in known:
+        raise SettingsError(f"schedule.select = {select} is not measured on this data; measured are {', '.join(known)}")
+
+
+def _run_pass(part: Pass, epoch: int, place: Place, console: Console, stop: StopRequests) -> Metrics:
+    """Every batch of one pass; the mean of each term over its rows, images per second and the share of waiting."""
+    part.begin(epoch)
+    totals: dict[str, float] = defaultdict(float)
+    weights: dict[str, int] = defaultdict(int)
+    pictures, waited = 0, 0.0
+    started = clock = time.monotonic()
+    for number, batch in enumerate(console.progress(part.loader, f"epoch {epoch + 1} {part.name}")):
+        waited += time.monotonic() - clock
+        stop.check()
+        terms = part.step(batch)
+        values = torch.stack([value.detach().float() for value in terms.values()]).tolist()
+        rows = len(batch.paths)
+        for name, value in zip(terms, values, strict=True):
+            if not math.isfinite(value):
+                raise TrainingError(
+                    f"{name} of the {part.name} pass is {value} in step {number} of epoch {epoch}, at the pictures "
+                    f"{', '.join(batch.paths[:3])}; a lower optim.lr or compute.precision=float32 may help"
+                )
+            totals[name] += value * rows
+            weights[name] += rows
+        pictures += rows
+        clock = time.monotonic()
+    seconds = time.monotonic() - started
+    means = mean_over_processes(torch.tensor([totals[n] / weights[n] for n in totals], device=place.device)).tolist()
+    found = {f"loss/{part.name}/{name}": mean for name, mean in zip(totals, means, strict=True)}
+    found[f"speed/{part.name}_images_per_s"] = pictures * place.world / seconds
+    found[f"speed/{part.name}_data_wait"] = waited / seconds
+    return found
+
+
+def _save(job: Job, history: History, path: Path, epoch: int) -> None:
+    state = {
+        "epoch": epoch,
+        "modules": {name: module.state_dict() for name, module in job.modules.items()},
+        "optimisers": {name: optimiser.state_dict() for name, optimiser in job.optimisers.items()},
+        "evaluations": history.evaluations,
+        "best_epoch": history.best_epoch,
+        "random": checkpoint.random_state(),
+    }
+    checkpoint.save_state(path, state)
+
+
+def _restore(job: Job, history: History, path: Path) -> int:
+    state = checkpoint.load_state(path)
+    for name, module in job.modules.items():
+        module.load_state_dict(state["modules"][name])
+    for name, optimiser in job.optimisers.items():
+        optimiser.load_state_dict(state["optimisers"][name])
+    history.evaluations, history.best_epoch = state["evaluations"], state["best_epoch"]
+    checkpoint.restore_random_state(state["random"])
+    return state["epoch"]
+
+
+def _epoch_line(epoch: int, epochs: int, metrics: Metrics, select: str, seconds: float, best: bool) -> str:
+    parts = [f"epoch {epoch + 1:>{len(str(epochs))}}/{epochs}", f"{seconds:6.1f} s"]
+    parts += [f"{n.split('/')[1]} loss {v:.3f}" for n, v in metrics.items() if n.endswith("/total")]
+    if select in metrics:
+        parts.append(f"{select} {100 * metrics[select]:.1f} %" + (" (best)" if best else ""))
+    return "  ".join(parts)

@@ -1,0 +1,45 @@
+"""Stop cleanly on Ctrl-C and SIGTERM: between two steps, with everything saved."""
+
+import signal
+from types import FrameType
+from typing import Any
+
+from rlq.errors import RlqError
+
+
+class Stopped(RlqError):
+    """The run was asked to stop. `signal_number` gives the exit status, 128 + number."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(signal_number).name}")
+        self.signal_number = signal_number
+
+
+class StopRequests:
+    """While entered, note SIGINT and SIGTERM instead of dying; a second one ends the process at once."""
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> "StopRequests":
+        try:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._note)
+        except ValueError:  # not the main thread, where Python allows no handlers: the caller's own rules hold
+            self._before.clear()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        self.received = number
+        for name, handler in self._before.items():
+            signal.signal(name, handler)
+
+    def check(self) -> None:
+        """Raise Stopped if a signal came."""
+        if self.received is not None:
+            raise Stopped(self.received)
