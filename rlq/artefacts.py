@@ -92,7 +92,7 @@ def pixelate(picture: np.ndarray, shorter_side: int) -> np.ndarray:
         return picture
     other = int(shorter_side * long / short)
     size = (shorter_side, other) if width <= height else (other, shorter_side)
-    return np.asarray(Image.fromarray(picture).resize(size))
+    return np.array(Image.fromarray(picture).resize(size))
 
 
 def gaussian_blur(picture: np.ndarray, kernel: int, sigma: float) -> np.ndarray:

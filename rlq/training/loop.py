@@ -27,7 +27,7 @@ class Pass(NamedTuple):
     """One sweep over one loader within an epoch."""
 
     name: str  # as in the metrics: loss/<name>/<term>
-    step: Callable[[Any], dict[str, Tensor]]  # forward, backward, update; returns each term's mean over its rows
+    step: Callable[[Any], dict[str, Tensor]]  # forward, backward, update; each term's mean over its rows
     loader: DataLoader
     begin: Callable[[int], None]  # told the epoch before the first batch
 
@@ -157,10 +157,15 @@ def _run_pass(part: Pass, epoch: int, place: Place, console: Console, stop: Stop
         clock = time.monotonic()
     seconds = time.monotonic() - started
     means = mean_over_processes(torch.tensor([totals[n] / weights[n] for n in totals], device=place.device)).tolist()
-    found = {f"loss/{part.name}/{name}": mean for name, mean in zip(totals, means, strict=True)}
+    found = {_metric(part.name, name): mean for name, mean in zip(totals, means, strict=True)}
     found[f"speed/{part.name}_images_per_s"] = pictures * place.world / seconds
     found[f"speed/{part.name}_data_wait"] = waited / seconds
     return found
+
+
+def _metric(part: str, name: str) -> str:
+    """A term's name among the metrics; one with a slash is no loss and already has its own."""
+    return name if "/" in name else f"loss/{part}/{name}"
 
 
 def _save(job: Job, history: History, path: Path, epoch: int) -> None:

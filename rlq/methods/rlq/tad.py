@@ -40,7 +40,9 @@ class TadStep:
         learner.optimiser.zero_grad(set_to_none=True)
         total.backward()
         learner.optimiser.step()
-        return {name: term.detach() for name, term in terms.items()} | {"total": total.detach()}
+        reported = {name: term.detach() for name, term in terms.items()} | {"total": total.detach()}
+        # Pictures that were as small as their pixelation already: their LQ twin differs by crop, flip and erasing only.
+        return reported | {"data/tad_unchanged": torch.tensor(batch.unchanged / pairs, device=total.device)}
 
     def _divergence(self, logits: Tensor) -> Tensor:
         """Eq. (3): KL from the HQ rows' distribution to the LQ rows'; logits [2P, classes] -> scalar."""

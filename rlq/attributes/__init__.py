@@ -1,0 +1,1 @@
+"""Coarse attributes of pictures: pose clusters and gender."""

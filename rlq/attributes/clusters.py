@@ -1,0 +1,128 @@
+"""Group pose vectors into clusters, which are the pose classes of training; and read and write the authors' files.
+
+A file has the columns Category (the split), Image (the key of a picture) and one per clustering, such as R_LA_15: its
+vector and K. Labels run from 1 to K; 0 says that no pose was found. The authors' files of test pictures are
+clusterings of their own, whose numbers have nothing to do with those of training.
+"""
+
+import csv
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from sklearn.cluster import KMeans
+
+from rlq.attributes.pose import Variant
+from rlq.data.records import Record
+from rlq.errors import DataError
+
+STARTS = 10
+ITERATIONS = 1000
+ABBREVIATIONS: dict[Variant, str] = {
+    "lengths_angles": "R_LA",
+    "lengths_angles_coordinates": "R_LAC",
+    "angles": "R_A",
+    "normalised_lengths_angles": "N_LA",
+    "normalised_lengths_angles_coordinates": "N_LAC",
+    "normalised_angles": "N_A",
+}
+SPLIT_WORDS = {"test": "gallery"}  # LTCC calls its gallery so
+
+
+@dataclass(frozen=True)
+class PoseClusters:
+    """Labels of the poses that were clustered, and the centres that label others."""
+
+    labels: np.ndarray  # [N] int64, 1..K, 0: no pose
+    centres: np.ndarray  # [K, D] float64
+
+    def assign(self, vectors: np.ndarray, found: np.ndarray) -> np.ndarray:
+        """The nearest centre's label, 0 where no pose was found: vectors [M, D], found [M] bool -> int64 [M]."""
+        return nearest(vectors, found, self.centres)
+
+
+def cluster_poses(vectors: np.ndarray, found: np.ndarray, k: int, seed: int = 0) -> PoseClusters:
+    """K-means of the poses that were found: vectors [N, D], found [N] bool."""
+    vectors, found = np.asarray(vectors), np.asarray(found, bool)
+    poses = vectors[found].astype(np.float32)  # twice as fast as in float64, to the same optimum
+    distinct = len(np.unique(poses, axis=0))
+    if distinct < k:
+        raise DataError(f"{found.sum()} of {len(found)} pictures have poses, {distinct} of them different; K = {k}")
+    means = KMeans(n_clusters=k, n_init=STARTS, max_iter=ITERATIONS, random_state=seed).fit(poses)
+    centres = means.cluster_centers_.astype(np.float64)
+    return PoseClusters(nearest(vectors, found, centres), centres)
+
+
+def nearest(vectors: np.ndarray, found: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Labels 1..K by Euclidean distance, 0 where not found: int64 [N]."""
+    vectors, found = np.asarray(vectors, np.float64), np.asarray(found, bool)
+    labels = np.zeros(len(vectors), np.int64)
+    # |v - c|^2 without |v|^2, which is the same for every centre
+    distances = (centres**2).sum(axis=1) - 2 * vectors[found] @ centres.T  # [found, K]
+    labels[found] = distances.argmin(axis=1) + 1
+    return labels
+
+
+def column_name(variant: Variant, k: int) -> str:
+    """How the authors call a clustering: R_LA_15."""
+    return f"{ABBREVIATIONS[variant]}_{k}"
+
+
+def write_clusters(path: Path, records: Sequence[Record], columns: Mapping[str, np.ndarray]) -> None:
+    """Write labels [N] per column name in the authors' form, at once or not at all."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["Category", "Image", *columns])
+        for record, *labels in zip(records, *columns.values(), strict=True):
+            writer.writerow([record.split, record.key, *(int(label) for label in labels)])
+    partial.replace(path)
+
+
+def read_clusters(path: Path, column: str) -> dict[tuple[str, str], int]:
+    """One clustering of a file: (split, picture key) -> label."""
+    classes = int(column.rpartition("_")[2])
+    labels: dict[tuple[str, str], int] = {}
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.DictReader(file)
+            missing = [name for name in ("Category", "Image", column) if name not in (rows.fieldnames or ())]
+            if missing:
+                raise DataError(f"{path}: has no column {', '.join(missing)}; its columns are {rows.fieldnames}")
+            for row in rows:
+                place = f"{path}: line {rows.line_num}"
+                category = (row["Category"] or "").strip().lower()
+                image = (row["Image"] or "").strip()
+                key = (SPLIT_WORDS.get(category, category), image)
+                label = _label(row[column], classes, place)
+                if labels.setdefault(key, label) != label:
+                    raise DataError(f"{place}: {key[1]} has label {label} here and {labels[key]} before")
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: no readable file of pose clusters ({error})") from error
+    if not labels:
+        raise DataError(f"{path}: holds no picture")
+    return labels
+
+
+def labels_of(records: Sequence[Record], labels: Mapping[tuple[str, str], int], source: Path) -> np.ndarray:
+    """Each record's label: int64 [N]; a picture that the file does not have is an error, as 0 would hide it."""
+    missing = [record.key for record in records if (record.split, record.key) not in labels]
+    if missing:
+        raise DataError(
+            f"{source}: has no row for {len(missing)} of {len(records)} pictures ({records[0].split}), "
+            f"such as {missing[:3]}"
+        )
+    return np.array([labels[record.split, record.key] for record in records], np.int64)
+
+
+def _label(text: str | None, classes: int, place: str) -> int:
+    """Labels are written as 10 or 10.0."""
+    try:
+        value = float(text or "")
+    except ValueError:
+        value = float("nan")
+    if not (value.is_integer() and 0 <= value <= classes):
+        raise DataError(f"{place}: label {text!r} is no whole number from 0 to {classes}")
+    return int(value)

@@ -1,0 +1,36 @@
+"""rlq score: our protocols on features made elsewhere."""
+
+from pathlib import Path
+
+import click
+
+from rlq.cli.errors import one_line_errors
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, rates and mAP as fractions.")
+def score(file: Path, as_json: bool) -> None:
+    """Rank the features of FILE and print rank-k and mAP in percent.
+
+    FILE is a NumPy .npz of f_query, f_gallery (features, one row per picture), q_pid, g_pid, q_cam, g_cam (labels) and,
+    for the clothes-aware rules CC and SC, q_clothes, g_clothes. Similarity is the cosine.
+    """
+    with one_line_errors():
+        from rlq.evaluation.score_file import score_file
+
+        results = score_file(file)
+    if as_json:
+        import json
+
+        click.echo(json.dumps(results, allow_nan=False))
+        return
+    from rlq.console import percent, table
+
+    rates = ["rank1", "rank5", "rank10", "rank20", "mAP"]
+    counts = ["queries", "valid_queries", "gallery"]
+    rows = [
+        [rule, *(percent(result[rate]) for rate in rates), *(str(result[count]) for count in counts)]
+        for rule, result in results.items()
+    ]
+    click.echo(table(rows, header=["rule", "R-1", "R-5", "R-10", "R-20", "mAP", "queries", "valid", "gallery"]))

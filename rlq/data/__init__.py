@@ -1,0 +1,1 @@
+"""Pictures and their labels: readers of data sets, transforms, samplers, batches."""

@@ -1,0 +1,79 @@
+"""PRCC: people who walk past three cameras, in other clothes before the third.
+
+Yang, Wu, Zheng: "Person Re-identification by Contour Sketch under Moderate Clothing Change", TPAMI 2019.
+Layout    rgb/train/<pid>/<camera>_cropped_rgb<n>.jpg, rgb/test/<camera>/<pid>/cropped_rgb<n>.jpg; n has 3 or 4 digits.
+          rgb/val shows the training people again and sketch/ holds contours: neither is used.
+Clothes   cameras A and B show one outfit of a person, C another.
+Counts    train 150 people, 17,896 pictures (A 5,952, B 5,317, C 6,627), 300 outfits;
+          test 71 other people: A 3,384 (gallery), B 3,873 and C 3,543 (queries).
+Protocol  CC ranks C against all of A, SC ranks B against all of A. General (B and C against A) is ours.
+"""
+
+import re
+from pathlib import Path
+
+from rlq.data.records import Counts, Protocol, Record, ReidData
+from rlq.errors import DataError
+
+COUNTS = Counts(train=17_896, train_pids=150, train_clothes=300, query=7_416, gallery=3_384, test_pids=71)
+LAYOUT = "rgb/train/<pid>/A_cropped_rgb001.jpg and rgb/test/{A,B,C}/<pid>/cropped_rgb001.jpg"
+TRAIN_NAME = re.compile(r"(?P<camera>[ABC])_cropped_rgb\d{3,4}\.jpg")
+TEST_NAME = re.compile(r"cropped_rgb\d{3,4}\.jpg")
+CAMERAS = ("A", "B", "C")
+
+PROTOCOLS = (
+    Protocol("CC", "GENERAL", frozenset("C"), frozenset("A")),
+    Protocol("SC", "GENERAL", frozenset("B"), frozenset("A")),
+    Protocol("General", "GENERAL", frozenset("BC"), frozenset("A"), note="not in the paper"),
+)
+
+
+def holds_prcc(folder: Path) -> bool:
+    """Whether this folder has PRCC's layout."""
+    return (folder / "rgb" / "train").is_dir() and (folder / "rgb" / "test").is_dir()
+
+
+def read_prcc(root: Path, name: str = "prcc") -> ReidData:
+    """All training and test pictures; camera A of the test is the gallery, B and C are queries."""
+    root = root.resolve()
+    test = {camera: _read_test(root, camera) for camera in CAMERAS}
+    return ReidData(name, root, _read_train(root), [*test["B"], *test["C"]], test["A"], PROTOCOLS, single_shot=True)
+
+
+def _read_train(root: Path) -> list[Record]:
+    records = []
+    for path in _pictures(root / "rgb" / "train", TRAIN_NAME, "A_cropped_rgb001.jpg"):
+        pid, camera = path.parent.name, path.name[0]
+        records.append(Record(path, pid, camera, _clothes(pid, camera), "train", f"{pid}_{path.stem}"))
+    return records
+
+
+def _read_test(root: Path, camera: str) -> list[Record]:
+    split = "gallery" if camera == "A" else "query"
+    records = []
+    for path in _pictures(root / "rgb" / "test" / camera, TEST_NAME, "cropped_rgb001.jpg"):
+        pid = path.parent.name  # the cameras share file names, so the key holds the camera too
+        records.append(Record(path, pid, camera, _clothes(pid, camera), split, f"{camera}/{pid}_{path.stem}"))
+    return records
+
+
+def _pictures(folder: Path, pattern: re.Pattern, example: str) -> list[Path]:
+    """The .jpg files in the folders of people, by person and name; others, and hidden files, are left alone."""
+    if not folder.is_dir():
+        raise DataError(f"PRCC: {folder} is not a folder; the set holds {LAYOUT}")
+    people = sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    odd = [person.name for person in people if not person.name.isdecimal()]
+    if odd:
+        raise DataError(f"PRCC: folders of people have numbers for names; {folder} has {len(odd)} others: {odd[:3]}")
+    paths = [path for person in people for path in sorted(person.iterdir())]
+    paths = [path for path in paths if path.suffix.lower() == ".jpg" and not path.name.startswith(".")]
+    odd = [f"{path.parent.name}/{path.name}" for path in paths if pattern.fullmatch(path.name) is None]
+    if odd or not paths:
+        raise DataError(
+            f"PRCC: {folder} has {len(paths)} pictures, {len(odd)} of them not named like {example}: {odd[:3]}"
+        )
+    return paths
+
+
+def _clothes(pid: str, camera: str) -> str:
+    return f"{pid}C" if camera == "C" else pid

@@ -1,0 +1,50 @@
+"""What the numbers must be read against: chance, and colour histograms."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from rlq.data.pictures import read_picture
+from rlq.data.records import Protocol, Record
+from rlq.evaluation.histogram import colour_histogram
+
+
+def histogram_features(records: Sequence[Record]) -> np.ndarray:
+    """float32 [n, 512]: the colour histogram of every picture."""
+    return np.stack([colour_histogram(read_picture(record.path)) for record in records])
+
+
+def chance(query: Sequence[Record], gallery: Sequence[Record], protocol: Protocol) -> dict[str, float | None]:
+    """Rank-1 and mAP to be expected of a ranking in random order, over the queries that have a match.
+
+    With R matches among N ranked pictures, rank-1 is R / N and AP is (H + (R - 1) / (N - 1) * (N - H)) / N,
+    H the N-th harmonic number. None without a valid query.
+    """
+    queries = [r for r in query if protocol.query_cameras is None or r.camera in protocol.query_cameras]
+    shown = [r for r in gallery if protocol.gallery_cameras is None or r.camera in protocol.gallery_cameras]
+    own: dict[str, list[Record]] = {}
+    for record in shown:
+        own.setdefault(record.pid, []).append(record)
+    harmonic = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, len(shown) + 1))])
+    first, average = [], []
+    for record in queries:
+        matches = sum(is_match(record, other, protocol) for other in own.get(record.pid, []))
+        if matches:
+            ranked = len(shown) - len(own[record.pid]) + matches
+            spread = (matches - 1) / (ranked - 1) if ranked > 1 else 0.0
+            first.append(matches / ranked)
+            average.append((harmonic[ranked] + spread * (ranked - harmonic[ranked])) / ranked)
+    if not first:
+        return {"rank1": None, "mAP": None}
+    return {"rank1": float(np.mean(first)), "mAP": float(np.mean(average))}
+
+
+def is_match(query: Record, other: Record, protocol: Protocol) -> bool:
+    """Whether a gallery picture of the same person counts as correct under the protocol's rule."""
+    if getattr(query, protocol.barrier) == getattr(other, protocol.barrier):
+        return False
+    return {
+        "GENERAL": True,
+        "CC": query.clothes != other.clothes,
+        "SC": query.clothes == other.clothes,
+    }[protocol.rule]

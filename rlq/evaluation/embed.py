@@ -1,0 +1,62 @@
+"""Features of pictures, as the protocols want them: f(x) + f(mirrored x), of unit length."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from rlq.artefacts import ArtefactRanges
+from rlq.console import Console
+from rlq.data.datasets import PlainPictures, collate_plain, loader
+from rlq.data.transforms import TestTransform
+from rlq.distributed import Place, gather_rows
+
+Embed = Callable[[Tensor], Tensor]  # images [B, 3, H, W] -> features [B, D]
+
+
+def embed_pictures(
+    embed: Embed,
+    paths: Sequence[Path],
+    *,
+    size: tuple[int, int],
+    batch: int,
+    workers: int,
+    place: Place,
+    console: Console,
+    artefacts: ArtefactRanges | None = None,
+    seed: int = 0,
+    label: str = "features",
+) -> np.ndarray:
+    """float32 [n, D] in the order of `paths`, on every process, though each computes only its share.
+
+    With `artefacts`, each picture is spoilt first, by its place in `paths` and the seed alone. Always float32
+    arithmetic, so that figures agree.
+    """
+    pictures = PlainPictures(paths, TestTransform(size), ranges=artefacts, seed=seed)
+    mine = range(place.rank, len(paths), place.world)
+    batches = [list(mine[start : start + batch]) for start in range(0, len(mine), batch)]
+    parts = []
+    with torch.inference_mode():
+        for loaded in console.progress(loader(pictures, batches, collate_plain, workers=workers), label):
+            images = loaded.images.to(place.device).contiguous(memory_format=torch.channels_last)
+            both = embed(images).float() + embed(images.flip(3)).float()  # [B, D]
+            parts.append(F.normalize(both))
+    own = torch.cat(parts) if parts else None
+    if place.world == 1:
+        return own.cpu().numpy()
+    return _in_order(own, embed, place, size, len(paths))
+
+
+def _in_order(own: Tensor | None, embed: Embed, place: Place, size: tuple[int, int], total: int) -> np.ndarray:
+    """Every process's rows, put back in the order of the pictures: rank r computed r, r + world, ..."""
+    if own is None:  # fewer pictures than processes: an empty share, of the right width
+        with torch.inference_mode():
+            own = embed(torch.zeros(1, 3, *size, device=place.device)).float()[:0]
+    rows = gather_rows(own)  # [total, D], rank by rank
+    order = np.concatenate([np.arange(rank, total, place.world) for rank in range(place.world)])
+    features = np.empty(rows.shape, np.float32)
+    features[order] = rows.cpu().numpy()
+    return features

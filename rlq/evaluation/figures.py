@@ -1,0 +1,81 @@
+"""Figures of an evaluation, as matplotlib Figure objects that the caller saves or tracks."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+
+from rlq.shapes import check_shapes
+
+HIT, MISS = "#2e8b57", "#c0392b"
+Picture = NDArray[np.uint8]  # [H, W, 3] RGB
+
+
+def rank_list_figure(
+    queries: Sequence[Picture], ranked: Sequence[Sequence[Picture]], hits: Sequence[Sequence[bool]]
+) -> Figure:
+    """One row per query: the query, then what it found, best first; a green frame is a hit, a red one a miss."""
+    if not len(queries) == len(ranked) == len(hits):
+        raise ValueError(f"{len(queries)} queries, {len(ranked)} rows of pictures, {len(hits)} rows of hits")
+    captions = [["query", *(f"{i + 1}" for i in range(len(row)))] for row in ranked]
+    figure = picture_grid([[query, *row] for query, row in zip(queries, ranked, strict=True)], captions)
+    columns = _columns(ranked, extra=1)
+    for row, of_row in enumerate(hits):
+        if len(of_row) != len(ranked[row]):
+            raise ValueError(f"row {row} has {len(ranked[row])} pictures and {len(of_row)} hits")
+        for column, hit in enumerate(of_row):
+            axes = figure.axes[row * columns + column + 1]
+            for spine in axes.spines.values():
+                spine.set(visible=True, color=HIT if hit else MISS, linewidth=3)
+    return figure
+
+
+def picture_grid(rows: Sequence[Sequence[Picture]], captions: Sequence[Sequence[str]]) -> Figure:
+    """Pictures in rows, which may differ in length, each under its caption."""
+    if [len(row) for row in rows] != [len(row) for row in captions]:
+        raise ValueError(f"pictures per row {[len(r) for r in rows]}, captions per row {[len(r) for r in captions]}")
+    columns = _columns(rows)
+    figure = Figure(figsize=(1.1 * columns, 2.3 * max(1, len(rows))), layout="constrained")
+    grid = figure.subplots(max(1, len(rows)), columns, squeeze=False)
+    for row, cells in enumerate(grid):
+        for column, axes in enumerate(cells):
+            axes.set(xticks=[], yticks=[])
+            axes.spines[:].set_visible(False)
+            if row < len(rows) and column < len(rows[row]):
+                axes.imshow(rows[row][column])
+                axes.set_title(captions[row][column], fontsize=7)
+    return figure
+
+
+def tsne_figure(hq_features: NDArray, lq_features: NDArray, *, seed: int = 0) -> Figure:
+    """Good pictures and their bad versions [N, D] on one map, each pair joined by a line: short where they agree."""
+    sizes = check_shapes(hq_features=(hq_features, "N D"), lq_features=(lq_features, "N D"))
+    places = tsne(np.concatenate([hq_features, lq_features]), seed=seed)  # [2N, 2]
+    good, bad = places[: sizes["N"]], places[sizes["N"] :]
+    figure = Figure(figsize=(6, 6), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(*np.stack([good, bad]).transpose(2, 0, 1), color="0.85", linewidth=0.5, zorder=0)
+    axes.scatter(*good.T, s=8, color="#1f77b4", label="high quality")
+    axes.scatter(*bad.T, s=8, color="#ff7f0e", label="low quality")
+    axes.set(xticks=[], yticks=[])
+    axes.legend()
+    return figure
+
+
+def tsne(features: NDArray, *, seed: int = 0) -> NDArray[np.float32]:
+    """[N, D] -> places on a map [N, 2]: at most 50 principal components, then t-SNE (van der Maaten, Hinton 2008)."""
+    check_shapes(features=(features, "N D"))
+    if len(features) < 4:
+        raise ValueError(f"a map of {len(features)} features says nothing; at least 4 are needed")
+    fewest = min(50, *features.shape)
+    components = PCA(fewest, svd_solver="randomized", random_state=seed).fit_transform(features.astype(np.float32))
+    # Half the usual iterations: the neighbourhoods no longer change after that, at thousands of pictures.
+    perplexity = min(30.0, (len(features) - 1) / 3)
+    return TSNE(perplexity=perplexity, init="pca", max_iter=500, random_state=seed).fit_transform(components)
+
+
+def _columns(rows: Sequence[Sequence[Picture]], extra: int = 0) -> int:
+    return max(1, extra + max((len(row) for row in rows), default=0))

@@ -1,0 +1,98 @@
+"""The protocols of a data set: which pictures are ranked, what bars a match, and by which rule."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from rlq.data.records import Protocol, Record
+from rlq.evaluation.metrics import Labels, Ranking, rank
+from rlq.evaluation.similarity import Features, cosine_scores
+from rlq.evaluation.single_shot import SingleShot, single_shot
+from rlq.shapes import check_shapes
+
+
+def evaluate(
+    query: Sequence[Record],
+    gallery: Sequence[Record],
+    protocols: Sequence[Protocol],
+    query_features: Features,
+    gallery_features: Features,
+    *,
+    device: str | None = None,
+    memory_mib: int = 192,
+) -> dict[str, Ranking]:
+    """Every protocol's ranking by its name, from one row of features [Q, D], [G, D] per record.
+
+    Protocols that rank the same gallery pictures share one pass over the queries of them all. Each ranking has the
+    rows of its own queries only, in the order of the records.
+    """
+    check_shapes(
+        query_features=(query_features, f"{len(query)} D"), gallery_features=(gallery_features, f"{len(gallery)} D")
+    )
+    results = {}
+    for (cameras, barrier), together in _passes(protocols).items():
+        columns = of_cameras(gallery, cameras)
+        chosen = [of_cameras(query, protocol.query_cameras) for protocol in together]
+        rows = np.unique(np.concatenate(chosen))
+        rules = sorted({protocol.rule for protocol in together})
+        rankings = rank(
+            labels_of(query, rows, barrier),
+            labels_of(gallery, columns, barrier),
+            cosine_scores(_take(query_features, rows), _take(gallery_features, columns), device=device),
+            rules,
+            memory_mib=memory_mib,
+        )
+        for protocol, own in zip(together, chosen, strict=True):
+            results[protocol.name] = rankings[protocol.rule].take(np.searchsorted(rows, own))
+    return {protocol.name: results[protocol.name] for protocol in protocols}
+
+
+def single_shots(
+    query: Sequence[Record],
+    gallery: Sequence[Record],
+    protocols: Sequence[Protocol],
+    query_features: Features,
+    gallery_features: Features,
+) -> dict[str, SingleShot]:
+    """Every protocol with one random gallery picture per person, averaged over draws."""
+    results = {}
+    for protocol in protocols:
+        rows, columns = of_cameras(query, protocol.query_cameras), of_cameras(gallery, protocol.gallery_cameras)
+        results[protocol.name] = single_shot(
+            labels_of(query, rows, protocol.barrier),
+            labels_of(gallery, columns, protocol.barrier),
+            _take(query_features, rows),
+            _take(gallery_features, columns),
+            [protocol.rule],
+        )[protocol.rule]
+    return results
+
+
+def of_cameras(records: Sequence[Record], cameras: frozenset[str] | None) -> np.ndarray:
+    """Indices of the records of some cameras, or of all."""
+    chosen = [i for i, record in enumerate(records) if cameras is None or record.camera in cameras]
+    return np.array(chosen, np.int64)
+
+
+def labels_of(records: Sequence[Record], rows: np.ndarray, barrier: str = "camera") -> Labels:
+    """The labels that ranking reads; `barrier` is the field whose equality bars a match."""
+    chosen = [records[row] for row in rows]
+    return Labels(
+        pid=np.array([record.pid for record in chosen]),
+        camera=np.array([getattr(record, barrier) for record in chosen]),
+        clothes=np.array([record.clothes for record in chosen]),
+    )
+
+
+def _passes(protocols: Sequence[Protocol]) -> dict[tuple[frozenset[str] | None, str], list[Protocol]]:
+    passes: dict[tuple[frozenset[str] | None, str], list[Protocol]] = {}
+    for protocol in protocols:
+        if protocol.barrier not in ("camera", "tracklet"):
+            raise ValueError(f"protocol {protocol.name}: barrier = {protocol.barrier!r} should be camera or tracklet")
+        passes.setdefault((protocol.gallery_cameras, protocol.barrier), []).append(protocol)
+    return passes
+
+
+def _take(features: Features, rows: np.ndarray) -> Features:
+    """Some rows; no copy when it is all of them."""
+    return features if len(rows) == len(features) else features[rows]

@@ -1,0 +1,101 @@
+"""Our rules on features that somebody else made: `rlq score FILE.npz`."""
+
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rlq.errors import DataError
+from rlq.evaluation.metrics import Labels, rank
+from rlq.evaluation.similarity import cosine_scores
+
+WANTED = (
+    "f_query [Q, D], f_gallery [G, D], q_pid [Q], g_pid [G], q_cam [Q], g_cam [G]"
+    " and, for CC and SC, q_clothes [Q], g_clothes [G]"
+)
+Arrays = dict[str, NDArray]
+
+
+def score_file(path: Path | str) -> dict[str, dict[str, float | int | None]]:
+    """Per rule (GENERAL; CC and SC where there are clothes) the rates, mAP and counts: fractions, ready for JSON.
+
+    The file is a NumPy .npz of `WANTED`; q_camera and g_camera are taken too. Features may have any length: only the
+    cosine counts. Labels are integers or strings. A rule without any valid query has None for its rates and mAP.
+    """
+    arrays = _read(Path(path))
+    try:
+        query, gallery = _labels(arrays, "q"), _labels(arrays, "g")
+        scores = cosine_scores(arrays["f_query"], arrays["f_gallery"])
+        rules = ["GENERAL"] if query.clothes is None else ["GENERAL", "CC", "SC"]
+        return {rule: ranking.summary() for rule, ranking in rank(query, gallery, scores, rules).items()}
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def _read(path: Path) -> Arrays:
+    """The arrays of the file, with the names and shapes that they should have."""
+    if not path.is_file():
+        raise DataError(f"{path} is not a file")
+    try:
+        file = np.load(path, allow_pickle=False)
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise DataError(f"{path} holds a single array; wanted is an .npz of {WANTED}")
+        with file:
+            arrays = {name: _member(path, file, name) for name in _known_names(file.files)}
+    # What zipfile and NumPy raise for damaged, encrypted, oversized or quite different files.
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, RuntimeError, MemoryError) as error:
+        # NumPy takes any other file for a pickle, and advises to open it unsafely.
+        reason = "it is no zip archive" if "pickle" in str(error) else error
+        raise DataError(f"{path} cannot be read as an .npz ({reason}); wanted is one of {WANTED}") from error
+    _check_names(path, arrays)
+    _check_shapes(path, arrays)
+    return arrays
+
+
+def _known_names(names: list[str]) -> list[str]:
+    ours = {"f_query", "f_gallery", *(f"{side}_{x}" for side in "qg" for x in ("pid", "cam", "camera", "clothes"))}
+    return sorted(ours & set(names))
+
+
+def _member(path: Path, file: np.lib.npyio.NpzFile, name: str) -> NDArray:
+    try:
+        return file[name]
+    except ValueError as error:
+        if "pickle" not in str(error):
+            raise
+        raise DataError(
+            f"{path}: {name} holds Python objects, which could run code when read; "
+            "save plain arrays of numbers or strings, such as np.array(list_of_strings)"
+        ) from error
+
+
+def _check_names(path: Path, arrays: Arrays) -> None:
+    for side in "qg":
+        if f"{side}_camera" in arrays:
+            if f"{side}_cam" in arrays:
+                raise DataError(f"{path} holds both {side}_cam and {side}_camera; one is enough")
+            arrays[f"{side}_cam"] = arrays.pop(f"{side}_camera")
+    missing = [name for name in ("f_query", "f_gallery", "q_pid", "g_pid", "q_cam", "g_cam") if name not in arrays]
+    if ("q_clothes" in arrays) != ("g_clothes" in arrays):
+        missing.append("g_clothes" if "q_clothes" in arrays else "q_clothes")
+    if missing:
+        raise DataError(f"{path} lacks {', '.join(missing)}: it holds {sorted(arrays)}, wanted are {WANTED}")
+
+
+def _check_shapes(path: Path, arrays: Arrays) -> None:
+    found = ", ".join(f"{name} {list(array.shape)} {array.dtype}" for name, array in sorted(arrays.items()))
+    query, gallery = arrays["f_query"], arrays["f_gallery"]
+    real = all(array.dtype.kind in "fiu" for array in (query, gallery))
+    two = query.ndim == gallery.ndim == 2
+    if not real or not two or query.shape[1] != gallery.shape[1] or not query.size or not gallery.size:
+        raise DataError(f"{path}: the features should be real numbers, none of Q, G and D being 0: {found}")
+    for name, array in arrays.items():
+        side = query if name[0] == "q" else gallery
+        if not name.startswith("f_") and array.shape != (len(side),):
+            raise DataError(f"{path}: {name} should have one label per picture, {len(side)} of them: {found}")
+
+
+def _labels(arrays: Arrays, side: str) -> Labels:
+    return Labels(arrays[f"{side}_pid"], arrays[f"{side}_cam"], arrays.get(f"{side}_clothes"))

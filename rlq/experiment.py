@@ -1,0 +1,281 @@
+"""Load an experiment file and run it: data, teacher, training, figures, numbers, all under one tracked run."""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from filelock import FileLock
+
+from rlq import distributed
+from rlq.config import apply_changes, flatten, merge, read_tree, to_yaml, validate
+from rlq.console import Console
+from rlq.data.records import fingerprint
+from rlq.distributed import Place
+from rlq.errors import RlqError, SettingsError
+from rlq.methods.rlq import recipe
+from rlq.methods.rlq.inputs import Inputs, gather_inputs
+from rlq.methods.rlq.network import RlqNetwork
+from rlq.methods.rlq.settings import RlqSettings
+from rlq.methods.rlq.weights import load_network
+from rlq.runs import SETTINGS, About, find_run, read_about, write_about
+from rlq.settings import TrackingSettings
+from rlq.synthetic.embedded import ensure_embedded
+from rlq.tracking import NullTracker, Tracker, git_tags, library_versions, open_run, resolve_uri
+from rlq.training.loop import History, check_selection, fit
+from rlq.training.stopping import Stopped
+
+
+class Loaded(NamedTuple):
+    """Settings, and the folder that file names in them are relative to."""
+
+    settings: RlqSettings
+    folder: Path
+    origin: str  # the experiment file's name, for people
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a finished run gives back."""
+
+    folder: Path
+    run_id: str
+    settings: RlqSettings
+    metrics: dict[str, float]  # best/..., last/..., paper/..., baselines, attributes
+    history: History
+    seconds: dict[str, float] = field(default_factory=dict)  # data, teacher, training, closing
+
+
+def load(file: Path, changes: Iterable[str] = ()) -> Loaded:
+    """The experiment in a file, with changes such as "optim.lr=1e-4". Raises SettingsError."""
+    tree = apply_changes(read_tree(file), changes)
+    return Loaded(validate(RlqSettings, tree, file.name), file.resolve().parent, file.name)
+
+
+def run(loaded: Loaded, *, console: Console | None = None) -> Result:
+    """Run an experiment from its start. Raises RlqError; the run is then marked in the tracker."""
+    with _Group(loaded.settings, console) as group:
+        return _run_in(group, loaded, _new_folder(loaded.settings))
+
+
+def resume(word: str, *, runs: Path | None = None, console: Console | None = None) -> Result:
+    """Go on with a run (its id, a prefix, its name or folder) as if it had never stopped."""
+    folder = find_run(word, runs or Path(TrackingSettings().folder))
+    about = read_about(folder)
+    if about.status == "FINISHED":
+        raise RlqError(f"{about.name} ({about.run_id[:8]}) is finished; a new run starts with rlq train {about.origin}")
+    loaded = load(folder / SETTINGS)
+    with _Group(loaded.settings, console) as group:
+        return _run_in(group, loaded._replace(origin=about.origin), folder, about=about)
+
+
+class _Group:
+    """The processes of this run, joined and left; only the first one speaks."""
+
+    def __init__(self, settings: RlqSettings, console: Console | None) -> None:
+        self.place = distributed.start(settings.compute.device)
+        self.console = console or Console(quiet=not self.place.is_main)
+
+    def __enter__(self) -> "_Group":
+        return self
+
+    def __exit__(self, kind: type | None, *_: object) -> None:
+        if kind is None or self.place.world == 1:
+            distributed.stop()  # after an error the peers may hang in an exchange; the launcher ends them
+
+
+def _run_in(group: _Group, loaded: Loaded, folder: Path, *, kind: str = "run", about: About | None = None) -> Result:
+    settings, place, console = loaded.settings, group.place, group.console
+    seconds: dict[str, float] = {}
+    clock = time.monotonic()
+    ensure_embedded(settings.data.dataset, Path(settings.data.root), place, console)
+    if settings.tad.enabled:
+        ensure_embedded(settings.tad.external, external_root(settings), place, console)
+    inputs = gather_inputs(settings, loaded.origin)
+    check_selection(settings.schedule.select, [protocol.name for protocol in inputs.data.protocols])
+    seconds["data"], clock = time.monotonic() - clock, time.monotonic()
+    teacher = teacher_id = None
+    if settings.tad.enabled:
+        teacher, teacher_id = _teacher(group, loaded)
+    seconds["teacher"], clock = time.monotonic() - clock, time.monotonic()
+    tracker = _open(place, loaded, folder, kind, about, inputs, teacher_id)
+    try:
+        torch.manual_seed(settings.seed)
+        job = recipe.build(settings, inputs, teacher, place=place, console=console, folder=folder)
+        console.line(recipe.describe(settings, inputs, place))
+        baselines = closing.baselines(settings, inputs, job, folder=folder, tracker=tracker, place=place, console=console)
+        seconds["baselines"], clock = time.monotonic() - clock, time.monotonic()
+        history = fit(
+            job, settings.schedule, tracker=tracker, place=place, console=console, resume=(folder / "last.pt").exists()
+        )
+        seconds["training"], clock = time.monotonic() - clock, time.monotonic()
+        metrics = history.summary() | baselines
+        if place.is_main:
+            metrics |= closing.close(settings, inputs, job, history, tracker=tracker, console=console, place=place)
+        seconds["closing"] = time.monotonic() - clock
+        tracker.log_metrics({f"time/{n}_s": v for n, v in seconds.items()}, step=settings.schedule.epochs - 1)
+        distributed.wait_for_all()
+    except BaseException as error:
+        status = "KILLED" if isinstance(error, Stopped | KeyboardInterrupt) else "FAILED"
+        _end(place, folder, tracker, status, reason=str(error) or type(error).__name__)
+        raise
+    _end(place, folder, tracker, "FINISHED")
+    result = Result(folder, tracker.run_id, settings, metrics, history, seconds)
+    if place.is_main:
+        console.line(closing.summary(result, inputs, kind=kind, links=tracker.links()))
+    return result
+
+
+def external_root(settings: RlqSettings) -> Path:
+    """Where the external set is looked for."""
+    return Path(settings.tad.external_root or settings.data.root)
+
+
+def teacher_experiment(loaded: Loaded) -> Loaded:
+    """The experiment that trains the teacher: its own file, with the student's external set, picture size, backbone,
+    compute and tracking."""
+    settings = loaded.settings
+    file = loaded.folder / settings.tad.teacher
+    if not file.is_file():
+        raise SettingsError(f"tad.teacher = {settings.tad.teacher}: there is no {file}")
+    student = settings.model_dump(mode="json")
+    inherited = {
+        "data": {key: student["data"][key] for key in ("size", "workers", "test_batch", "celeb_camera")}
+        | {"dataset": settings.tad.external, "root": external_root(settings).as_posix()},
+        "backbone": {key: student["backbone"][key] for key in ("name", "pretrained", "last_stride")},
+        "compute": student["compute"],
+        "tracking": student["tracking"] | {"name": None},
+    }
+    tree = merge(read_tree(file), inherited)
+    return Loaded(validate(RlqSettings, tree, file.name), file.parent, file.name)
+
+
+def teacher_fingerprint(settings: RlqSettings, data: str) -> str:
+    """16 hex digits of everything that shapes a teacher: its settings, but for places and pace, and its data."""
+    tree = settings.model_dump(mode="json")
+    for section, keys in {"data": ("root", "workers", "test_batch"), "compute": None, "tracking": None}.items():
+        if keys is None:
+            del tree[section]
+        else:
+            tree[section] = {key: value for key, value in tree[section].items() if key not in keys}
+    return hashlib.sha256(json.dumps([tree, data], sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _teacher(group: _Group, loaded: Loaded) -> tuple[RlqNetwork, str]:
+    """A teacher and what names it: weights that were given, a finished one from the cache, or one trained now."""
+    settings, runs = loaded.settings, Path(loaded.settings.tracking.folder)
+    if not settings.tad.teacher.endswith((".yaml", ".yml")):
+        folder = _weights_folder(settings.tad.teacher, runs)
+        return load_network(folder, group.place.device)[0], str(folder)
+    experiment = teacher_experiment(loaded)
+    inputs = gather_inputs(experiment.settings, experiment.origin)
+    name = teacher_fingerprint(experiment.settings, fingerprint(inputs.data))
+    folder = runs / "teachers" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder.parent / f".{name}.lock")
+    if group.place.is_main:
+        lock.acquire()  # whoever comes second waits for the teacher that is being trained
+    try:
+        done = distributed.share_from_main((folder / "last" / "config.json").is_file())
+        if done:
+            group.console.line(f"teacher  {folder} (trained before)")
+        else:
+            group.console.line(f"teacher  none for these settings yet: training {experiment.origin} in {folder}")
+            begun = (folder / SETTINGS).is_file() and (folder / "last.pt").is_file()
+            about = read_about(folder) if begun else None
+            _run_in(group, experiment, folder, kind="teacher", about=about)
+    finally:
+        if group.place.is_main:
+            lock.release()
+    return load_network(folder / "last", group.place.device)[0], name
+
+
+def _weights_folder(word: str, runs: Path) -> Path:
+    """A folder of weights, or the last ones of a run."""
+    if (Path(word) / "config.json").is_file():
+        return Path(word)
+    return find_run(word, runs) / "last"
+
+
+def _open(
+    place: Place,
+    loaded: Loaded,
+    folder: Path,
+    kind: str,
+    about: About | None,
+    inputs: Inputs,
+    teacher: str | None,
+) -> Tracker:
+    """The run in the tracker, new or continued, with its settings, tags and resolved files."""
+    if not place.is_main:
+        return NullTracker()
+    settings = loaded.settings
+    name = about.name if about else settings.tracking.name or f"{settings.variant} {settings.data.dataset}"
+    digest = fingerprint(inputs.data)
+    tags = {
+        "rlq.kind": kind,
+        "rlq.method": settings.method,
+        "rlq.variant": settings.variant,
+        "rlq.dataset": settings.data.dataset,
+        "rlq.data_fingerprint": digest,
+        "rlq.selection": settings.data.selection,
+        "rlq.processes": str(place.world),
+        "rlq.device": _device_name(place),
+        **({"rlq.teacher": teacher} if teacher else {}),
+        **git_tags(Path.cwd()),
+        **{f"version.{library}": version for library, version in library_versions().items()},
+    }
+    tracker = open_run(
+        folder=folder,
+        uri=resolve_uri(Path(settings.tracking.folder)),
+        experiment=settings.tracking.experiment,
+        run_name=name,
+        tags=tags,
+        resume_run_id=about.run_id if about else None,
+    )
+    _write_settings(loaded, folder)
+    write_about(folder, About(tracker.run_id, name, kind, loaded.origin, "RUNNING"))
+    tracker.log_params(flatten(settings))
+    tracker.log_dataset(settings.data.dataset, digest, inputs.data.root, "train")
+    if inputs.external is not None:
+        tracker.log_dataset(settings.tad.external, fingerprint(inputs.external), inputs.external.root, "external")
+    tracker.log_file(folder / SETTINGS)
+    return tracker
+
+
+def _write_settings(loaded: Loaded, folder: Path) -> None:
+    """The resolved experiment, and its teacher's beside it, so that the folder is all a resume needs."""
+    settings = loaded.settings
+    if settings.tad.enabled and settings.tad.teacher.endswith((".yaml", ".yml")):
+        name = Path(settings.tad.teacher).name
+        (folder / name).write_text(to_yaml(teacher_experiment(loaded).settings))
+        settings = settings.model_copy(update={"tad": settings.tad.model_copy(update={"teacher": name})})
+    (folder / SETTINGS).write_text(to_yaml(settings))
+
+
+def _end(place: Place, folder: Path, tracker: Tracker, status: str, reason: str = "") -> None:
+    if not place.is_main:
+        return
+    if reason:
+        tracker.log_tags({"rlq.ended_by": reason[:500]})
+    write_about(folder, replace(read_about(folder), run_id=tracker.run_id, status=status))
+    tracker.end(status)
+
+
+def _new_folder(settings: RlqSettings) -> Path:
+    """runs/<name>-<time>, a name that no other run has; the same on every process."""
+    words = settings.tracking.name or f"{settings.variant}-{settings.data.dataset}"
+    stem = "".join(c if c.isalnum() or c in "-_." else "-" for c in words)
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    folder = Path(settings.tracking.folder) / f"{stem}-{stamp}"
+    return Path(str(distributed.share_from_main(f"{folder}-{os.getpid()}" if folder.exists() else str(folder))))
+
+
+def _device_name(place: Place) -> str:
+    return torch.cuda.get_device_name(place.device) if place.device.type == "cuda" else "cpu"

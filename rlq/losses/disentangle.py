@@ -1,0 +1,15 @@
+"""Keep two features apart: who it is should not tell how they stand."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from rlq.shapes import check_shapes
+
+
+def absolute_cosine(a: Tensor, b: Tensor) -> Tensor:
+    """|cos(a, b)|, mean over rows, with gradient into both: 0 when they are orthogonal.
+
+    a, b [B, D] -> scalar in [0, 1]. RLQ (arXiv 2505.12580), equation 1.
+    """
+    check_shapes(a=(a, "B D"), b=(b, "B D"))
+    return F.cosine_similarity(a.float(), b.float(), dim=1).abs().mean()

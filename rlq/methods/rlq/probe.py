@@ -1,0 +1,68 @@
+"""What the training-only parts have learnt, measured on people that training never saw; and what a picture costs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+from rlq.console import Console
+from rlq.data.datasets import PlainPictures, collate_plain, in_order, loader
+from rlq.data.transforms import TestTransform
+from rlq.distributed import Place
+from rlq.methods.rlq.inputs import Inputs
+from rlq.methods.rlq.network import RlqNetwork
+from rlq.methods.rlq.settings import RlqSettings
+
+
+def attribute_metrics(
+    network: RlqNetwork, inputs: Inputs, settings: RlqSettings, place: Place, console: Console
+) -> dict[str, float]:
+    """Accuracy of the pose and gender heads on query and gallery pictures, and the mean |cos(f_BOT, f_POSE)|.
+
+    A head that the network lacks, or whose labels are not known for these pictures, gives no number.
+    """
+    if network.pose_branch is None and network.gender_head is None:
+        return {}
+    paths = [record.path for record in (*inputs.data.query, *inputs.data.gallery)]
+    pose, gender, cosine = _outputs(network, paths, settings, place, console)
+    found: dict[str, float] = {}
+    if cosine is not None:
+        found["attributes/pose_cosine"] = float(np.abs(cosine).mean())
+    if pose is not None and inputs.poses.test is not None:
+        found["attributes/pose_accuracy"] = float((pose == inputs.poses.test).mean())
+    if gender is not None and inputs.genders.test is not None:
+        found["attributes/gender_accuracy"] = float((gender == inputs.genders.test).mean())
+    return found
+
+
+def gigaflops(network: RlqNetwork, size: tuple[int, int]) -> float:
+    """Billions of floating-point operations for the features of one picture (an addition and a product are two)."""
+    weight = next(network.parameters())
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        network.embed(torch.zeros(1, 3, *size, device=weight.device))
+    return counter.get_total_flops() / 1e9
+
+
+def _outputs(
+    network: RlqNetwork, paths: Sequence[Path], settings: RlqSettings, place: Place, console: Console
+) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
+    """Predicted pose and gender of each picture, and the cosine of its pose feature and identity feature, each [N]."""
+    data = settings.data
+    pictures = PlainPictures(paths, TestTransform(data.size))
+    batches = in_order(len(paths), data.test_batch)
+    rows: dict[str, list[np.ndarray]] = {"pose": [], "gender": [], "cosine": []}
+    network.eval()
+    with torch.inference_mode():
+        for batch in console.progress(loader(pictures, batches, collate_plain, workers=data.workers), "attributes"):
+            outputs = network(batch.images.to(place.device).contiguous(memory_format=torch.channels_last))
+            if outputs.pose is not None:
+                identity = outputs.of(settings.anchor)[0]
+                rows["cosine"].append(F.cosine_similarity(identity, outputs.pose).cpu().numpy())
+                rows["pose"].append(outputs.pose_logits.argmax(dim=1).cpu().numpy())
+            if outputs.gender_logits is not None:
+                rows["gender"].append(outputs.gender_logits.argmax(dim=1).cpu().numpy())
+    joined = {name: np.concatenate(parts) if parts else None for name, parts in rows.items()}
+    return joined["pose"], joined["gender"], joined["cosine"]

@@ -1,0 +1,177 @@
+"""Which step, when: puts network, optimisers, loaders and evaluation of RLQ together for the loop."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch.utils.data import DataLoader
+
+from rlq.artefacts import ArtefactRanges
+from rlq.console import Console
+from rlq.data.datasets import ExternalPairs, TargetPictures, collate_pairs, collate_target, loader
+from rlq.data.transforms import TrainTransform
+from rlq.data.samplers import IdentityBatches
+from rlq.distributed import Place, compute_type, wrap
+from rlq.errors import SettingsError
+from rlq.evaluation.evaluator import Evaluator, flat
+from rlq.methods.rlq.cap import CapStep, Learner
+from rlq.methods.rlq.inputs import Inputs
+from rlq.methods.rlq.network import RlqNetwork, clothes_head
+from rlq.methods.rlq.settings import RlqSettings, TadSettings
+from rlq.methods.rlq.tad import TadStep
+from rlq.methods.rlq.weights import start_from, write_config
+from rlq.training.loop import Job, Metrics, Pass
+from rlq.training.optim import adam, learning_rate, set_learning_rate
+
+
+def build(
+    settings: RlqSettings,
+    inputs: Inputs,
+    teacher: RlqNetwork | None,
+    *,
+    place: Place,
+    console: Console,
+    folder: Path,
+) -> Job:
+    """Everything that the loop drives. Draws initial weights from torch's global generator, which the caller seeds."""
+    network = RlqNetwork(settings, identities=len(inputs.labels.pid_names))
+    if settings.init_from:
+        start_from(network, settings.init_from)
+    _check_teacher(network, teacher, settings)
+    order = torch.channels_last if settings.compute.channels_last else torch.contiguous_format
+    network = network.to(place.device, memory_format=order)
+    head = clothes_head(network, inputs.clothes.total)
+    head = head.to(place.device) if head is not None else None
+    optim = settings.optim
+    optimiser = adam(network.parameters(), lr=optim.lr, weight_decay=optim.weight_decay)
+    optimisers, modules = {"model": optimiser}, {"network": network}
+    if head is not None:
+        optimisers["clothes"] = adam(head.parameters(), lr=optim.clothes_lr, weight_decay=optim.weight_decay)
+        modules["clothes_head"] = head
+    learner = Learner(
+        model=wrap(network, place),
+        clothes_head=head,
+        optimiser=optimiser,
+        clothes_optimiser=optimisers.get("clothes"),
+        owner=torch.from_numpy(inputs.clothes.owner).to(place.device),
+        device=place.device,
+        compute_type=compute_type(settings.compute.precision, place.device),
+        channels_last=settings.compute.channels_last,
+    )
+    evaluator = Evaluator(inputs.data, settings.data, place=place, console=console)
+
+    def evaluate() -> dict[str, float | None]:
+        network.eval()
+        try:
+            return flat(evaluator.rank(network.embed))
+        finally:
+            network.train()
+
+    def set_rates(epoch: int) -> Metrics:
+        set_learning_rate(optimiser, learning_rate(optim, epoch))
+        rates = {"lr/model": learning_rate(optim, epoch)}
+        return rates | ({"lr/clothes": optim.clothes_lr} if head is not None else {})
+
+    network.train()
+    identities = len(inputs.labels.pid_names)
+    return Job(
+        passes=_passes(settings, inputs, teacher, learner, place),
+        modules=modules,
+        optimisers=optimisers,
+        set_rates=set_rates,
+        evaluate=evaluate,
+        folder=folder,
+        describe=lambda there: write_config(there, settings, identities),
+    )
+
+
+def describe(settings: RlqSettings, inputs: Inputs, place: Place) -> str:
+    """Two lines for the person who waits: what is trained, on what."""
+    rows = settings.data.batch * (2 if settings.clothes.augment else 1)
+    kind = str(compute_type(settings.compute.precision, place.device)).removeprefix("torch.")
+    return (
+        f"data     {inputs.data.name}: {len(inputs.data.train)} training pictures of {len(inputs.labels.pid_names)} "
+        f"people, {len(inputs.data.query)} queries, {len(inputs.data.gallery)} gallery pictures"
+        + (f"; external {settings.tad.external}: {len(inputs.external_train)}" if inputs.external is not None else "")
+        + f"\nrun      {settings.variant}, {settings.backbone.name}, {settings.schedule.epochs} epochs; "
+        f"{settings.data.batch} pictures = {rows} rows per device, {place.world} x {place.device.type} "
+        f"({rows * place.world} rows in all), {kind}"
+    )
+
+
+def artefact_ranges(tad: TadSettings) -> ArtefactRanges:
+    """The low-quality settings as the artefacts take them."""
+    return ArtefactRanges(
+        pixelation=tad.pixelation,
+        gaussian_kernel=tad.gaussian_kernel,
+        gaussian_sigma=tad.gaussian_sigma,
+        motion_kernel=tad.motion_kernel,
+        mix=tad.mix.model_dump(),
+    )
+
+
+def _check_teacher(network: RlqNetwork, teacher: RlqNetwork | None, settings: RlqSettings) -> None:
+    if teacher is None:
+        return
+    lacking = [name for name in settings.branches if name not in teacher.branch_names]
+    if lacking:
+        raise SettingsError(f"the teacher has no {', '.join(lacking)} branch; tad.teacher should be a base model")
+    if teacher.feature_width != network.feature_width:
+        raise SettingsError(
+            f"the teacher's features are {teacher.feature_width} wide, the student's {network.feature_width}; "
+            "both need backbones of the same width"
+        )
+
+
+def _passes(
+    settings: RlqSettings, inputs: Inputs, teacher: RlqNetwork | None, learner: Learner, place: Place
+) -> list[Pass]:
+    makers: dict[str, Callable[[], Pass]] = {"cap": lambda: _cap_pass(settings, inputs, learner, place)}
+    if teacher is not None:
+        makers["tad"] = lambda: _tad_pass(settings, inputs, teacher, learner, place)
+    return [makers[name]() for name in settings.order if name in makers]
+
+
+def _cap_pass(settings: RlqSettings, inputs: Inputs, learner: Learner, place: Place) -> Pass:
+    step = CapStep(learner, settings)
+    batches = _batches(settings, inputs.labels.pids, "cap", place)
+
+    def begin(epoch: int) -> None:
+        batches.set_epoch(epoch)
+        step.begin(epoch)
+
+    pictures = TargetPictures(
+        inputs.data.train,
+        inputs.labels,
+        TrainTransform(settings.data.size),
+        settings.seed,
+        recolouring=inputs.recolouring,
+        poses=inputs.poses.train if inputs.poses else None,
+        mirrored_poses=inputs.poses.mirrored if inputs.poses else None,
+        genders=inputs.genders.train if inputs.genders else None,
+    )
+    return Pass("cap", step, _loader(settings, pictures, batches, collate_target, place), begin)
+
+
+def _tad_pass(settings: RlqSettings, inputs: Inputs, teacher: RlqNetwork, learner: Learner, place: Place) -> Pass:
+    names = {pid: number for number, pid in enumerate(sorted({record.pid for record in inputs.external_train}))}
+    batches = _batches(settings, [names[record.pid] for record in inputs.external_train], "tad", place)
+    transform, ranges = TrainTransform(settings.data.size), artefact_ranges(settings.tad)
+    pictures = ExternalPairs(inputs.external_train, transform, ranges, settings.seed)
+    batches_of_pairs = _loader(settings, pictures, batches, collate_pairs, place)
+    return Pass("tad", TadStep(learner, teacher, settings), batches_of_pairs, batches.set_epoch)
+
+
+def _batches(settings: RlqSettings, pids: object, stream: str, place: Place) -> IdentityBatches:
+    data = settings.data
+    return IdentityBatches(
+        pids, data.batch, data.instances, settings.seed, stream=stream, rank=place.rank, world=place.world
+    )
+
+
+def _loader(
+    settings: RlqSettings, pictures: object, batches: IdentityBatches, collate: Callable, place: Place
+) -> DataLoader:
+    workers = min(settings.data.workers, os.cpu_count() or 1)
+    return loader(pictures, batches, collate, workers=workers, pin=place.device.type == "cuda")

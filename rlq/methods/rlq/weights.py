@@ -1,0 +1,71 @@
+"""Weights beside what is needed to build their network: model.safetensors and config.json in one folder."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rlq.config import validate
+from rlq.errors import DataError
+from rlq.methods.rlq.cap import freeze
+from rlq.methods.rlq.network import RlqNetwork
+from rlq.methods.rlq.settings import RlqSettings
+from rlq.training.checkpoint import load_weights, write_whole
+
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
+
+
+def write_config(folder: Path, settings: RlqSettings, identities: int) -> None:
+    """Write what load_network reads."""
+    text = json.dumps({"format": 1, "identities": identities, "settings": settings.model_dump(mode="json")}, indent=1)
+    write_whole(folder / CONFIG, lambda temporary: temporary.write_text(text + "\n"))
+
+
+def load_network(folder: Path, device: torch.device) -> tuple[RlqNetwork, RlqSettings]:
+    """The network of a weights folder, frozen, on a device. Raises DataError when the folder holds something else."""
+    config = _read_config(folder / CONFIG)
+    settings = validate(RlqSettings, config["settings"], str(folder / CONFIG))
+    network = RlqNetwork(settings, identities=config["identities"], pretrained=False)
+    _load(network, load_weights(folder / WEIGHTS), folder / WEIGHTS)
+    return freeze(network.to(device, memory_format=torch.channels_last)), settings
+
+
+def start_from(network: RlqNetwork, source: str) -> list[str]:
+    """Take over every weight of the same name and shape from a weights folder, run folder or .safetensors file.
+
+    Returns the names that were not there, which keep their values (heads for other people, say). Raises DataError
+    when nothing of the blocks fits.
+    """
+    path = Path(source)
+    candidates = [path, path / WEIGHTS, path / "best" / WEIGHTS]
+    file = next((candidate for candidate in candidates if candidate.is_file()), None)
+    if file is None:
+        raise DataError(f"init_from = {source}: no weights at {', '.join(map(str, candidates))}")
+    given, own = load_weights(file), network.state_dict()
+    fitting = {name: value for name, value in given.items() if name in own and own[name].shape == value.shape}
+    blocks = [name for name in own if name.startswith(("trunk.", "branches."))]
+    absent = [name for name in blocks if name not in fitting]
+    if absent:
+        raise DataError(f"init_from = {file} lacks {len(absent)} of {len(blocks)} tensors of the blocks: {absent[:3]}")
+    network.load_state_dict(fitting, strict=False)
+    return [name for name in own if name not in fitting]
+
+
+def _load(network: RlqNetwork, tensors: dict[str, Tensor], file: Path) -> None:
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise DataError(f"{file} does not fit its {CONFIG}: {str(error).splitlines()[-1].strip()}") from error
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path.parent} holds no weights of rlq: {path.name} cannot be read ({error})") from error
+    identities = config.get("identities") if isinstance(config, dict) else None
+    if not isinstance(identities, int) or not 0 < identities < 10**7 or not isinstance(config.get("settings"), dict):
+        raise DataError(f"{path} should hold `identities` (a number) and `settings`")
+    return config

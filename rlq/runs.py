@@ -1,0 +1,57 @@
+"""Run folders: where a run keeps its settings and weights, and how people name a run."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rlq.errors import RlqError
+
+ABOUT = "run.json"
+SETTINGS = "experiment.yaml"
+
+
+@dataclass(frozen=True)
+class About:
+    """What identifies a run; kept in its folder."""
+
+    run_id: str
+    name: str
+    kind: str  # run, teacher or variant
+    origin: str  # the experiment file
+    status: str  # RUNNING, FINISHED, FAILED or KILLED
+
+
+def write_about(folder: Path, about: About) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f".{ABOUT}"
+    temporary.write_text(json.dumps(asdict(about), indent=1) + "\n")
+    temporary.replace(folder / ABOUT)
+
+
+def read_about(folder: Path) -> About:
+    """Raises RlqError when the folder is no run's."""
+    try:
+        return About(**json.loads((folder / ABOUT).read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise RlqError(f"{folder} is not the folder of a run: its {ABOUT} cannot be read ({error})") from error
+
+
+def find_run(word: str, runs: Path) -> Path:
+    """The folder of a run, by folder, MLflow run id, unique prefix of one (4 characters or more) or name.
+
+    Raises RlqError that lists what there is, or between what the word leaves the choice.
+    """
+    if (Path(word) / ABOUT).is_file():
+        return Path(word)
+    folders = sorted(path.parent for path in (*runs.glob(f"*/{ABOUT}"), *runs.glob(f"teachers/*/{ABOUT}")))
+    known = {folder: read_about(folder) for folder in folders}
+    exact = [f for f, about in known.items() if word in (about.run_id, about.name, f.name)]
+    prefix = [f for f, about in known.items() if len(word) >= 4 and about.run_id.startswith(word)]
+    found = exact or prefix
+    if len(found) == 1:
+        return found[0]
+    if found:
+        choice = ", ".join(f"{known[f].run_id[:8]} ({known[f].name})" for f in found)
+        raise RlqError(f"{word} may be any of {choice}; say more of its id")
+    there = ", ".join(f"{about.run_id[:8]} ({about.name})" for about in known.values()) or "none yet"
+    raise RlqError(f"there is no run {word} in {runs}; runs there: {there}")

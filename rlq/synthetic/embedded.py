@@ -1,0 +1,37 @@
+"""The built-in data sets by their names in experiment files: made on first use, then read like any other."""
+
+import json
+import os
+from pathlib import Path
+
+from rlq.console import Console
+from rlq.distributed import Place, wait_for_all
+from rlq.synthetic.build import MANIFEST, VERSION, ensure
+from rlq.synthetic.layouts import CelebSpec, PrccSpec, Spec
+
+# name in experiment files -> folder below data.root, sizes
+EMBEDDED: dict[str, tuple[str, Spec]] = {
+    "synthetic": ("synthetic/prcc", PrccSpec()),
+    "synthetic_celeb": ("synthetic/Celeb-reID", CelebSpec()),
+}
+
+
+def ensure_embedded(name: str, root: Path, place: Place, console: Console) -> None:
+    """Make a built-in set below `root` unless one of this version is there, of whatever size. Others are not touched."""
+    if name not in EMBEDDED:
+        return
+    below, spec = EMBEDDED[name]
+    folder = root / below
+    if place.is_main and not is_current(folder, spec):
+        console.line(f"data     making {folder} (once)")
+        ensure(folder, spec, processes=os.cpu_count() or 1)
+    wait_for_all()
+
+
+def is_current(folder: Path, spec: Spec) -> bool:
+    """Whether the folder holds a synthetic set of this layout, drawn by this version."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return manifest.get("version") == VERSION and manifest.get("layout") == type(spec).__name__

@@ -1,0 +1,121 @@
+"""One picture: a person in an outfit before a camera, with mask and keypoints."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from rlq.seeding import generator
+from rlq.synthetic.canvas import FULL_LIGHT, HEIGHT, SCALE, WIDTH, Part
+from rlq.synthetic.draw import Framing, draw_figure
+from rlq.synthetic.people import Person
+from rlq.synthetic.scene import Camera, crop_backdrop, tint_table
+from rlq.synthetic.skeleton import Pose, View, bending, standing, walking
+from rlq.synthetic.wardrobe import Outfit
+
+# The LIP label of every part but the garments; things carried are background, as parsers have it.
+LABELS = {
+    Part.HAT: 1, Part.HAT_BRIM: 1, Part.HAIR: 2, Part.HAIR_SECOND: 2, Part.GLOVE: 3, Part.GLASSES: 4, Part.INNER: 5,
+    Part.SOCKS: 8, Part.SCARF: 11, Part.FACE: 13, Part.BEARD: 13, Part.EYES: 13, Part.BROWS: 13, Part.MOUTH: 13,
+    Part.L_ARM: 14, Part.R_ARM: 15, Part.L_LEG: 16, Part.R_LEG: 17, Part.L_SHOE: 18, Part.R_SHOE: 19,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Shot:
+    """picture [256, 128, 3] RGB; mask [256, 128] of LIP labels; keypoints [17, 3]: x, y, 1 if seen."""
+
+    picture: np.ndarray
+    mask: np.ndarray
+    keypoints: np.ndarray
+
+
+def shoot(person: Person, outfit: Outfit, camera: Camera, rng: np.random.Generator) -> Shot:
+    """Take one picture."""
+    view = View(_yaw(rng), rng.uniform(*camera.elevation), rng.uniform(*camera.nearness))
+    framing = Framing(rng.uniform(*camera.fill), (rng.normal(0, camera.shift), rng.normal(0, camera.shift * 0.4)))
+    figure = draw_figure(person, outfit, _pose(person, rng), view, framing, camera.light)
+    colours, labels = _tables(person, outfit)
+    parts = figure.canvas.parts
+    shade = cv2.multiply(cv2.blur(figure.canvas.shade, (7, 7)), _folds(int(rng.integers(8))), scale=1 / 128)
+    flat = cv2.applyColorMap(parts, colours[:, None])  # a look-up, ten times as fast as NumPy's
+    painted = cv2.multiply(flat, cv2.cvtColor(shade, cv2.COLOR_GRAY2RGB), scale=1 / FULL_LIGHT)
+    painted = cv2.resize(painted, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+    around = cv2.resize(cv2.compare(parts, 0, cv2.CMP_EQ), (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+    ground = crop_backdrop(camera, rng)
+    _shadow(ground, figure.feet, figure.unit)
+    picture = cv2.add(painted, cv2.multiply(ground, cv2.cvtColor(around, cv2.COLOR_GRAY2RGB), scale=1 / 255))
+    if rng.random() < camera.softness:
+        picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.4, 0.8))
+    picture = cv2.LUT(picture, tint_table(camera, rng))
+    grain = _grain(int(rng.integers(8)))
+    picture = cv2.addWeighted(picture, 1.0, grain, camera.noise / 8.0, -128 * camera.noise / 8.0)
+    return Shot(picture, labels[parts[::SCALE, ::SCALE]], figure.keypoints)
+
+
+def _yaw(rng: np.random.Generator) -> float:
+    """All round, though people walk towards a camera more often than away from it."""
+    return rng.normal(0, 40) if rng.random() < 0.7 else rng.uniform(-180, 180)
+
+
+def _pose(person: Person, rng: np.random.Generator) -> Pose:
+    draw = rng.random()
+    if draw < 0.7:
+        return walking(person.gait, rng.random(), rng)
+    if draw < 0.95:
+        return standing(person.gait, rng)
+    return bending(person.gait, rng)
+
+
+def _tables(person: Person, outfit: Outfit) -> tuple[np.ndarray, np.ndarray]:
+    """Colour [256, 3] and LIP label [256] of every part."""
+    upper, lower = outfit.upper, outfit.lower or outfit.upper
+    skin, hair = np.array(person.skin), np.array(person.hair.colour)
+    beard = 0.35 * skin + 0.65 * hair if person.face.beard == "stubble" else 0.9 * hair
+    known = {
+        Part.HAT: outfit.hat_colour, Part.HAT_BRIM: np.array(outfit.hat_colour) * 0.8, Part.HAIR: hair,
+        Part.HAIR_SECOND: person.hair.streak or hair, Part.GLOVE: outfit.gloves or skin, Part.GLASSES: (22, 22, 26),
+        Part.UPPER: upper.colour, Part.UPPER_SECOND: upper.second, Part.INNER: outfit.inner or upper.colour,
+        Part.LOWER: lower.colour, Part.LOWER_SECOND: lower.second, Part.SOCKS: outfit.socks,
+        Part.SCARF: outfit.scarf or upper.colour, Part.FACE: skin, Part.L_ARM: skin, Part.R_ARM: skin,
+        Part.L_LEG: skin, Part.R_LEG: skin, Part.L_SHOE: outfit.shoes, Part.R_SHOE: outfit.shoes, Part.BEARD: beard,
+        Part.EYES: (30, 26, 26), Part.BROWS: hair * 0.7, Part.MOUTH: 0.5 * skin + 0.5 * np.array((150, 40, 50)),
+        Part.BAG: outfit.bag_colour,
+    }  # fmt: skip
+    colours, labels = np.zeros((256, 3), np.uint8), np.zeros(256, np.uint8)
+    for part, colour in known.items():
+        colours[part] = np.clip(colour, 0, 255)
+    for part, label in LABELS.items():
+        labels[part] = label
+    labels[[Part.UPPER, Part.UPPER_SECOND]] = upper.label
+    labels[[Part.LOWER, Part.LOWER_SECOND]] = lower.label
+    return colours, labels
+
+
+def _shadow(ground: np.ndarray, feet: np.ndarray, unit: float) -> None:
+    """Darken the ground under the feet."""
+    low = max(0, int(feet[1] - 0.04 * unit))
+    strip = ground[low:]
+    if not len(strip):
+        return
+    dark = np.full(strip.shape[:2], 255, np.uint8)
+    box = ((float(feet[0]), float(feet[1]) - low), (0.36 * unit, 0.07 * unit), 0.0)
+    cv2.ellipse(dark, box, 130, -1)
+    ground[low:] = cv2.multiply(strip, cv2.cvtColor(cv2.blur(dark, (9, 5)), cv2.COLOR_GRAY2RGB), scale=1 / 255)
+
+
+@lru_cache(maxsize=8)
+def _folds(index: int) -> np.ndarray:
+    """Soft light and dark as folds make them, around 128, at drawing size."""
+    rng = generator("folds", index)
+    coarse = cv2.resize(rng.normal(0, 1, (28, 20)).astype(np.float32), (WIDTH * SCALE, HEIGHT * SCALE))
+    fine = cv2.resize(rng.normal(0, 1, (80, 56)).astype(np.float32), (WIDTH * SCALE, HEIGHT * SCALE))
+    return np.clip(128 + 10 * coarse + 6 * fine, 0, 255).astype(np.uint8)
+
+
+@lru_cache(maxsize=8)
+def _grain(index: int) -> np.ndarray:
+    """Sensor noise around 128, standard deviation 8."""
+    noise = generator("grain", index).normal(128, 8, (HEIGHT, WIDTH, 3))
+    return np.clip(np.rint(noise), 0, 255).astype(np.uint8)

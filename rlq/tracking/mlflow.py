@@ -1,0 +1,290 @@
+"""The tracker for MLflow: everything is written to the run folder first, then sent as far as the store takes it."""
+
+import json
+import logging
+import shutil
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from filelock import FileLock, Timeout
+
+from rlq.tracking.delivery import Delivery
+from rlq.tracking.interface import (
+    Status,
+    TrackingError,
+    check_artifact,
+    check_digest,
+    param_texts,
+    split_finite,
+    tag_texts,
+)
+from rlq.tracking.journal import EVENTS, PROGRESS, Progress
+from rlq.tracking.provenance import source_tags, without_credentials
+from rlq.tracking.store import Away, Refused, absolute_uri, links_to, reaching, resolve_uri, with_credentials
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+log = logging.getLogger(__name__)
+
+LOCK = "tracking.lock"
+LOCK_TIMEOUT = 15.0  # seconds; the data workers of a killed process hold it until they notice
+
+
+def open_run(
+    *,
+    folder: Path,
+    uri: str | None,
+    experiment: str,
+    run_name: str,
+    tags: Mapping[str, str],
+    parent_run_id: str | None = None,
+    resume_run_id: str | None = None,
+) -> "MlflowTracker":
+    """Begin a run that keeps its data in `folder`, or continue one (`resume_run_id`).
+
+    Without a `uri`, the store is that of the folder above. A store that is away only delays the sending; one that
+    says no (an unknown run to resume, a wrong password) raises TrackingError before anything is computed.
+    """
+    folder = folder.absolute()
+    uri = absolute_uri(uri or resolve_uri(folder.parent))
+    new_folder = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = _locked(folder)
+    fresh = not (folder / EVENTS).exists()
+    try:
+        tracker = MlflowTracker(Delivery(folder, uri), lock)
+        tracker.delivery.progress.uri = without_credentials(uri)
+        if fresh:
+            tracker._begin(experiment, run_name, tag_texts(tags), parent_run_id, resume_run_id)
+        else:
+            tracker._continue(resume_run_id, tags)
+    except (TrackingError, ValueError):
+        if fresh:
+            for name in (EVENTS, PROGRESS):
+                (folder / name).unlink(missing_ok=True)
+        lock.release()
+        if new_folder:
+            (folder / LOCK).unlink(missing_ok=True)
+            folder.rmdir()
+        raise
+    return tracker
+
+
+def sync(folder: Path, uri: str | None = None) -> int:
+    """Send what a run folder holds and its store (or the one at `uri`) has not got; return how many things went out.
+
+    Safe to repeat. Raises TrackingError where something is still unsent at the end.
+    """
+    folder = folder.absolute()
+    if not (folder / EVENTS).exists():
+        raise TrackingError(f"{folder} holds no run: there is no {EVENTS} in it")
+    lock = _locked(folder)
+    try:
+        goal = absolute_uri(uri or with_credentials(Progress(folder).uri) or resolve_uri(folder.parent))
+        delivery = Delivery(folder, goal)
+        sent = delivery.send(force=True)
+        if delivery.unsent():
+            raise TrackingError(
+                f"{delivery.unsent()} things of {folder} are still not in {without_credentials(goal)}: "
+                f"{delivery.reasons()}"
+            )
+    finally:
+        lock.release()
+    return sent
+
+
+class MlflowTracker:
+    """An open run. Made by `open_run`."""
+
+    def __init__(self, delivery: Delivery, lock: FileLock) -> None:
+        self.delivery = delivery
+        self.folder = delivery.folder
+        self._lock = lock
+        self._rows = {(row["name"], row["step"]) for row in delivery.metrics.rows}
+        self._params: dict[str, str] = {}
+        self._odd: set[str] = set()  # tags of non-finite metrics that are set
+        for event in delivery.events.rows:
+            if event["kind"] == "params":
+                self._params |= event["values"]
+            elif event["kind"] == "tags":
+                self._odd |= {name for name in event["values"] if name.startswith("nonfinite.")}
+
+    @property
+    def run_id(self) -> str:
+        return self.delivery.state["run_id"] or self.delivery.events.rows[0]["run_id"] or self.local_id
+
+    @property
+    def local_id(self) -> str:
+        """The id that the run has without any store, also its tag `rlq.local_id`."""
+        return self.delivery.events.rows[0]["local_id"]
+
+    def log_params(self, flat: Mapping[str, object]) -> None:
+        texts = param_texts(flat)
+        new = {name: text for name, text in texts.items() if name not in self._params}
+        changed = {f"changed.{name}": text for name, text in texts.items() if self._params.get(name, text) != text}
+        self._params |= new
+        if new:
+            self._note("params", values=new)
+        if changed:
+            self.log_tags(changed)
+
+    def log_tags(self, tags: Mapping[str, str]) -> None:
+        if tags:
+            self._note("tags", values=tag_texts(tags))
+
+    def log_metrics(self, values: Mapping[str, float], step: int) -> None:
+        finite, odd = split_finite(values)
+        now, step = _now(), int(step)
+        new = {name: value for name, value in finite.items() if (name, step) not in self._rows}
+        self._rows |= {(name, step) for name in new}
+        self.delivery.metrics.append(
+            *({"name": name, "value": value, "step": step, "time": now} for name, value in new.items())
+        )
+        first = {f"nonfinite.{name}": str(step) for name in odd if f"nonfinite.{name}" not in self._odd}
+        self._odd |= set(first)
+        if first:
+            self._note("tags", values=first)
+        else:
+            self.delivery.send()
+
+    def log_text(self, text: str, name: str) -> None:
+        self._room(name).write_text(text, encoding="utf-8")
+        self._note_file(name)
+
+    def log_dict(self, tree: Mapping[str, Any], name: str) -> None:
+        suffix = Path(name).suffix
+        if suffix == ".json":
+            text = json.dumps(tree, indent=2, ensure_ascii=False) + "\n"
+        elif suffix in (".yaml", ".yml"):
+            text = yaml.safe_dump(dict(tree), sort_keys=False, allow_unicode=True)
+        else:
+            raise ValueError(f"{name!r} should end in .json, .yaml or .yml")
+        self.log_text(text, name)
+
+    def log_figure(self, figure: "Figure", name: str) -> None:
+        figure.savefig(self._room(name), bbox_inches="tight")
+        self._note_file(name)
+
+    def log_file(self, path: Path, folder: str = "") -> None:
+        name = f"{folder}/{path.name}" if folder else path.name
+        room = self._room(name)
+        if path.absolute() != room:
+            shutil.copyfile(path, room)
+        self._note_file(name)
+
+    def log_dataset(self, name: str, digest: str, root: str | Path, context: str) -> None:
+        source = json.dumps({"root": str(root)})
+        self._note("dataset", name=name, digest=check_digest(digest), source=source, context=context)
+
+    def log_model(self, folder: Path, name: str, params: Mapping[str, object]) -> None:
+        if not folder.is_dir():
+            raise ValueError(f"{folder} is no folder; a model is a folder of weights and config")
+        folder, texts = folder.absolute(), param_texts(params)
+        if not folder.is_relative_to(self.folder):
+            room = self._room(f"models/{name}")
+            shutil.rmtree(room, ignore_errors=True)
+            shutil.copytree(folder, room)
+            folder = room
+        self._note("model", name=name, path=folder.relative_to(self.folder).as_posix(), params=texts)
+
+    def end(self, status: Status = "FINISHED") -> None:
+        self.delivery.events.append({"kind": "end", "status": status, "time": _now()})
+        self.delivery.send(force=True)
+        if self.delivery.unsent():
+            log.warning(
+                "tracking: %d things of this run are not in %s: %s. Nothing is lost, they are in %s. "
+                "Send them later with: rlq track sync %s",
+                self.delivery.unsent(), without_credentials(self.delivery.uri), self.delivery.reasons(),
+                self.folder, self.folder,
+            )  # fmt: skip
+        self._lock.release()
+
+    def links(self) -> dict[str, str]:
+        state = self.delivery.state
+        return links_to(self.delivery.uri, state["experiment_id"], state["run_id"]) if state["run_id"] else {}
+
+    def _begin(self, experiment: str, name: str, tags: dict[str, str], parent: str | None, resume: str | None) -> None:
+        local_id = f"local-{uuid.uuid4().hex}"
+        tags = {**source_tags(), **tags, "rlq.local_id": local_id}
+        waits_for_parent = parent is not None and parent.startswith("local-")
+        if parent is not None and not waits_for_parent:
+            tags["mlflow.parentRunId"] = parent
+        first = {"kind": "open", "local_id": local_id, "experiment": experiment, "name": name, "run_id": resume or ""}
+        self.delivery.events.append({**first, "tags": tags, "time": _now()})
+        self.delivery.progress.save()
+        self._connect(fetch=resume)
+        if waits_for_parent:
+            self.delivery.events.append({"kind": "parent", "run": parent})
+        if resume:
+            self.delivery.events.append({"kind": "resume"})
+        self.delivery.send()
+
+    def _connect(self, fetch: str | None = None) -> None:
+        """Try the store. One that says no stops the run, while nothing is lost by that; one that is away does not."""
+        try:
+            self.delivery.connect()
+            if fetch:
+                self._fetch(fetch)
+        except Refused as error:
+            raise TrackingError(f"{without_credentials(self.delivery.uri)} refuses the run: {error}") from error
+        except Away as error:
+            self.delivery.postpone(error)
+
+    def _fetch(self, run_id: str) -> None:
+        """Take over what a run that began in another folder has logged, so that none of it is logged again."""
+        delivery = self.delivery
+        client = delivery.connect()
+        with reaching(delivery.uri):
+            data = client.get_run(run_id).data
+            history = [metric for name in sorted(data.metrics) for metric in client.get_metric_history(run_id, name)]
+        rows = [{"name": m.key, "value": m.value, "step": m.step, "time": m.timestamp} for m in history]
+        delivery.metrics.append(*rows)
+        delivery.state["metrics"] = len(rows)
+        self._rows |= {(row["name"], row["step"]) for row in rows}
+        self._odd |= {name for name in data.tags if name.startswith("nonfinite.")}
+        self._params |= data.params
+        if data.params:
+            delivery.events.append({"kind": "params", "values": data.params})
+
+    def _continue(self, resume: str | None, tags: Mapping[str, str]) -> None:
+        if resume is None:
+            raise TrackingError(f"{self.folder} already holds the run {self.run_id}; resume it, or use another folder")
+        known = {self.local_id, self.run_id, *(store["run_id"] for store in self.delivery.progress.stores.values())}
+        if resume not in known:
+            raise TrackingError(f"{self.folder} holds the run {self.run_id}, not {resume}")
+        self._connect()
+        self.delivery.events.append({"kind": "resume"})
+        if tags:
+            self.delivery.events.append({"kind": "tags", "values": tag_texts(tags)})
+        self.delivery.send()
+
+    def _note(self, kind: str, **fields: Any) -> None:
+        self.delivery.events.append({"kind": kind, **fields})
+        self.delivery.send()
+
+    def _note_file(self, name: str) -> None:
+        parent = Path(name).parent.as_posix()
+        self._note("file", path=f"artifacts/{name}", folder="" if parent == "." else parent)
+
+    def _room(self, name: str) -> Path:
+        room = self.folder / "artifacts" / check_artifact(name)
+        room.parent.mkdir(parents=True, exist_ok=True)
+        return room
+
+
+def _locked(folder: Path) -> FileLock:
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=LOCK_TIMEOUT)
+    except Timeout as error:
+        raise TrackingError(f"{folder} is in use: another process writes to this run") from error
+    return lock
+
+
+def _now() -> int:
+    return int(time.time() * 1000)

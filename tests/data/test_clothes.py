@@ -1,0 +1,189 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from rlq.data.clothes import (
+    COLOURS,
+    ClothesClasses,
+    Recolouring,
+    mask_path,
+    missing_masks,
+    palette,
+    read_mask,
+    read_unusable,
+    recolour,
+    usable,
+)
+from rlq.data.records import Record
+from rlq.errors import DataError
+
+UPPER_ROWS, LOWER_ROWS, HAT_ROWS, FACE_ROWS = slice(4, 8), slice(8, 12), slice(0, 2), slice(2, 4)
+
+
+@pytest.fixture
+def picture() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (16, 10, 3), np.uint8)
+
+
+@pytest.fixture
+def mask() -> np.ndarray:
+    """From the top: hat, face, coat, trousers, background."""
+    labels = np.zeros((16, 10), np.uint8)
+    labels[HAT_ROWS], labels[FACE_ROWS], labels[UPPER_ROWS], labels[LOWER_ROWS] = 1, 13, 7, 9
+    return labels
+
+
+def painted(region: np.ndarray, colour: np.ndarray) -> np.ndarray:
+    return np.rint(0.3 * region.astype(float) + 0.7 * colour.astype(float))
+
+
+def test_upper_and_lower_clothes_get_their_colours_and_the_rest_stays(picture, mask):
+    result = recolour(picture, mask, np.random.default_rng(1))
+    upper, lower = divmod(result.pair, 9)
+    colours = palette(9)
+    assert np.abs(result.picture[UPPER_ROWS] - painted(picture[UPPER_ROWS], colours[upper])).max() <= 1
+    assert np.abs(result.picture[LOWER_ROWS] - painted(picture[LOWER_ROWS], colours[lower])).max() <= 1
+    for rows in (HAT_ROWS, FACE_ROWS, slice(12, 16)):
+        assert (result.picture[rows] == picture[rows]).all()
+
+
+def test_the_picture_that_is_given_does_not_change(picture, mask):
+    before = picture.copy()
+    recolour(picture, mask, np.random.default_rng(1))
+    assert (picture == before).all()
+
+
+@pytest.mark.parametrize(("colours", "pairs"), [(9, 81), (6, 36)])
+def test_all_pairs_of_colours_are_drawn(picture, mask, colours, pairs):
+    rng = np.random.default_rng(0)
+    assert {recolour(picture, mask, rng, colours=colours).pair for _ in range(900)} == set(range(pairs))
+
+
+@pytest.mark.parametrize("case", ["listed upper", "listed lower", "no upper", "small lower"])
+def test_an_unusable_mask_means_one_colour_for_everything_worn(picture, mask, case):
+    if case == "no upper":
+        mask[UPPER_ROWS] = 8
+    if case == "small lower":
+        mask[LOWER_ROWS] = 5
+        mask[11, 9] = 9  # 1 of 160 pixels
+    result = recolour(
+        picture,
+        mask,
+        np.random.default_rng(4),
+        unusable_upper=case == "listed upper",
+        unusable_lower=case == "listed lower",
+    )
+    upper, lower = divmod(result.pair, 9)
+    assert upper == lower
+    worn = np.concatenate([picture[HAT_ROWS], picture[4:12]])
+    dyed = np.concatenate([result.picture[HAT_ROWS], result.picture[4:12]])
+    assert np.abs(dyed - painted(worn, palette(9)[upper])).max() <= 1
+    assert (result.picture[FACE_ROWS] == picture[FACE_ROWS]).all()
+
+
+def test_one_percent_of_the_picture_is_usable():
+    mask = np.zeros((20, 10), np.uint8)
+    mask[0, 0] = 5
+    assert not usable(mask, (5, 7))
+    mask[0, 1] = 7
+    assert usable(mask, (5, 7))
+
+
+def test_a_mask_of_another_size_is_refused(picture, mask):
+    with pytest.raises(ValueError, match=r"the mask is \[15, 10\], its picture \[16, 10\]"):
+        recolour(picture, mask[1:], np.random.default_rng(0))
+
+
+def test_palettes_are_the_colours_of_css_in_the_authors_order():
+    assert palette(9)[0].tolist() == [0, 128, 0] and palette(9)[-1].tolist() == [255, 192, 203]
+    assert palette(9).shape == (9, 3) and len(COLOURS) == 9
+    names = [next(name for name, rgb in COLOURS.items() if rgb == tuple(row)) for row in palette(6).tolist()]
+    assert names == ["green", "blue", "purple", "red", "yellow", "pink"]
+
+
+@pytest.mark.parametrize(
+    ("outfits", "people", "colours", "labels", "total"),
+    [
+        (256, 77, 9, "pairs", 6_493),
+        (300, 150, 9, "pairs", 12_450),
+        (1_219, 450, 9, "pairs", 37_669),
+        (16_035, 5_000, 6, "pairs", 196_035),
+        (20_208, 632, 9, "pairs", 71_400),
+        (16_035, 5_000, 6, "person", 21_035),
+        (256, 77, 9, "none", 256),
+    ],
+)
+def test_the_number_of_classes_is_the_published_one(outfits, people, colours, labels, total):
+    own = np.arange(outfits) % people
+    classes = ClothesClasses(own, people, colours, labels)
+    assert classes.total == total == len(classes.owner)
+    assert classes.owner.dtype == np.int32 and (classes.owner[:outfits] == own).all()
+
+
+def test_classes_of_recoloured_copies_belong_to_their_person():
+    pairs = ClothesClasses(np.array([0, 0, 1, 2]), 3, 6)
+    seen = [pairs.recoloured(pid, pair) for pid in range(3) for pair in range(36)]
+    assert seen == list(range(4, 4 + 108))
+    assert all(pairs.owner[pairs.recoloured(pid, pair)] == pid for pid in range(3) for pair in (0, 35))
+    person = ClothesClasses(np.array([0, 0, 1, 2]), 3, 6, "person")
+    assert [person.recoloured(pid, 35) for pid in range(3)] == [4, 5, 6]
+    assert person.owner.tolist() == [0, 0, 1, 2, 0, 1, 2]
+    assert ClothesClasses(np.array([0, 1]), 2, 9, "none").recoloured(1, 5) == -1
+
+
+def test_masks_are_read_by_label_not_by_colour(tmp_path, write_mask, mask):
+    assert (read_mask(write_mask(tmp_path / "a.png", mask)) == mask).all()
+
+
+def test_masks_that_tell_no_labels_are_refused(tmp_path, write_mask, mask):
+    write_mask(tmp_path / "a.png", mask)
+    Image.open(tmp_path / "a.png").convert("RGB").save(tmp_path / "rgb.png")
+    with pytest.raises(DataError, match=r"rgb\.png: a mask is a palette PNG .* mode RGB"):
+        read_mask(tmp_path / "rgb.png")
+    with pytest.raises(DataError, match=r"holds label 24; LIP masks hold 0 to 19"):
+        read_mask(write_mask(tmp_path / "b.png", mask + 11))
+    (tmp_path / "c.png").write_bytes(b"")
+    with pytest.raises(DataError, match=r"c\.png: no readable mask"):
+        read_mask(tmp_path / "c.png")
+    with pytest.raises(DataError, match=r"gone\.png: no readable mask"):
+        read_mask(tmp_path / "gone.png")
+
+
+def test_lists_of_unusable_masks_name_a_picture_in_any_of_three_ways(tmp_path):
+    path = tmp_path / "bad.txt"
+    path.write_text("255/C_cropped_rgb064.jpg\n\n093_A_cropped_rgb001\n001_2_c3_000004.png\r\n094_B_cropped_rgb002.jpg")
+    assert read_unusable(path) == {
+        "255_C_cropped_rgb064",
+        "093_A_cropped_rgb001",
+        "001_2_c3_000004",
+        "094_B_cropped_rgb002",
+    }
+    with pytest.raises(DataError, match="no readable list"):
+        read_unusable(tmp_path / "gone.txt")
+
+
+def test_masks_lie_where_their_pictures_lie(tmp_path):
+    root = tmp_path / "set"
+    path = mask_path(tmp_path / "masks", root / "rgb/train/001/A_cropped_rgb001.jpg", root)
+    assert path == tmp_path / "masks/rgb/train/001/A_cropped_rgb001.png"
+    there = tmp_path / "here.png"
+    there.write_bytes(b"")
+    assert missing_masks([path, there, tmp_path / "a.png"]) == sorted([path, tmp_path / "a.png"])
+
+
+def test_a_copy_is_found_by_its_record(tmp_path, write_mask, picture, mask):
+    record = Record(tmp_path / "set/001/x.jpg", "001", "A", "001", "train", "001_x")
+    write_mask(tmp_path / "masks/001/x.png", mask)
+    classes = ClothesClasses(np.array([0, 1]), 2)
+    plain = Recolouring(classes, tmp_path / "masks", tmp_path / "set")
+    copy, label = plain.copy_of(picture, record, 1, np.random.default_rng(1))
+    expected = recolour(picture, mask, np.random.default_rng(1))
+    assert (copy == expected.picture).all() and label == 2 + 81 + expected.pair
+    listed = Recolouring(classes, tmp_path / "masks", tmp_path / "set", frozenset({"001_x"}))
+    pair = listed.copy_of(picture, record, 0, np.random.default_rng(1))[1] - 2
+    assert pair // 9 == pair % 9
+    with pytest.raises(DataError, match=r"x\.png: the mask is \[16, 10\], its picture \[10, 10\]"):
+        plain.copy_of(picture[:10], record, 0, np.random.default_rng(1))
+    assert Path(record.path).name == "x.jpg"

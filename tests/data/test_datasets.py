@@ -1,0 +1,169 @@
+import numpy as np
+import pytest
+import torch
+
+from rlq.artefacts import ArtefactRanges
+from rlq.data.celeb_reid import read_celeb_reid
+from rlq.data.clothes import ClothesClasses, Recolouring, mask_path
+from rlq.data.datasets import (
+    ExternalPairs,
+    PlainPictures,
+    TargetPictures,
+    collate_pairs,
+    collate_plain,
+    collate_target,
+    in_order,
+    loader,
+)
+from rlq.data.pictures import read_picture
+from rlq.data.prcc import read_prcc
+from rlq.data.records import class_indices
+from rlq.data.samplers import Draw, IdentityBatches
+from rlq.data.transforms import TestTransform, TrainTransform
+
+SIZE = (24, 12)
+
+
+@pytest.fixture(scope="module")
+def target(prcc_folder, tmp_path_factory, write_mask):
+    """Make the data set with or without recoloured copies; poses are 1, mirrored 2."""
+    data = read_prcc(prcc_folder)
+    labels = class_indices(data.train)
+    masks = tmp_path_factory.mktemp("masks")
+    garment = np.repeat([5, 9], 8)[:, None].repeat(8, axis=1)
+    for record in data.train:
+        write_mask(mask_path(masks, record.path, data.root), garment)
+    classes = ClothesClasses(labels.owner, len(labels.pid_names))
+    count = len(data.train)
+
+    def make(copies: bool = True, seed: int = 0, **kwargs) -> TargetPictures:
+        kwargs = {"poses": np.ones(count, int), "genders": labels.pids % 2, **kwargs}
+        recolouring = Recolouring(classes, masks, data.root) if copies else None
+        return TargetPictures(data.train, labels, TrainTransform(SIZE), seed, recolouring=recolouring, **kwargs)
+
+    return make
+
+
+def test_a_picture_and_its_recoloured_copy_are_two_rows_with_the_same_labels(target):
+    pictures = target()
+    rows = pictures[Draw(0, 0, 5)]
+    labels = pictures.labels
+    assert rows.images.shape == (2, 3, *SIZE) and rows.images.dtype == torch.float32
+    assert rows.pids.tolist() == [labels.pids[5]] * 2 and rows.genders.tolist() == [labels.pids[5] % 2] * 2
+    assert rows.clothes[0] == labels.clothes[5]
+    assert pictures.recolouring.classes.owner[rows.clothes[1]] == labels.pids[5]
+    assert rows.clothes[1] >= len(labels.owner)
+    assert rows.paths == (str(pictures.records[5].path),) * 2
+    assert not torch.equal(rows.images[0], rows.images[1])
+
+
+def test_without_copies_a_picture_is_one_row(target):
+    rows = target(copies=False)[Draw(0, 0, 3)]
+    assert rows.rows == 1 and rows.images.shape[0] == 1 and len(rows.clothes) == 1
+
+
+def test_labels_that_are_not_in_use_are_minus_one(target):
+    rows = target(poses=None, genders=None)[Draw(0, 0, 3)]
+    assert rows.poses.tolist() == [-1, -1] and rows.genders.tolist() == [-1, -1]
+
+
+def test_labels_of_another_length_are_refused(target):
+    with pytest.raises(ValueError, match=r"poses has shape \[3\]; 34 records need \[34\]"):
+        target(poses=np.ones(3))
+
+
+def test_a_draw_alone_decides_what_is_drawn(target):
+    pictures = target()
+    first = pictures[Draw(2, 7, 4)]
+    pictures[Draw(2, 8, 9)]
+    assert torch.equal(first.images, target()[Draw(2, 7, 4)].images)
+    others = [target()[Draw(3, 7, 4)], target()[Draw(2, 8, 4)], target(seed=1)[Draw(2, 7, 4)]]
+    assert all(not torch.equal(first.images, other.images) for other in others)
+    assert len({tuple(target()[Draw(0, n, 4)].clothes.tolist()) for n in range(12)}) > 6
+
+
+def test_mirrored_rows_take_the_mirrored_pose_if_there_is_one(target):
+    count = 34
+    pictures = target(mirrored_poses=np.full(count, 2))
+    poses = torch.cat([pictures[Draw(0, n, n)].poses for n in range(count)])
+    assert set(poses.tolist()) == {1, 2} and 0.3 < (poses == 2).float().mean() < 0.7
+    flips = [pictures.transform(read_picture(r.path), seed).flipped for seed, r in enumerate(pictures.records)]
+    assert any(flips) and not all(flips)
+    assert {p for n in range(count) for p in target()[Draw(0, n, n)].poses.tolist()} == {1}
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_batches_do_not_depend_on_workers(target, workers):
+    pictures = target()
+    batches = IdentityBatches(pictures.labels.pids, 8, 4, seed=0)
+    source = loader(pictures, batches, collate_target, workers=workers)
+    for epoch in range(2):
+        batches.set_epoch(epoch)
+        got = list(source)
+        wanted = [collate_target([pictures[draw] for draw in draws]) for draws in batches]
+        assert len(got) == len(wanted) == len(source)
+        for one, other in zip(got, wanted):
+            assert one.rows == 16 == len(one.paths)
+            assert torch.equal(one.images, other.images) and torch.equal(one.clothes, other.clothes)
+            assert one.images.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_batches_move_to_a_device_with_all_their_tensors(target):
+    batch = collate_target([target()[Draw(0, 0, 0)]]).to("meta")
+    assert {t.device.type for t in (batch.images, batch.pids, batch.clothes, batch.poses, batch.genders)} == {"meta"}
+    assert isinstance(batch.paths, tuple) and batch.rows == 2
+
+
+@pytest.fixture(scope="module")
+def external(celeb_folder):
+    return read_celeb_reid(celeb_folder).train
+
+
+def test_pairs_hold_the_same_picture_good_and_bad_each_transformed_on_its_own(external):
+    ranges = ArtefactRanges(pixelation=(2, 2), mix={"pixelation": 1.0})
+    pairs = ExternalPairs(external, TrainTransform(SIZE), ranges, seed=0)
+    pair = pairs[Draw(0, 0, 3)]
+    assert pair.hq.shape == pair.lq.shape == (3, *SIZE) and pair.changed and pair.path.endswith(external[3].path.name)
+    assert torch.equal(pair.lq, pairs[Draw(0, 0, 3)].lq) and not torch.equal(pair.lq, pairs[Draw(0, 1, 3)].lq)
+    detail = [[image.diff(dim=1).abs().mean() for image in (p.hq, p.lq)] for p in map(pairs.__getitem__, _draws(20))]
+    assert all(hq > 2 * lq for hq, lq in detail)
+
+
+def test_both_sides_of_a_pair_are_cropped_flipped_and_erased_independently(external):
+    ranges = ArtefactRanges(pixelation=(63, 63), mix={"pixelation": 1.0})  # leaves pictures of 16 x 8 as they are
+    pairs = ExternalPairs(external, TrainTransform(SIZE), ranges, seed=0)
+    items = [pairs[draw] for draw in _draws(30)]
+    assert not any(item.changed for item in items)
+    assert sum(torch.equal(item.hq, item.lq) for item in items) < 8
+    batch = collate_pairs(items[:6])
+    assert batch.unchanged == 6 and batch.rows == 6 and len(batch.paths) == 6
+    assert batch.hq.shape == batch.lq.shape == (6, 3, *SIZE)
+    assert batch.to("meta").lq.device.type == "meta" and batch.to("meta").unchanged == 6
+
+
+def _draws(count: int) -> list[Draw]:
+    return [Draw(0, n, n) for n in range(count)]
+
+
+def test_plain_pictures_come_in_order_and_unchanged(external):
+    paths = [record.path for record in external]
+    pictures = PlainPictures(paths, TestTransform(SIZE))
+    batches = list(loader(pictures, in_order(len(pictures), 7), collate_plain))
+    assert [batch.rows for batch in batches] == [7, 7, 7, 7, 2]
+    assert torch.cat([batch.indices for batch in batches]).tolist() == list(range(30))
+    assert np.array_equal(batches[1].images[2].numpy(), TestTransform(SIZE)(read_picture(paths[9])))
+    assert batches[0].to("meta").images.device.type == "meta"
+
+
+def test_test_pictures_can_be_made_bad_and_always_in_the_same_way(external):
+    paths = [record.path for record in external]
+    ranges = ArtefactRanges(mix={"motion": 1.0})
+    first, again, other = (PlainPictures(paths, TestTransform(SIZE), ranges=ranges, seed=s) for s in (0, 0, 1))
+    clean = PlainPictures(paths, TestTransform(SIZE))
+    assert torch.equal(first[4][0], again[4][0])
+    assert not torch.equal(first[4][0], clean[4][0]) and not torch.equal(first[4][0], other[4][0])
+
+
+def test_in_order_leaves_nothing_out():
+    assert [list(batch) for batch in in_order(5, 2)] == [[0, 1], [2, 3], [4]]
+    assert in_order(0, 2) == []

@@ -1,0 +1,65 @@
+import io
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+from sklearn.manifold import trustworthiness
+
+from rlq.evaluation.figures import HIT, MISS, picture_grid, rank_list_figure, tsne, tsne_figure
+
+
+def picture(value: int = 0) -> np.ndarray:
+    return np.full((16, 8, 3), value, np.uint8)
+
+
+def blobs(rows: int = 60) -> np.ndarray:
+    random = np.random.default_rng(0)
+    return (random.standard_normal((rows, 64)) + 8 * np.eye(64)[np.arange(rows) % 3]).astype(np.float32)
+
+
+def test_hits_are_framed_green_and_misses_red():
+    figure = rank_list_figure([picture(), picture()], [[picture()] * 3, [picture()]], [[True, False, True], [False]])
+    assert len(figure.axes) == 8
+    frames = {i: to_hex(figure.axes[i].spines["top"].get_edgecolor()) for i in (1, 2, 3, 5)}
+    assert frames == {1: HIT, 2: MISS, 3: HIT, 5: MISS}
+    assert [i for i, axes in enumerate(figure.axes) if axes.spines["top"].get_visible()] == [1, 2, 3, 5]
+    assert figure.axes[1].get_title() == "1" and figure.axes[4].get_title() == "query"
+    figure.savefig(drawn := io.BytesIO(), format="png")
+    assert drawn.getvalue().startswith(b"\x89PNG")
+
+
+def test_rows_of_a_grid_may_differ_in_length_but_captions_must_fit():
+    figure = picture_grid([[picture(1), picture(2)], [picture(3)]], [["a", "b"], ["c"]])
+    assert [axes.get_title() for axes in figure.axes] == ["a", "b", "c", ""]
+    assert [len(axes.images) for axes in figure.axes] == [1, 1, 1, 0]
+    assert (figure.axes[2].images[0].get_array() == 3).all()
+    with pytest.raises(ValueError, match=r"pictures per row \[1\], captions per row \[2\]"):
+        picture_grid([[picture()]], [["a", "b"]])
+
+
+def test_hits_that_do_not_fit_the_pictures_are_refused():
+    with pytest.raises(ValueError, match="row 0 has 2 pictures and 1 hits"):
+        rank_list_figure([picture()], [[picture()] * 2], [[True]])
+    with pytest.raises(ValueError, match="1 queries, 2 rows of pictures"):
+        rank_list_figure([picture()], [[picture()]] * 2, [[True]])
+
+
+def test_neighbours_stay_neighbours_on_the_map_and_the_seed_decides_it():
+    places = tsne(blobs())
+    assert places.shape == (60, 2)
+    assert trustworthiness(blobs(), places, n_neighbors=5) > 0.85
+    np.testing.assert_array_equal(places, tsne(blobs()))
+    with pytest.raises(ValueError, match="a map of 3 features says nothing"):
+        tsne(blobs(3))
+
+
+def test_the_map_shows_every_picture_twice_and_joins_the_pairs():
+    features = blobs(30)
+    axes = tsne_figure(features, features + 0.1).axes[0]
+    assert [len(points.get_offsets()) for points in axes.collections] == [30, 30]
+    assert len(axes.lines) == 30
+    for i, line in enumerate(axes.lines):
+        ends = [points.get_offsets()[i] for points in axes.collections]
+        np.testing.assert_allclose(line.get_xydata(), ends, rtol=1e-6)
+    with pytest.raises(ValueError, match=r"lq_features \[29, 64\]"):
+        tsne_figure(features, features[:29])

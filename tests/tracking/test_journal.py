@@ -1,0 +1,48 @@
+"""What survives in a run folder when a process is killed at a bad moment."""
+
+from pathlib import Path
+
+import pytest
+
+from rlq.tracking import TrackingError
+from rlq.tracking.journal import Journal, Progress
+
+
+def test_rows_are_on_disk_once_appended_and_read_back_in_order(tmp_path: Path):
+    journal = Journal(tmp_path / "a.jsonl")
+    rows = [{"name": "größe\n\u2028"}, {"name": "b"}, {"name": "c"}]
+    journal.append(*rows[:2])
+    journal.append()
+    journal.append(rows[2])
+    assert Journal(tmp_path / "a.jsonl").rows == journal.rows == rows
+
+
+def test_the_torn_last_line_of_a_killed_process_is_dropped_and_does_not_spoil_the_next(tmp_path: Path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"a": 1}\n{"a": 2}\n{"a": 3')
+    journal = Journal(path)
+    journal.append({"a": 4})
+    assert Journal(path).rows == [{"a": 1}, {"a": 2}, {"a": 4}]
+
+
+def test_a_broken_line_in_the_middle_is_named(tmp_path: Path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"a": 1}\n{"a": \n{"a": 3}\n')
+    with pytest.raises(TrackingError, match=r"a\.jsonl, line 2 is not JSON"):
+        Journal(path)
+
+
+def test_progress_is_read_back_and_leaves_no_scratch_file(tmp_path: Path):
+    progress = Progress(tmp_path)
+    progress.uri = "http://a"
+    progress.store("http://a")["metrics"] = 5
+    progress.save()
+    again = Progress(tmp_path)
+    assert (again.uri, again.store("http://a")["metrics"], again.store("http://b")["metrics"]) == ("http://a", 5, 0)
+    assert [path.name for path in tmp_path.iterdir()] == ["tracking.json"]
+
+
+def test_broken_progress_says_what_to_do(tmp_path: Path):
+    (tmp_path / "tracking.json").write_text("{")
+    with pytest.raises(TrackingError, match=r"remove it and run `rlq track sync"):
+        Progress(tmp_path)
