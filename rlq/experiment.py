@@ -19,7 +19,7 @@ from rlq.console import Console
 from rlq.data.records import fingerprint
 from rlq.distributed import Place
 from rlq.errors import RlqError, SettingsError
-from rlq.methods.rlq import recipe
+from rlq.methods.rlq import closing, recipe
 from rlq.methods.rlq.inputs import Inputs, gather_inputs
 from rlq.methods.rlq.network import RlqNetwork
 from rlq.methods.rlq.settings import RlqSettings
@@ -109,7 +109,8 @@ def _run_in(group: _Group, loaded: Loaded, folder: Path, *, kind: str = "run", a
         torch.manual_seed(settings.seed)
         job = recipe.build(settings, inputs, teacher, place=place, console=console, folder=folder)
         console.line(recipe.describe(settings, inputs, place))
-        baselines = closing.baselines(settings, inputs, job, folder=folder, tracker=tracker, place=place, console=console)
+        baselines = closing.baselines(settings, inputs, job, place=place, console=console)
+        tracker.log_metrics(baselines, step=0)
         seconds["baselines"], clock = time.monotonic() - clock, time.monotonic()
         history = fit(
             job, settings.schedule, tracker=tracker, place=place, console=console, resume=(folder / "last.pt").exists()
@@ -126,10 +127,12 @@ def _run_in(group: _Group, loaded: Loaded, folder: Path, *, kind: str = "run", a
         _end(place, folder, tracker, status, reason=str(error) or type(error).__name__)
         raise
     _end(place, folder, tracker, "FINISHED")
-    result = Result(folder, tracker.run_id, settings, metrics, history, seconds)
     if place.is_main:
-        console.line(closing.summary(result, inputs, kind=kind, links=tracker.links()))
-    return result
+        text = closing.summary(
+            metrics, settings, inputs, folder=folder, run_id=tracker.run_id, seconds=seconds, links=tracker.links()
+        )
+        console.line(text if kind == "run" else f"teacher  done in {seconds['training']:.0f} s of training")
+    return Result(folder, tracker.run_id, settings, metrics, history, seconds)
 
 
 def external_root(settings: RlqSettings) -> Path:
@@ -264,8 +267,8 @@ def _end(place: Place, folder: Path, tracker: Tracker, status: str, reason: str 
         return
     if reason:
         tracker.log_tags({"rlq.ended_by": reason[:500]})
+    tracker.end(status)  # the run may get its id only now, if the server has been away so far
     write_about(folder, replace(read_about(folder), run_id=tracker.run_id, status=status))
-    tracker.end(status)
 
 
 def _new_folder(settings: RlqSettings) -> Path:

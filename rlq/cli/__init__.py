@@ -14,7 +14,6 @@ COMMANDS = {
     "embed": "embed",
     "score": "score",
     "data": "data",
-    "pose": "pose",
     "track": "track",
 }
 

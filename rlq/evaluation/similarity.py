@@ -1,5 +1,6 @@
 """Cosine scores in blocks of queries, for as many pictures as the features alone fit in memory."""
 
+import hashlib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ def cosine_scores(query_features: Features, gallery_features: Features, *, devic
 
     Features [Q, D] and [G, D] of any length, NumPy arrays or torch tensors; a zero vector scores 0 with everybody.
     The block is overwritten by the next call. The gallery is never copied: its lengths divide the product instead.
+    Gallery pictures with the same features score exactly the same, so that they tie wherever they stand.
     `device` names a GPU for the product, which then holds the gallery; tensors on a GPU are used where they are.
     """
     if device is None and getattr(gallery_features, "is_cuda", False):
@@ -42,22 +44,26 @@ def cosine_scores(query_features: Features, gallery_features: Features, *, devic
         product = _by_onednn(_array(gallery_features))
     else:
         product = _by_numpy(_array(gallery_features))
-    buffer = np.empty((0, len(gallery_lengths)), np.float32)
+    copies, originals = repeated_rows(gallery_features, gallery_lengths)
+    divisor = gallery_lengths.astype(np.float32)  # [G]
+    buffer = np.empty((0, len(divisor)), np.float32)
 
     def block(rows: slice) -> NDArray[np.float32]:
         nonlocal buffer
-        chosen = _array(query_features[rows]).astype(np.float32) / query_lengths[rows, None]  # [q, D]
+        chosen = (_array(query_features[rows]) / query_lengths[rows, None]).astype(np.float32)  # [q, D]
         if len(chosen) > len(buffer):
-            buffer = np.empty((len(chosen), len(gallery_lengths)), np.float32)
+            buffer = np.empty((len(chosen), len(divisor)), np.float32)
         scores = buffer[: len(chosen)]  # [q, G]
         product(chosen, scores)
-        scores /= gallery_lengths
+        scores /= divisor
+        for start in range(0, len(copies), ROWS):
+            scores[:, copies[start : start + ROWS]] = scores[:, originals[start : start + ROWS]]
         return scores
 
     return block
 
 
-def lengths(features: Features, side: str) -> NDArray[np.float32]:
+def lengths(features: Features, side: str) -> NDArray[np.float64]:
     """Euclidean lengths [N], 1 for a zero vector; features that are not finite are an error that says where."""
     squares = np.empty(len(features), np.float64)
     for start in range(0, len(features), 64):  # few enough rows to stay in the processor's cache
@@ -70,7 +76,21 @@ def lengths(features: Features, side: str) -> NDArray[np.float32]:
             f"{len(broken)} of {len(features)} {side} features hold nan, infinity or numbers too large, "
             f"the first is row {broken[0]}"
         )
-    return np.where(squares == 0, 1, np.sqrt(squares)).astype(np.float32)
+    return np.where(squares == 0, 1, np.sqrt(squares))
+
+
+def repeated_rows(features: Features, row_lengths: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows that equal an earlier one, and that earlier one. Matrix products round the same row differently by place."""
+    _, group, size = np.unique(row_lengths, return_inverse=True, return_counts=True)
+    first: dict[bytes, int] = {}
+    copies, originals = [], []
+    for row in np.flatnonzero(size[group] > 1).tolist():  # rarely any: equal rows have equal lengths
+        content = (_array(features[row]) + 0.0).tobytes()  # + 0.0, as -0 equals 0
+        original = first.setdefault(hashlib.blake2b(content, digest_size=16).digest(), row)
+        if original != row:
+            copies.append(row)
+            originals.append(original)
+    return np.array(copies, np.intp), np.array(originals, np.intp)
 
 
 def _by_numpy(gallery: NDArray) -> Product:

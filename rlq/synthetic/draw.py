@@ -8,9 +8,10 @@ import numpy as np
 
 from rlq.synthetic.canvas import HEIGHT, SCALE, WIDTH, Canvas, Part, below
 from rlq.synthetic.head import HeadFrame, draw_head, draw_tails, head_frame
+from rlq.synthetic.patterns import mark_pattern
 from rlq.synthetic.people import Person
 from rlq.synthetic.skeleton import Joint, Pose, View, joints
-from rlq.synthetic.wardrobe import Garment, Outfit
+from rlq.synthetic.wardrobe import Outfit
 
 # Radii of the limbs as shares of the stature, for thickness 1.
 THIGH, KNEE, ANKLE, FOOT = 0.054, 0.037, 0.023, 0.024
@@ -260,36 +261,10 @@ def _handbag(s: _Sketch) -> None:
 
 
 def _patterns(s: _Sketch) -> None:
-    lower = s.outfit.lower
-    _pattern(s, s.outfit.upper, Part.UPPER, Part.UPPER_SECOND)
-    if lower is not None:
-        _pattern(s, lower, Part.LOWER, Part.LOWER_SECOND)
-
-
-def _pattern(s: _Sketch, garment: Garment, part: Part, second: Part) -> None:
-    """Exchange the part for its second colour where the pattern says so; it turns and bends with the trunk."""
-    if garment.pattern == "plain":
-        return
-    pelvis, chest = s.at[Joint.PELVIS], s.at[Joint.CHEST]
-    rows = np.arange(s.canvas.parts.shape[0], dtype=np.float32)[:, None] - chest[1]
-    columns = np.arange(s.canvas.parts.shape[1], dtype=np.float32)[None, :] - chest[0]
-    period = garment.period * s.unit
-    if garment.pattern == "stripes":
-        marked = (rows // period) % 2 < 1
-    elif garment.pattern == "bars":
-        marked = (columns // period) % 2 < 1
-    elif garment.pattern == "checks":
-        marked = ((rows // period) + (columns // period)) % 2 < 1
-    elif garment.pattern == "dots":
-        marked = ((rows % period - period / 2) ** 2 + (columns % period - period / 2) ** 2) < (0.3 * period) ** 2
-    elif garment.pattern == "two_tone":
-        split = (0.5 * (pelvis[1] - chest[1])) if part == Part.UPPER else 0.45 * s.unit
-        marked = rows > split
-    else:  # a print in the middle of the front
-        middle = np.array([sin(radians(s.view.yaw)) * 0.1 * s.unit, 0.35 * (pelvis[1] - chest[1])])
-        wide = max(0.02, cos(radians(s.view.yaw))) * period * 1.3
-        marked = ((columns - middle[0]) / wide) ** 2 + ((rows - middle[1]) / (period * 1.3)) ** 2 < 1
-    s.canvas.parts[(s.canvas.parts == part) & marked] = second
+    trunk = (s.at[Joint.CHEST], s.at[Joint.PELVIS])
+    mark_pattern(s.canvas.parts, s.outfit.upper, (Part.UPPER, Part.UPPER_SECOND), trunk, s.unit, s.view.yaw)
+    if s.outfit.lower is not None:
+        mark_pattern(s.canvas.parts, s.outfit.lower, (Part.LOWER, Part.LOWER_SECOND), trunk, s.unit, s.view.yaw)
 
 
 def _keypoints(s: _Sketch) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from rlq.console import Console
@@ -17,7 +18,7 @@ EMBEDDED: dict[str, tuple[str, Spec]] = {
 
 
 def ensure_embedded(name: str, root: Path, place: Place, console: Console) -> None:
-    """Make a built-in set below `root` unless one of this version is there, of whatever size. Others are not touched."""
+    """Make a built-in set below `root` unless one of this version is there, of any size; other names are left alone."""
     if name not in EMBEDDED:
         return
     below, spec = EMBEDDED[name]
@@ -35,3 +36,12 @@ def is_current(folder: Path, spec: Spec) -> bool:
     except (OSError, ValueError):
         return False
     return manifest.get("version") == VERSION and manifest.get("layout") == type(spec).__name__
+
+
+def make_all(root: Path, *, people: int | None = None, seed: int = 1) -> list[Path]:
+    """Make both built-in sets below `root`, with another number of training people or another seed if asked."""
+    folders = []
+    for below, spec in EMBEDDED.values():
+        chosen = replace(spec, seed=seed, **({"train_people": people} if people else {}))
+        folders.append(ensure(root / below, chosen, processes=os.cpu_count() or 1))
+    return folders

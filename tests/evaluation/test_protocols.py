@@ -7,7 +7,7 @@ import torch
 from rlq.data.records import Protocol, Record
 from rlq.evaluation import protocols as protocols_module
 from rlq.evaluation.metrics import rank
-from rlq.evaluation.protocols import evaluate, labels_of, of_cameras
+from rlq.evaluation.protocols import evaluate, labels_of, of_cameras, single_shots
 from rlq.evaluation.similarity import cosine_scores
 
 PRCC = (
@@ -93,3 +93,14 @@ def test_features_that_are_not_one_per_record_are_refused():
         evaluate(QUERY, GALLERY, PRCC, QUERY_FEATURES[:29], GALLERY_FEATURES)
     with pytest.raises(ValueError, match="barrier = 'clothes' should be camera or tracklet"):
         evaluate(QUERY, GALLERY, [Protocol("CC", "CC", barrier="clothes")], QUERY_FEATURES, GALLERY_FEATURES)
+
+
+def test_single_shot_ranks_one_picture_per_person_of_each_protocols_gallery():
+    found = single_shots(QUERY, GALLERY, PRCC, QUERY_FEATURES, GALLERY_FEATURES)
+    assert list(found) == ["CC", "SC", "General"]
+    people = {record.pid for record in GALLERY if record.camera == "A"}
+    for protocol in PRCC:
+        queries = [record for record in QUERY if record.camera in protocol.query_cameras]
+        assert {draw.gallery for draw in found[protocol.name].draws} == {len(people)}
+        assert {draw.queries for draw in found[protocol.name].draws} == {len(queries)}
+        assert {draw.valid_queries for draw in found[protocol.name].draws} == {sum(q.pid in people for q in queries)}

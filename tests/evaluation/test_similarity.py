@@ -7,7 +7,7 @@ import torch
 from rlq.errors import DataError
 from rlq.evaluation import similarity
 from rlq.evaluation.metrics import RULES, Labels, rank
-from rlq.evaluation.similarity import cosine_scores, lengths
+from rlq.evaluation.similarity import cosine_scores, lengths, repeated_rows
 
 
 def features(rows: int, width: int = 6, seed: int = 0) -> np.ndarray:
@@ -68,6 +68,25 @@ def test_a_gpu_gives_the_same_scores():
     np.testing.assert_allclose(cosine_scores(query, gallery, device="cuda")(slice(0, 7)), plain, atol=1e-6)
     on_gpu = torch.from_numpy(gallery).cuda()
     np.testing.assert_allclose(cosine_scores(torch.from_numpy(query).cuda(), on_gpu)(slice(0, 7)), plain, atol=1e-6)
+
+
+@pytest.mark.parametrize("large", [1e18, 0], ids=["numpy", "onednn"])
+@pytest.mark.parametrize("gallery", [9, 1000, 1025, 3001])
+def test_equal_features_score_equally_wherever_they_stand(monkeypatch, large, gallery):
+    monkeypatch.setattr(similarity, "LARGE", large)
+    monkeypatch.setattr(similarity, "_onednn_is_faster", lambda: True)
+    three = features(3, 513, seed=1)
+    found = cosine_scores(features(33, 513), three[np.arange(gallery) % 3])(slice(0, 33))
+    assert [len(np.unique(row)) for row in found] == [3] * 33
+
+
+def test_repeated_rows_are_found_among_rows_of_the_same_length():
+    rows = np.array([[1, 0], [0, 1], [1, 0], [-1, 0], [0, 1], [-0.0, 1], [0.6, 0.8]])
+    copies, originals = repeated_rows(rows, lengths(rows, "gallery"))
+    assert (copies.tolist(), originals.tolist()) == ([2, 4, 5], [0, 1, 1])
+    binary = np.random.default_rng(0).integers(0, 2, (400, 10))
+    copies, originals = repeated_rows(binary, lengths(binary, "gallery"))
+    assert len(copies) == 400 - len(np.unique(binary, axis=0)) and (binary[copies] == binary[originals]).all()
 
 
 def test_a_zero_vector_scores_zero_with_everybody():

@@ -15,9 +15,9 @@ from rlq.losses.identity import smoothed_cross_entropy
 from rlq.losses.triplet import batch_hard_triplet
 
 
-@pytest.fixture(params=["losses_small.npz", "losses_wide.npz"])
-def reference(request: pytest.FixtureRequest, golden_folder: Path) -> dict[str, torch.Tensor]:
-    with np.load(golden_folder / request.param) as file:
+@pytest.fixture
+def reference(golden_losses: Path) -> dict[str, torch.Tensor]:
+    with np.load(golden_losses) as file:
         return {name: torch.from_numpy(np.asarray(file[name])) for name in file.files}
 
 

@@ -26,6 +26,7 @@ class PoseLabels(NamedTuple):
     train: np.ndarray  # [N]
     mirrored: np.ndarray | None  # [N] of the mirrored training pictures, with cap.pose.flip_aware
     test: np.ndarray | None  # [queries + gallery], by the centres of training
+    keypoints: np.ndarray | None  # [N, 17, 3] in pixels of the training pictures
 
 
 class GenderLabels(NamedTuple):
@@ -177,7 +178,7 @@ def _listed_poses(file: Path, settings: RlqSettings, data: ReidData) -> PoseLabe
     if pose.flip_aware:
         raise DataError(f"cap.pose.flip_aware needs keypoints (.json); {file} holds clusters only")
     labels = labels_of(data.train, read_clusters(file, column_name(pose.vector, pose.clusters)), file)
-    return PoseLabels(labels, None, None)
+    return PoseLabels(labels, None, None, None)
 
 
 def _clustered(file: Path, settings: RlqSettings, data: ReidData) -> PoseLabels:
@@ -194,7 +195,7 @@ def _clustered(file: Path, settings: RlqSettings, data: ReidData) -> PoseLabels:
         flipped = clusters.assign(turned, found[:train])
     if found[train:].any():
         test = clusters.assign(vectors[train:], found[train:])
-    return PoseLabels(clusters.labels, flipped, test)
+    return PoseLabels(clusters.labels, flipped, test, keypoints[:train])
 
 
 def _genders(settings: RlqSettings, data: ReidData, missing: _Missing) -> GenderLabels | None:
@@ -236,7 +237,7 @@ def _readable(sets: list[ReidData], settings: RlqSettings, missing: _Missing) ->
 def _stop(missing: _Missing, settings: RlqSettings, origin: str, *, data_there: bool) -> None:
     lines = [f"{origin} cannot start; missing or broken:", *(f"  - {reason}" for reason in missing.reasons)]
     if not data_there:
-        lines.append("  (keypoints, genders and parsing masks are looked for in the set's folder rlq/ once it is there)")
+        lines.append("  (keypoints, genders and parsing masks are looked for next, in the folder rlq/ of the set)")
     if data_there and missing.without and len(missing.without) >= len(missing.reasons):
         changes = " ".join(f"--set {change}" for change in missing.without)
         lines.append(f"what can run without them: rlq train experiments/{origin} {changes}")

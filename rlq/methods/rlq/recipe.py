@@ -7,18 +7,17 @@ from pathlib import Path
 import torch
 from torch.utils.data import DataLoader
 
-from rlq.artefacts import ArtefactRanges
 from rlq.console import Console
 from rlq.data.datasets import ExternalPairs, TargetPictures, collate_pairs, collate_target, loader
-from rlq.data.transforms import TrainTransform
 from rlq.data.samplers import IdentityBatches
+from rlq.data.transforms import TrainTransform
 from rlq.distributed import Place, compute_type, wrap
 from rlq.errors import SettingsError
 from rlq.evaluation.evaluator import Evaluator, flat
 from rlq.methods.rlq.cap import CapStep, Learner
 from rlq.methods.rlq.inputs import Inputs
 from rlq.methods.rlq.network import RlqNetwork, clothes_head
-from rlq.methods.rlq.settings import RlqSettings, TadSettings
+from rlq.methods.rlq.settings import RlqSettings, artefact_ranges
 from rlq.methods.rlq.tad import TadStep
 from rlq.methods.rlq.weights import start_from, write_config
 from rlq.training.loop import Job, Metrics, Pass
@@ -97,17 +96,6 @@ def describe(settings: RlqSettings, inputs: Inputs, place: Place) -> str:
         + f"\nrun      {settings.variant}, {settings.backbone.name}, {settings.schedule.epochs} epochs; "
         f"{settings.data.batch} pictures = {rows} rows per device, {place.world} x {place.device.type} "
         f"({rows * place.world} rows in all), {kind}"
-    )
-
-
-def artefact_ranges(tad: TadSettings) -> ArtefactRanges:
-    """The low-quality settings as the artefacts take them."""
-    return ArtefactRanges(
-        pixelation=tad.pixelation,
-        gaussian_kernel=tad.gaussian_kernel,
-        gaussian_sigma=tad.gaussian_sigma,
-        motion_kernel=tad.motion_kernel,
-        mix=tad.mix.model_dump(),
     )
 
 

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StrictBool, StrictInt, model_validator
 
+from rlq.artefacts import ArtefactRanges
 from rlq.config import Settings
 from rlq.settings import (
     BackboneSettings,
@@ -200,3 +201,14 @@ class RlqSettings(Settings):
         if self.optim.warmup >= epochs:
             problems.append(f"optim.warmup = {self.optim.warmup} is as long as schedule.epochs = {epochs}")
         return problems
+
+
+def artefact_ranges(tad: TadSettings) -> ArtefactRanges:
+    """The low-quality settings as the artefacts take them."""
+    return ArtefactRanges(
+        pixelation=tad.pixelation,
+        gaussian_kernel=tad.gaussian_kernel,
+        gaussian_sigma=tad.gaussian_sigma,
+        motion_kernel=tad.motion_kernel,
+        mix=tad.mix.model_dump(),
+    )

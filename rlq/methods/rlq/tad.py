@@ -4,10 +4,9 @@ import torch
 from torch import Tensor
 
 from rlq.data.datasets import PairBatch
-from rlq.losses.distillation import squared_distance_of_directions
-from rlq.losses.divergence import kl_divergence
+from rlq.losses.distillation import tad_distillation, tad_self_supervision
 from rlq.methods.rlq.cap import Learner, scaling, weighted_sum
-from rlq.methods.rlq.network import RlqNetwork
+from rlq.methods.rlq.network import Outputs, RlqNetwork
 from rlq.methods.rlq.settings import RlqSettings
 
 
@@ -27,15 +26,11 @@ class TadStep:
                 wanted = self.teacher.branch_features(hq)  # each [P, D]
             student = learner.model(learner.images(torch.cat([hq, learner.images(batch.lq)])), attributes=False)
         terms: dict[str, Tensor] = {}
-        for name in self.settings.branches:
-            feature = getattr(student, name)  # [2P, D]: HQ rows, then LQ rows
-            if losses.distill:
-                terms[f"distill_{name}_hq"] = squared_distance_of_directions(wanted[name], feature[:pairs])
-                terms[f"distill_{name}_lq"] = squared_distance_of_directions(wanted[name], feature[pairs:])
-            if losses.kl_id:
-                terms[f"kl_id_{name}"] = self._divergence(getattr(student, f"id_{name}"))
-        if student.cal is not None and losses.kl_clothes:
-            terms["kl_clothes"] = self._divergence(self._clothes_logits(student.cal))
+        if losses.distill:
+            features = {name: getattr(student, name) for name in self.settings.branches}  # each [2P, D]
+            terms |= tad_distillation({name: wanted[name] for name in features}, features)
+        kl = self.settings.losses.kl
+        terms |= tad_self_supervision(self._logits(student), stopgrad_hq=kl.stopgrad_hq, **scaling(self.settings))
         total = weighted_sum(terms, self.settings)
         learner.optimiser.zero_grad(set_to_none=True)
         total.backward()
@@ -44,11 +39,14 @@ class TadStep:
         # Pictures that were as small as their pixelation already: their LQ twin differs by crop, flip and erasing only.
         return reported | {"data/tad_unchanged": torch.tensor(batch.unchanged / pairs, device=total.device)}
 
-    def _divergence(self, logits: Tensor) -> Tensor:
-        """Eq. (3): KL from the HQ rows' distribution to the LQ rows'; logits [2P, classes] -> scalar."""
-        pairs = len(logits) // 2
-        stop = self.settings.losses.kl.stopgrad_hq
-        return kl_divergence(logits[:pairs], logits[pairs:], stopgrad_target=stop, **scaling(self.settings))
+    def _logits(self, student: Outputs) -> dict[str, Tensor]:
+        """What Eq. (3) compares, each [2P, classes of the target set]: HQ rows, then LQ rows."""
+        losses, found = self.settings.losses, {}
+        if losses.kl_id:
+            found |= {f"id_{name}": getattr(student, f"id_{name}") for name in self.settings.branches}
+        if student.cal is not None and losses.kl_clothes:
+            found["clothes"] = self._clothes_logits(student.cal)
+        return found
 
     def _clothes_logits(self, features: Tensor) -> Tensor:
         """`detached`: raw cosines of detached features, as the released code has it, a number without effect.

@@ -1,0 +1,22 @@
+"""rlq embed: features of every picture below a folder."""
+
+from pathlib import Path
+
+import click
+
+from rlq.cli.errors import one_line_errors
+
+
+@click.command()
+@click.argument("run_or_weights", metavar="RUN_OR_CHECKPOINT")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The .npz to write.")
+@click.option("--weights", type=click.Choice(["best", "last"]), default="best", help="Which epoch of a run.")
+@click.option("--skip-bad", is_flag=True, help="Leave out pictures that cannot be read, instead of stopping.")
+def embed(run_or_weights: str, folder: Path, output: Path, weights: str, skip_bad: bool) -> None:
+    """Write names (relative to FOLDER, sorted) and features (float32, flip-summed, unit length) to an .npz."""
+    with one_line_errors():
+        from rlq import use
+
+        count, width, skipped = use.embed_folder(run_or_weights, folder, output, weights=weights, skip_bad=skip_bad)
+        click.echo(f"{count} pictures, {width} numbers each, in {output}" + (f"; {skipped} skipped" if skipped else ""))

@@ -1,0 +1,31 @@
+"""rlq evaluate: the protocols of a data set, for weights that exist."""
+
+import click
+
+from rlq.cli.errors import one_line_errors
+
+
+@click.command()
+@click.argument("run_or_weights", metavar="RUN_OR_CHECKPOINT")
+@click.option("--weights", type=click.Choice(["best", "last"]), default="best", help="Which epoch of a run.")
+@click.option("--data", "dataset", help="Another data set than the run's, such as prcc.")
+@click.option("--root", help="Where that data set is; else the run's data.root.")
+@click.option("--artefact", type=click.Choice(["pixelation", "gaussian", "motion"]), help="Spoil all pictures first.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
+def evaluate(
+    run_or_weights: str,
+    weights: str,
+    dataset: str | None,
+    root: str | None,
+    artefact: str | None,
+    as_json: bool,
+) -> None:
+    """Rank a data set with the weights of a run (id, prefix of one, name or folder) or of a weights folder.
+
+    Numbers on a run's own data set go into the run as test/..., those of others as <data set>/...
+    """
+    with one_line_errors():
+        from rlq import use
+
+        evaluated = use.evaluate(run_or_weights, weights=weights, dataset=dataset, root=root, artefact=artefact)
+        click.echo(evaluated.to_json() if as_json else evaluated.to_table())

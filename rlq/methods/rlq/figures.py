@@ -1,0 +1,148 @@
+"""The figures of a finished run: rank lists, artefacts, pose clusters, and the map of good and bad pictures."""
+
+import cv2
+import numpy as np
+from matplotlib.figure import Figure
+
+from rlq.artefacts import KINDS, ArtefactRanges, degrade, draw_artefact
+from rlq.attributes.pose import LINES
+from rlq.console import Console
+from rlq.data.pictures import read_picture
+from rlq.data.records import Record
+from rlq.data.transforms import resize
+from rlq.distributed import Place
+from rlq.evaluation.embed import embed_pictures
+from rlq.evaluation.figures import picture_grid, rank_list_figure, tsne_figure
+from rlq.evaluation.protocols import labels_of, of_cameras
+from rlq.evaluation.rank_list import rank_list
+from rlq.methods.rlq.inputs import Inputs
+from rlq.methods.rlq.network import RlqNetwork
+from rlq.methods.rlq.settings import RlqSettings, artefact_ranges
+from rlq.seeding import generator
+
+QUERIES, TOP = 6, 8  # of a rank list
+SAMPLES = 6  # pictures of a sheet's row
+MAPPED = 300  # pictures of the map, each good and bad
+SHOWN = (192, 96)  # height, width of a picture in a figure
+WITHOUT_PEOPLE = ("figures/tsne.png",)
+
+
+def draw(
+    settings: RlqSettings,
+    inputs: Inputs,
+    network: RlqNetwork,
+    query: np.ndarray,
+    gallery: np.ndarray,
+    *,
+    place: Place,
+    console: Console,
+) -> dict[str, Figure]:
+    """Figures by their artifact names, as far as the experiment has what they show.
+
+    query [Q, D] and gallery [G, D] are the features of the test pictures.
+    """
+    figures = {"figures/rank_list.png": rank_lists(inputs, query, gallery, seed=settings.seed)}
+    if settings.tad.enabled:
+        ranges = artefact_ranges(settings.tad)
+        figures["figures/artefacts.png"] = artefact_sheet(inputs.external_train, ranges, seed=settings.seed)
+        figures["figures/tsne.png"] = good_and_bad(settings, inputs, network, ranges, place=place, console=console)
+    if inputs.poses is not None:
+        figures["figures/pose_clusters.png"] = cluster_sheet(inputs, seed=settings.seed)
+    return figures
+
+
+def shows_people(name: str) -> bool:
+    """Whether a figure shows pictures of people, which `tracking.pictures: false` keeps on this machine."""
+    return name not in WITHOUT_PEOPLE
+
+
+def rank_lists(inputs: Inputs, query: np.ndarray, gallery: np.ndarray, *, seed: int) -> Figure:
+    """Random queries of the first protocol that have a match, and what each finds."""
+    data, protocol = inputs.data, inputs.data.protocols[0]
+    rows, columns = of_cameras(data.query, protocol.query_cameras), of_cameras(data.gallery, protocol.gallery_cameras)
+    chosen = np.sort(generator(seed, "rank list").permutation(rows)[:QUERIES])
+    lists = rank_list(
+        query[chosen],
+        gallery[columns],
+        labels_of(data.query, chosen, protocol.barrier),
+        labels_of(data.gallery, columns, protocol.barrier),
+        protocol.rule,
+        TOP,
+    )
+    return rank_list_figure(
+        [_shown(data.query[row]) for row in chosen],
+        [[_shown(data.gallery[columns[i]]) for i in found.gallery] for found in lists],
+        [found.hits.tolist() for found in lists],
+    )
+
+
+def artefact_sheet(records: list[Record], ranges: ArtefactRanges, *, seed: int) -> Figure:
+    """A row of good pictures, then a row of the same ones under each artefact of the mix."""
+    rng = generator(seed, "artefact sheet")
+    chosen = [records[i] for i in np.sort(rng.permutation(len(records))[:SAMPLES])]
+    pictures = [read_picture(record.path) for record in chosen]
+    rows, captions = [[resize(one, SHOWN) for one in pictures]], [["good"] * len(pictures)]
+    for kind in (kind for kind in KINDS if ranges.mix.get(kind, 0) > 0):
+        only = ArtefactRanges(
+            ranges.pixelation, ranges.gaussian_kernel, ranges.gaussian_sigma, ranges.motion_kernel, {kind: 1.0}
+        )
+        drawn = [draw_artefact(rng, only) for _ in pictures]
+        rows.append([resize(degrade(one, how), SHOWN) for one, how in zip(pictures, drawn, strict=True)])
+        captions.append([f"{kind} {how.size}" for how in drawn])
+    return picture_grid(rows, captions)
+
+
+def cluster_sheet(inputs: Inputs, *, seed: int) -> Figure:
+    """A row per pose cluster with some of its pictures, skeletons drawn where the keypoints are known."""
+    poses, rows, captions = inputs.poses, [], []
+    for cluster in range(int(poses.train.max()) + 1):
+        members = np.flatnonzero(poses.train == cluster)
+        chosen = np.sort(generator(seed, "cluster sheet", cluster).permutation(members)[:SAMPLES])
+        if len(chosen):
+            rows.append([_with_skeleton(inputs, int(index)) for index in chosen])
+            share = len(members) / len(poses.train)
+            captions.append([f"{cluster}: {share:.0%}" if i == 0 else "" for i in range(len(chosen))])
+    return picture_grid(rows, captions)
+
+
+def good_and_bad(
+    settings: RlqSettings,
+    inputs: Inputs,
+    network: RlqNetwork,
+    ranges: ArtefactRanges,
+    *,
+    place: Place,
+    console: Console,
+) -> Figure:
+    """The map of external pictures' features, each picture good and spoilt."""
+    records = inputs.external_train
+    chosen = np.sort(generator(settings.seed, "map").permutation(len(records))[:MAPPED])
+    paths = [records[i].path for i in chosen]
+    options = {
+        "size": settings.data.size,
+        "batch": settings.data.test_batch,
+        "workers": settings.data.workers,
+        "place": place,
+        "console": console,
+    }
+    good = embed_pictures(network.embed, paths, **options)
+    bad = embed_pictures(network.embed, paths, artefacts=ranges, seed=settings.seed, **options)
+    return tsne_figure(good, bad, seed=settings.seed)
+
+
+def _shown(record: Record) -> np.ndarray:
+    return resize(read_picture(record.path), SHOWN)
+
+
+def _with_skeleton(inputs: Inputs, index: int) -> np.ndarray:
+    picture = read_picture(inputs.data.train[index].path)
+    height, width = picture.shape[:2]
+    shown = np.ascontiguousarray(resize(picture, SHOWN))
+    poses = inputs.poses
+    if poses.keypoints is None or poses.train[index] == 0:
+        return shown
+    points = poses.keypoints[index][:, :2] * (SHOWN[1] / width, SHOWN[0] / height)
+    for first, second in LINES:
+        ends = (tuple(int(v) for v in points[joint]) for joint in (first, second))
+        cv2.line(shown, *ends, color=(0, 255, 80), thickness=2, lineType=cv2.LINE_AA)
+    return shown

@@ -1,0 +1,185 @@
+"""Use weights that exist: evaluate them on a data set, or compute features of a folder's pictures."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rlq import distributed
+from rlq.artefacts import ArtefactRanges
+from rlq.console import Console, percent, table
+from rlq.data.catalogue import read as read_data
+from rlq.data.pictures import reason_unreadable
+from rlq.data.records import Protocol
+from rlq.distributed import Place
+from rlq.errors import DataError, RlqError
+from rlq.evaluation.embed import embed_pictures
+from rlq.evaluation.evaluator import Evaluator, Results, flat
+from rlq.methods.rlq.network import RlqNetwork
+from rlq.methods.rlq.settings import RlqSettings, artefact_ranges
+from rlq.methods.rlq.weights import CONFIG, load_network
+from rlq.runs import ABOUT, find_run, read_about
+from rlq.settings import TrackingSettings
+from rlq.synthetic.embedded import ensure_embedded
+from rlq.tracking import open_run, resolve_uri
+from rlq.training.checkpoint import write_whole
+
+PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Numbers of every protocol."""
+
+    rankings: Mapping[str, Results]
+    protocols: tuple[Protocol, ...]
+
+    def to_json(self) -> str:
+        """One object, protocol -> numbers; fractions in full precision, General as GENERAL."""
+        names = {protocol.name: protocol.name.upper() for protocol in self.protocols}
+        return json.dumps({names[name]: ranking.summary() for name, ranking in self.rankings.items()}, allow_nan=False)
+
+    def to_table(self) -> str:
+        """Percent with one decimal, and how many queries had a match."""
+        rows = []
+        for name, ranking in self.rankings.items():
+            counts = ranking.summary()
+            rates = [percent(ranking.cmc(k)) for k in (1, 5, 10, 20)]
+            asked = [str(counts.get(key, "-")) for key in ("queries", "valid_queries", "gallery")]
+            rows.append([name, *rates, percent(ranking.mAP), *asked])
+        header = ["protocol", "R-1", "R-5", "R-10", "R-20", "mAP", "queries", "valid", "gallery"]
+        notes = [f"{protocol.name}: {protocol.note}" for protocol in self.protocols if protocol.note]
+        return "\n".join([table(rows, header=header), *notes])
+
+
+def evaluate(
+    word: str,
+    *,
+    weights: str = "best",
+    dataset: str | None = None,
+    root: str | None = None,
+    artefact: str | None = None,
+) -> Evaluated:
+    """Rank a data set with the weights of a run or of a folder; numbers of a run go into the run as well."""
+    folder, run = find_weights(word, weights)
+    with _alone() as place:
+        network, settings = load_network(folder, place.device)
+        name = dataset or settings.data.dataset
+        data_root = Path(root or settings.data.root)
+        console = Console()
+        ensure_embedded(name, data_root, place, console)
+        data = read_data(name, data_root, celeb_camera=settings.data.celeb_camera)
+        ranges = _only(artefact_ranges(settings.tad), artefact)
+        evaluator = Evaluator(data, settings.data, place=place, console=console, artefacts=ranges)
+        rankings = evaluator.rank(network.embed)
+    if run is not None:
+        label = "-".join(["test" if dataset is None else name, weights, *([artefact] if artefact else [])])
+        _into_run(run, settings, {f"{label}/{key}": value for key, value in flat(rankings).items()})
+    return Evaluated(rankings, data.protocols)
+
+
+def embed_folder(
+    word: str, folder: Path, output: Path, *, weights: str = "best", skip_bad: bool = False
+) -> tuple[int, int, int]:
+    """Write names and features of every picture below a folder; return how many, how wide, and how many were bad.
+
+    names: POSIX paths relative to the folder, sorted; features float32 [n, D]. Raises DataError that lists the
+    pictures that cannot be read, unless `skip_bad`.
+    """
+    if output.suffix != ".npz":
+        raise RlqError(f"--output {output} should end in .npz")
+    paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if _is_picture(path, folder)}
+    if not paths:
+        raise DataError(f"{folder} holds no pictures ({', '.join(PICTURES)})")
+    bad = {name: reason for name in sorted(paths) if (reason := reason_unreadable(paths[name]))}
+    if bad and not skip_bad:
+        listed = "\n".join(f"  {name}: {reason}" for name, reason in bad.items())
+        raise DataError(f"{len(bad)} of {len(paths)} pictures cannot be read (--skip-bad leaves them out):\n{listed}")
+    names = sorted(name for name in paths if name not in bad)
+    if not names:
+        raise DataError(f"none of the {len(paths)} pictures in {folder} can be read")
+    source, _ = find_weights(word, weights)
+    with _alone() as place:
+        network, settings = load_network(source, place.device)
+        features = _features(network, settings, [paths[name] for name in names], place)
+
+    def write(temporary: Path) -> None:
+        with temporary.open("wb") as file:
+            np.savez(file, names=np.array(names), features=features)
+
+    write_whole(output, write)
+    return len(names), features.shape[1], len(bad)
+
+
+def find_weights(word: str, which: str) -> tuple[Path, Path | None]:
+    """The folder of weights that a word names, and the run folder if it names a run."""
+    path = Path(word)
+    if (path / CONFIG).is_file():
+        return path, None
+    if path.is_file() and (path.parent / CONFIG).is_file():
+        return path.parent, None
+    run = find_run(word, Path(TrackingSettings().folder))
+    if not (run / which / CONFIG).is_file():
+        raise RlqError(f"the run {read_about(run).name} in {run} has no {which} weights yet")
+    return run / which, run
+
+
+class _alone:
+    """A place of its own for a command that several processes would not speed up."""
+
+    def __enter__(self) -> Place:
+        self.place = distributed.start()
+        if self.place.world > 1:
+            raise RlqError("this command runs in one process; torchrun is for rlq train")
+        return self.place
+
+    def __exit__(self, *_: object) -> None:
+        distributed.stop()
+
+
+def _features(network: RlqNetwork, settings: RlqSettings, paths: list[Path], place: Place) -> np.ndarray:
+    return embed_pictures(
+        network.embed,
+        paths,
+        size=settings.data.size,
+        batch=settings.data.test_batch,
+        workers=settings.data.workers,
+        place=place,
+        console=Console(),
+    )
+
+
+def _only(ranges: ArtefactRanges, kind: str | None) -> ArtefactRanges | None:
+    """The run's ranges with one artefact alone."""
+    if kind is None:
+        return None
+    return ArtefactRanges(
+        ranges.pixelation, ranges.gaussian_kernel, ranges.gaussian_sigma, ranges.motion_kernel, {kind: 1.0}
+    )
+
+
+def _into_run(run: Path, settings: RlqSettings, metrics: Mapping[str, float | None]) -> None:
+    """Add an evaluation to a finished run; the run's own end stays its end."""
+    if not (run / ABOUT).is_file():
+        return
+    about = read_about(run)
+    if about.status == "RUNNING":
+        return
+    tracker = open_run(
+        folder=run,
+        uri=resolve_uri(run.parent),
+        experiment=settings.tracking.experiment,
+        run_name=about.name,
+        tags={},
+        resume_run_id=about.run_id,
+    )
+    found = {name: value for name, value in metrics.items() if value is not None}
+    tracker.log_metrics(found, step=0)
+    tracker.end(about.status)
+
+
+def _is_picture(path: Path, folder: Path) -> bool:
+    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    return path.suffix.lower() in PICTURES and path.is_file() and not hidden
