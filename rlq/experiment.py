@@ -92,6 +92,8 @@ class _Group:
 
 def _run_in(group: _Group, loaded: Loaded, folder: Path, *, kind: str = "run", about: About | None = None) -> Result:
     settings, place, console = loaded.settings, group.place, group.console
+    if settings.compute.threads is not None:
+        torch.set_num_threads(settings.compute.threads)
     seconds: dict[str, float] = {}
     clock = time.monotonic()
     ensure_embedded(settings.data.dataset, Path(settings.data.root), place, console)

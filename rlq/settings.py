@@ -74,6 +74,7 @@ class ComputeSettings(Settings):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where the hardware has it
     channels_last: StrictBool = True
+    threads: Count | None = None  # of the CPU's arithmetic per process; None: as many as torch likes
 
 
 class TrackingSettings(Settings):

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from rlq.data.datasets import Batch
 from rlq.distributed import average_gradients, gather_rows, pool_rows
+from rlq.errors import SettingsError
 from rlq.losses.clothes import clothes_adversarial, clothes_cross_entropy
 from rlq.losses.disentangle import absolute_cosine
 from rlq.losses.divergence import kl_divergence
@@ -144,7 +145,9 @@ WEIGHT_OF = {
 
 
 def weighted_sum(terms: dict[str, Tensor], settings: RlqSettings) -> Tensor:
-    """The loss that is trained: every term times its weight in `losses`."""
+    """The loss that is trained: every term times its weight in `losses`. Raises SettingsError when none teaches."""
+    if not any(term.requires_grad for term in terms.values()):
+        raise SettingsError("losses gives no term of this pass both a weight and a gradient: nothing would be learnt")
     return sum(getattr(settings.losses, WEIGHT_OF.get(name, name)) * term for name, term in terms.items())
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from rlq.config import validate
-from rlq.errors import DataError
+from rlq.errors import DataError, SettingsError
 from rlq.methods.rlq.cap import freeze
 from rlq.methods.rlq.network import RlqNetwork
 from rlq.methods.rlq.settings import RlqSettings
@@ -26,7 +26,10 @@ def write_config(folder: Path, settings: RlqSettings, identities: int) -> None:
 def load_network(folder: Path, device: torch.device) -> tuple[RlqNetwork, RlqSettings]:
     """The network of a weights folder, frozen, on a device. Raises DataError when the folder holds something else."""
     config = _read_config(folder / CONFIG)
-    settings = validate(RlqSettings, config["settings"], str(folder / CONFIG))
+    try:
+        settings = validate(RlqSettings, config["settings"], str(folder / CONFIG))
+    except SettingsError as error:
+        raise DataError(f"these weights are of another version of rlq, or broken: {error}") from error
     network = RlqNetwork(settings, identities=config["identities"], pretrained=False)
     _load(network, load_weights(folder / WEIGHTS), folder / WEIGHTS)
     return freeze(network.to(device, memory_format=torch.channels_last)), settings

@@ -1,0 +1,117 @@
+"""A network of RLQ that fits in a test, with batches of noise: what the tests of its steps share."""
+
+import torch
+from torch import nn
+
+from rlq.config import apply_changes, validate
+from rlq.data.datasets import Batch, PairBatch
+from rlq.distributed import Place, wrap
+from rlq.methods.rlq.cap import Learner, freeze
+from rlq.methods.rlq.network import RlqNetwork, clothes_head
+from rlq.methods.rlq.settings import RlqSettings
+from rlq.training.optim import adam
+
+CPU = Place(torch.device("cpu"))
+IDENTITIES, OUTFITS, CLUSTERS = 4, 3, 5  # of each identity so many outfits
+SIZE = (32, 16)
+BACKBONE = {"name": "test_resnet.r160_in1k", "pretrained": False}
+ATTRIBUTES_OFF = ("cap.pose.enabled=false", "cap.gender.enabled=false")
+PLAIN_CAL = ("branches=[cal]", "losses.triplet=0", *ATTRIBUTES_OFF)
+
+
+def tiny_settings(*changes: str) -> RlqSettings:
+    """The defaults on a tiny network, clothes from the second epoch on; weight decay off, so that only gradients move
+    parameters."""
+    tree = {
+        "data": {"dataset": "prcc", "size": list(SIZE)},
+        "backbone": dict(BACKBONE),
+        "cap": {"pose": {"clusters": CLUSTERS}},
+        "optim": {"weight_decay": 0.0},
+        "schedule": {"clothes_from": 1},
+    }
+    return validate(RlqSettings, apply_changes(tree, changes), "test")
+
+
+def tiny_network(settings: RlqSettings, seed: int = 0) -> RlqNetwork:
+    """In training mode; heads a hundred times as strong as they start, so that their losses are not all alike."""
+    torch.manual_seed(seed)
+    network = RlqNetwork(settings, identities=IDENTITIES)
+    with torch.no_grad():
+        for head in (*network.id_heads.values(), network.pose_head, network.gender_head):
+            if head is not None:
+                head.weight *= 100
+    return network.train()
+
+
+def tiny_learner(settings: RlqSettings, network: RlqNetwork, place: Place = CPU, seed: int = 1) -> Learner:
+    """What a step needs around a network, as a run has it."""
+    torch.manual_seed(seed)
+    head = clothes_head(network, IDENTITIES * OUTFITS)
+    optim = settings.optim
+    return Learner(
+        model=wrap(network, place),
+        clothes_head=head,
+        optimiser=adam(network.parameters(), lr=optim.lr, weight_decay=optim.weight_decay),
+        clothes_optimiser=adam(head.parameters(), lr=optim.clothes_lr, weight_decay=optim.weight_decay)
+        if head is not None
+        else None,
+        owner=torch.arange(IDENTITIES * OUTFITS) // OUTFITS,
+        device=place.device,
+        compute_type=torch.float32,
+        channels_last=settings.compute.channels_last,
+    )
+
+
+def tiny_teacher(settings: RlqSettings, seed: int = 7) -> RlqNetwork:
+    """Another network, with batch norms that have seen something, frozen."""
+    teacher = tiny_network(settings, seed)
+    with torch.no_grad():
+        teacher(noise(8, seed))
+    return freeze(teacher)
+
+
+def noise(rows: int, seed: int) -> torch.Tensor:
+    """Pictures [rows, 3, H, W] of nothing."""
+    return torch.randn(rows, 3, *SIZE, generator=torch.Generator().manual_seed(seed))
+
+
+def target_batch(rows: int = 8, seed: int = 0) -> Batch:
+    """Every two rows of one person; the last row of every four has no clothes class."""
+    generator = torch.Generator().manual_seed(seed)
+    pids = torch.arange(rows) // 2 % IDENTITIES
+    clothes = pids * OUTFITS + torch.randint(OUTFITS, (rows,), generator=generator)
+    clothes[3::4] = -1
+    return Batch(
+        images=noise(rows, seed + 1),
+        pids=pids,
+        clothes=clothes,
+        poses=torch.randint(CLUSTERS + 1, (rows,), generator=generator),
+        genders=pids % 2,
+        paths=tuple(f"{seed}-{row}.png" for row in range(rows)),
+    )
+
+
+def pair_batch(pairs: int = 6, seed: int = 0, unchanged: int = 0) -> PairBatch:
+    """Noise, and the same noise with something added."""
+    hq = noise(pairs, seed + 2)
+    return PairBatch(hq, hq + 0.5 * noise(pairs, seed + 3), tuple(f"{seed}-{n}.png" for n in range(pairs)), unchanged)
+
+
+def values_of(module: nn.Module) -> dict[str, torch.Tensor]:
+    """A copy of all parameters and buffers."""
+    return {name: value.detach().clone() for name, value in module.state_dict().items()}
+
+
+def gradients_of(module: nn.Module) -> dict[str, torch.Tensor | None]:
+    """A copy of each parameter's gradient; None where there is none."""
+    return {name: None if p.grad is None else p.grad.clone() for name, p in module.named_parameters()}
+
+
+def assert_equal_gradients(found: dict, wanted: dict, tolerance: float = 1e-5) -> None:
+    """Both of gradients_of: within `tolerance` of the largest entry of all (at least 1), None only beside None."""
+    assert found.keys() == wanted.keys()
+    given = {name: gradient for name, gradient in wanted.items() if gradient is not None}
+    assert {name for name, gradient in found.items() if gradient is not None} == given.keys()
+    scale = max(1.0, max(gradient.abs().max().item() for gradient in given.values()))
+    apart = {name: (found[name] - gradient).abs().max().item() / scale for name, gradient in given.items()}
+    assert max(apart.values()) <= tolerance, {name: value for name, value in apart.items() if value > tolerance}
