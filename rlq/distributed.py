@@ -102,6 +102,13 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
             parameter.grad /= dist.get_world_size()
 
 
+def share_buffers(network: nn.Module) -> None:
+    """Give every process the main one's buffers: each has the batch norm statistics of its own last batch."""
+    if dist.is_initialized():
+        for buffer in network.buffers():
+            dist.broadcast(buffer, src=0)
+
+
 def share_from_main(value: object) -> object:
     """The main process's value, on every process."""
     if not dist.is_initialized():

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shlex
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -37,7 +38,7 @@ class Loaded(NamedTuple):
 
     settings: RlqSettings
     folder: Path
-    origin: str  # the experiment file's name, for people
+    origin: str  # what follows `rlq train` to run it: the file and the changes, quoted for a shell
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,10 @@ class Result:
 
 def load(file: Path, changes: Iterable[str] = ()) -> Loaded:
     """The experiment in a file, with changes such as "optim.lr=1e-4". Raises SettingsError."""
+    changes = tuple(changes)
     tree = apply_changes(read_tree(file), changes)
-    return Loaded(validate(RlqSettings, tree, file.name), file.resolve().parent, file.name)
+    origin = shlex.join([str(file), *(word for change in changes for word in ("--set", change))])
+    return Loaded(validate(RlqSettings, tree, file.name), file.resolve().parent, origin)
 
 
 def run(loaded: Loaded, *, console: Console | None = None) -> Result:
@@ -83,11 +86,21 @@ class _Group:
         self.console = console or Console(quiet=not self.place.is_main)
 
     def __enter__(self) -> "_Group":
+        self._before = None
+        if threading.current_thread() is threading.main_thread():  # elsewhere Python allows no handlers
+            self._before = signal.signal(signal.SIGTERM, _stop_now)
         return self
 
     def __exit__(self, kind: type | None, *_: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGTERM, self._before)
         if kind is None or self.place.world == 1:
             distributed.stop()  # after an error the peers may hang in an exchange; the launcher ends them
+
+
+def _stop_now(number: int, _frame: object) -> None:
+    """SIGTERM outside the training loop, which waits for the end of a step: end at once, but in order."""
+    raise Stopped(number)
 
 
 def _run_in(group: _Group, loaded: Loaded, folder: Path, *, kind: str = "run", about: About | None = None) -> Result:
@@ -158,7 +171,7 @@ def teacher_experiment(loaded: Loaded) -> Loaded:
         "tracking": student["tracking"] | {"name": None},
     }
     tree = merge(read_tree(file), inherited)
-    return Loaded(validate(RlqSettings, tree, file.name), file.parent, file.name)
+    return Loaded(validate(RlqSettings, tree, file.name), file.parent, shlex.quote(str(file)))
 
 
 def teacher_fingerprint(settings: RlqSettings, data: str) -> str:
@@ -259,6 +272,7 @@ def _write_settings(loaded: Loaded, folder: Path) -> None:
     settings = loaded.settings
     if settings.tad.enabled and settings.tad.teacher.endswith((".yaml", ".yml")):
         name = Path(settings.tad.teacher).name
+        name = "teacher.yaml" if name == SETTINGS else name  # as a run folder calls its own file
         (folder / name).write_text(to_yaml(teacher_experiment(loaded).settings))
         settings = settings.model_copy(update={"tad": settings.tad.model_copy(update={"teacher": name})})
     (folder / SETTINGS).write_text(to_yaml(settings))

@@ -17,7 +17,7 @@ class About:
     run_id: str
     name: str
     kind: str  # run, teacher or variant
-    origin: str  # the experiment file
+    origin: str  # what follows `rlq train` to run it again
     status: str  # RUNNING, FINISHED, FAILED or KILLED
 
 

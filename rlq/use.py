@@ -90,6 +90,7 @@ def embed_folder(
     """
     if output.suffix != ".npz":
         raise RlqError(f"--output {output} should end in .npz")
+    source, _ = find_weights(word, weights)
     paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if _is_picture(path, folder)}
     if not paths:
         raise DataError(f"{folder} holds no pictures ({', '.join(PICTURES)})")
@@ -100,7 +101,6 @@ def embed_folder(
     names = sorted(name for name in paths if name not in bad)
     if not names:
         raise DataError(f"none of the {len(paths)} pictures in {folder} can be read")
-    source, _ = find_weights(word, weights)
     with _alone() as place:
         network, settings = load_network(source, place.device)
         features = _features(network, settings, [paths[name] for name in names], place)
@@ -167,9 +167,10 @@ def _into_run(run: Path, settings: RlqSettings, metrics: Mapping[str, float | No
     about = read_about(run)
     if about.status == "RUNNING":
         return
+    runs = run.parent.parent if about.kind == "teacher" else run.parent  # <runs>/teachers/<fingerprint>
     tracker = open_run(
         folder=run,
-        uri=resolve_uri(run.parent),
+        uri=resolve_uri(runs),
         experiment=settings.tracking.experiment,
         run_name=about.name,
         tags={},

@@ -1,12 +1,19 @@
-"""A network of RLQ that fits in a test, with batches of noise: what the tests of its steps share."""
+"""A network of RLQ that fits in a test, with batches and data sets of noise: what the tests of its training share."""
 
+from pathlib import Path
+
+import cv2
+import numpy as np
 import torch
 from torch import nn
 
 from rlq.config import apply_changes, validate
+from rlq.data.clothes import ClothesClasses
 from rlq.data.datasets import Batch, PairBatch
+from rlq.data.records import Protocol, Record, ReidData, class_indices
 from rlq.distributed import Place, wrap
 from rlq.methods.rlq.cap import Learner, freeze
+from rlq.methods.rlq.inputs import GenderLabels, Inputs, PoseLabels
 from rlq.methods.rlq.network import RlqNetwork, clothes_head
 from rlq.methods.rlq.settings import RlqSettings
 from rlq.training.optim import adam
@@ -23,7 +30,7 @@ def tiny_settings(*changes: str) -> RlqSettings:
     """The defaults on a tiny network, clothes from the second epoch on; weight decay off, so that only gradients move
     parameters."""
     tree = {
-        "data": {"dataset": "prcc", "size": list(SIZE)},
+        "data": {"dataset": "prcc", "size": list(SIZE), "batch": 8, "instances": 2, "workers": 0, "test_batch": 3},
         "backbone": dict(BACKBONE),
         "cap": {"pose": {"clusters": CLUSTERS}},
         "optim": {"weight_decay": 0.0},
@@ -95,6 +102,40 @@ def pair_batch(pairs: int = 6, seed: int = 0, unchanged: int = 0) -> PairBatch:
     """Noise, and the same noise with something added."""
     hq = noise(pairs, seed + 2)
     return PairBatch(hq, hq + 0.5 * noise(pairs, seed + 3), tuple(f"{seed}-{n}.png" for n in range(pairs)), unchanged)
+
+
+def noise_data(folder: Path) -> ReidData:
+    """Four people with six training pictures in three outfits each, three queries and four gallery pictures: written
+    where they are not yet."""
+
+    def record(split: str, number: int, pid: int, camera: str) -> Record:
+        path = folder / split / f"{number:02d}.png"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            picture = np.random.default_rng([number, len(split)]).integers(0, 256, (48, 24, 3), np.uint8)
+            assert cv2.imwrite(str(path), picture)
+        return Record(path, str(pid), camera, f"{pid}_{number % OUTFITS}", split, path.stem)
+
+    train = [record("train", number, number // 6, "A") for number in range(6 * IDENTITIES)]
+    query = [record("query", number, number % 2, "B") for number in range(3)]
+    gallery = [record("gallery", number, number % 2, "A") for number in range(4)]
+    return ReidData("noise", folder, train, query, gallery, (Protocol("CC", "CC"), Protocol("General", "GENERAL")))
+
+
+def noise_inputs(folder: Path) -> Inputs:
+    """What a run reads, of noise_data, which is the external set too."""
+    data = noise_data(folder)
+    labels = class_indices(data.train)
+    return Inputs(
+        data=data,
+        labels=labels,
+        clothes=ClothesClasses(labels.owner, IDENTITIES, labels="none"),
+        recolouring=None,
+        poses=PoseLabels(np.arange(len(data.train)) % (CLUSTERS + 1), None, None, None),
+        genders=GenderLabels(labels.pids % 2, None),
+        external=data,
+        external_train=data.train,
+    )
 
 
 def values_of(module: nn.Module) -> dict[str, torch.Tensor]:

@@ -10,7 +10,10 @@ from rlq.errors import RlqError
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Turn RlqError into a message and exit status 1, or 128 + signal for a run that was asked to stop."""
+    """Turn RlqError into a message and exit status 1, or 128 + signal for a run that was asked to stop.
+
+    Ctrl-C outside of training, where nothing has to be saved first, is status 130 too.
+    """
     try:
         yield
     except RlqError as error:
@@ -19,3 +22,9 @@ def one_line_errors() -> Iterator[None]:
             raise click.ClickException(str(error)) from error
         click.echo(str(error), err=True)
         raise SystemExit(128 + status) from error
+    except KeyboardInterrupt as error:
+        click.echo("stopped by Ctrl-C", err=True)
+        raise SystemExit(130) from error
+    except KeyboardInterrupt:
+        click.echo("interrupted", err=True)
+        raise SystemExit(130) from None

@@ -22,7 +22,7 @@ def evaluate(
 ) -> None:
     """Rank a data set with the weights of a run (id, prefix of one, name or folder) or of a weights folder.
 
-    Numbers on a run's own data set go into the run as test/..., those of others as <data set>/...
+    Numbers on a run's own data set go into the run as test-best/..., those of others as <data set>-best/...
     """
     with one_line_errors():
         from rlq import use

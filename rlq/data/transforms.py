@@ -7,6 +7,7 @@ so what a picture looks like depends neither on the worker that loads it nor on 
 
 import math
 import os
+import signal
 import random
 from typing import NamedTuple
 
@@ -143,6 +144,7 @@ class EraseRectangle(ImageOnlyTransform):
 def quiet_worker(worker: int) -> None:
     """Start a loader process: one thread each, as the processes already share the cores."""
     cv2.setNumThreads(0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the main one decides what it means
 
 
 def _channels_first(image: np.ndarray) -> np.ndarray:

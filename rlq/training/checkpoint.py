@@ -3,7 +3,7 @@
 import os
 import pickle
 import random
-import tempfile
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,22 +16,31 @@ from torch import Tensor, nn
 
 from rlq.errors import DataError, RlqError
 
+# What torch's reader has been seen to raise, or may, at bytes that are no checkpoint.
+UNREADABLE = (
+    *(pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError),
+    *(LookupError, AssertionError, TypeError, AttributeError),
+)
+
 
 def write_whole(path: Path, write: Any) -> None:
     """Call `write(temporary path)` and move the result to `path`, so that readers see the old or the new file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()
+        mode = temporary.stat().st_mode  # as the user's umask has it; safetensors would let nobody else read
         write(temporary)
+        temporary.chmod(mode)
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError as error:
-        raise RlqError(f"{path} cannot be written: {error.strerror or error}") from error
+    except (OSError, RuntimeError, SafetensorError) as error:  # the last two are how torch and safetensors say "full"
+        reason = getattr(error, "strerror", None) or f"{_first_line(error)} (is the disk full?)"
+        raise RlqError(f"{path} cannot be written: {reason}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary.exists():  # not in a folder that is none, where unlink would raise
+            temporary.unlink()
 
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:
@@ -45,8 +54,8 @@ def load_state(path: Path) -> dict[str, Any]:
         return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise DataError(f"there is no checkpoint {path}") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        raise DataError(f"{path} is not a checkpoint of rlq: {str(error).splitlines()[0]}") from error
+    except UNREADABLE as error:
+        raise DataError(f"{path} is not a checkpoint of rlq: {_first_line(error)}") from error
 
 
 def save_weights(path: Path, network: nn.Module) -> None:
@@ -85,3 +94,7 @@ def restore_random_state(state: Mapping[str, Any]) -> None:
     torch.set_rng_state(state["torch"])
     if "cuda" in state and torch.cuda.is_available():
         torch.cuda.set_rng_state(state["cuda"])
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)

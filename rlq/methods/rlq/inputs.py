@@ -63,7 +63,10 @@ class _Missing:
 
 
 def gather_inputs(settings: RlqSettings, origin: str) -> Inputs:
-    """Read the data sets and attributes of an experiment. Raises DataError that lists all that is missing."""
+    """Read the data sets and attributes of an experiment; `origin` is what follows `rlq train` to run it.
+
+    Raises DataError that lists all that is missing, with the command that does without it.
+    """
     missing = _Missing()
     data = _target(settings, missing)
     external = _external(settings, missing)
@@ -240,7 +243,7 @@ def _stop(missing: _Missing, settings: RlqSettings, origin: str, *, data_there: 
         lines.append("  (keypoints, genders and parsing masks are looked for next, in the folder rlq/ of the set)")
     if data_there and missing.without and len(missing.without) >= len(missing.reasons):
         changes = " ".join(f"--set {change}" for change in missing.without)
-        lines.append(f"what can run without them: rlq train experiments/{origin} {changes}")
+        lines.append(f"what can run without them: rlq train {origin} {changes}")
     elif not data_there:
         lines.append("without any data of your own: make train   (the whole method on built-in pedestrians)")
     raise DataError("\n".join(lines))

@@ -11,7 +11,7 @@ from rlq.console import Console
 from rlq.data.datasets import ExternalPairs, TargetPictures, collate_pairs, collate_target, loader
 from rlq.data.samplers import IdentityBatches
 from rlq.data.transforms import TrainTransform
-from rlq.distributed import Place, compute_type, wrap
+from rlq.distributed import Place, compute_type, share_buffers, wrap
 from rlq.errors import SettingsError
 from rlq.evaluation.evaluator import Evaluator, flat
 from rlq.methods.rlq.cap import CapStep, Learner
@@ -61,6 +61,7 @@ def build(
     evaluator = Evaluator(inputs.data, settings.data, place=place, console=console)
 
     def evaluate() -> dict[str, float | None]:
+        share_buffers(network)  # or the pictures of one evaluation would pass different networks
         network.eval()
         try:
             return flat(evaluator.rank(network.embed))

@@ -1,11 +1,13 @@
 """Settings of the method RLQ: everything in an experiment file. The defaults are the released code's recipe."""
 
-from typing import Annotated, Literal, Self
+from dataclasses import asdict
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StrictBool, StrictInt, model_validator
 
 from rlq.artefacts import ArtefactRanges
 from rlq.config import Settings
+from rlq.losses.divergence import KL_PRESETS, Reduction
 from rlq.settings import (
     BackboneSettings,
     ComputeSettings,
@@ -115,12 +117,21 @@ class ClothesSettings(Settings):
 
 
 class KlSettings(Settings):
-    """How every KL divergence is scaled; `official` = (0.8, 0.4096, elements), `plain` = (1, 1, batch)."""
+    """How every KL divergence is scaled. The words `official` (the released code) and `plain` stand for a scaling."""
 
-    tau: Annotated[float, Field(gt=0)] = 0.8
-    coefficient: Weight = 0.4096
-    reduction: Literal["elements", "batch"] = "elements"
+    tau: Annotated[float, Field(gt=0)] = KL_PRESETS["official"].tau
+    coefficient: Weight = KL_PRESETS["official"].coefficient
+    reduction: Reduction = KL_PRESETS["official"].reduction
     stopgrad_hq: StrictBool = False  # the high-quality side of Eq. (3) gets no gradient
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preset(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if value not in KL_PRESETS:
+            raise ValueError(f"losses.kl = {value} should be one of {', '.join(KL_PRESETS)}, or tau, coefficient, ...")
+        return asdict(KL_PRESETS[value])
 
 
 class LossSettings(Settings):
