@@ -4,6 +4,8 @@ import hashlib
 import json
 import os
 import shlex
+import signal
+import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -25,7 +27,7 @@ from rlq.methods.rlq.inputs import Inputs, gather_inputs
 from rlq.methods.rlq.network import RlqNetwork
 from rlq.methods.rlq.settings import RlqSettings
 from rlq.methods.rlq.weights import load_network
-from rlq.runs import SETTINGS, About, find_run, read_about, write_about
+from rlq.runs import SETTINGS, About, find_run, find_weights, read_about, write_about
 from rlq.settings import TrackingSettings
 from rlq.synthetic.embedded import ensure_embedded
 from rlq.tracking import NullTracker, Tracker, git_tags, library_versions, open_run, resolve_uri
@@ -127,9 +129,7 @@ def _run_in(group: _Group, loaded: Loaded, folder: Path, *, kind: str = "run", a
         baselines = closing.baselines(settings, inputs, job, place=place, console=console)
         tracker.log_metrics(baselines, step=0)
         seconds["baselines"], clock = time.monotonic() - clock, time.monotonic()
-        history = fit(
-            job, settings.schedule, tracker=tracker, place=place, console=console, resume=(folder / "last.pt").exists()
-        )
+        history = fit(job, settings.schedule, tracker=tracker, place=place, console=console, resume=about is not None)
         seconds["training"], clock = time.monotonic() - clock, time.monotonic()
         metrics = history.summary() | baselines
         if place.is_main:
@@ -189,7 +189,7 @@ def _teacher(group: _Group, loaded: Loaded) -> tuple[RlqNetwork, str]:
     """A teacher and what names it: weights that were given, a finished one from the cache, or one trained now."""
     settings, runs = loaded.settings, Path(loaded.settings.tracking.folder)
     if not settings.tad.teacher.endswith((".yaml", ".yml")):
-        folder = _weights_folder(settings.tad.teacher, runs)
+        folder, _ = find_weights(settings.tad.teacher, "last", runs)
         return load_network(folder, group.place.device)[0], str(folder)
     experiment = teacher_experiment(loaded)
     inputs = gather_inputs(experiment.settings, experiment.origin)
@@ -212,13 +212,6 @@ def _teacher(group: _Group, loaded: Loaded) -> tuple[RlqNetwork, str]:
         if group.place.is_main:
             lock.release()
     return load_network(folder / "last", group.place.device)[0], name
-
-
-def _weights_folder(word: str, runs: Path) -> Path:
-    """A folder of weights, or the last ones of a run."""
-    if (Path(word) / "config.json").is_file():
-        return Path(word)
-    return find_run(word, runs) / "last"
 
 
 def _open(

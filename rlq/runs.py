@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rlq.errors import RlqError
+from rlq.methods.rlq.weights import CONFIG
 
 ABOUT = "run.json"
 SETTINGS = "experiment.yaml"
@@ -55,3 +56,18 @@ def find_run(word: str, runs: Path) -> Path:
         raise RlqError(f"{word} may be any of {choice}; say more of its id")
     there = ", ".join(f"{about.run_id[:8]} ({about.name})" for about in known.values()) or "none yet"
     raise RlqError(f"there is no run {word} in {runs}; runs there: {there}")
+
+
+def find_weights(word: str, which: str, runs: Path) -> tuple[Path, Path | None]:
+    """The folder of weights that a word names, and the run's folder if the word names a run.
+
+    The word is a folder of weights, its model.safetensors, or a run, whose `which` (best or last) weights are meant.
+    """
+    path = Path(word)
+    for folder in (path, path.parent) if path.is_file() else (path,):
+        if (folder / CONFIG).is_file():
+            return folder, None
+    run = find_run(word, runs)
+    if not (run / which / CONFIG).is_file():
+        raise RlqError(f"the run {read_about(run).name} in {run} has no {which} weights yet")
+    return run / which, run

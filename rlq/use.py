@@ -1,7 +1,8 @@
 """Use weights that exist: evaluate them on a data set, or compute features of a folder's pictures."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +20,8 @@ from rlq.evaluation.embed import embed_pictures
 from rlq.evaluation.evaluator import Evaluator, Results, flat
 from rlq.methods.rlq.network import RlqNetwork
 from rlq.methods.rlq.settings import RlqSettings, artefact_ranges
-from rlq.methods.rlq.weights import CONFIG, load_network
-from rlq.runs import ABOUT, find_run, read_about
+from rlq.methods.rlq.weights import load_network
+from rlq.runs import ABOUT, find_weights, read_about
 from rlq.settings import TrackingSettings
 from rlq.synthetic.embedded import ensure_embedded
 from rlq.tracking import open_run, resolve_uri
@@ -63,7 +64,7 @@ def evaluate(
     artefact: str | None = None,
 ) -> Evaluated:
     """Rank a data set with the weights of a run or of a folder; numbers of a run go into the run as well."""
-    folder, run = find_weights(word, weights)
+    folder, run = find_weights(word, weights, Path(TrackingSettings().folder))
     with _alone() as place:
         network, settings = load_network(folder, place.device)
         name = dataset or settings.data.dataset
@@ -90,7 +91,7 @@ def embed_folder(
     """
     if output.suffix != ".npz":
         raise RlqError(f"--output {output} should end in .npz")
-    source, _ = find_weights(word, weights)
+    source, _ = find_weights(word, weights, Path(TrackingSettings().folder))
     paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if _is_picture(path, folder)}
     if not paths:
         raise DataError(f"{folder} holds no pictures ({', '.join(PICTURES)})")
@@ -113,29 +114,15 @@ def embed_folder(
     return len(names), features.shape[1], len(bad)
 
 
-def find_weights(word: str, which: str) -> tuple[Path, Path | None]:
-    """The folder of weights that a word names, and the run folder if it names a run."""
-    path = Path(word)
-    if (path / CONFIG).is_file():
-        return path, None
-    if path.is_file() and (path.parent / CONFIG).is_file():
-        return path.parent, None
-    run = find_run(word, Path(TrackingSettings().folder))
-    if not (run / which / CONFIG).is_file():
-        raise RlqError(f"the run {read_about(run).name} in {run} has no {which} weights yet")
-    return run / which, run
-
-
-class _alone:
-    """A place of its own for a command that several processes would not speed up."""
-
-    def __enter__(self) -> Place:
-        self.place = distributed.start()
-        if self.place.world > 1:
+@contextmanager
+def _alone() -> Iterator[Place]:
+    """A place of its own, for commands that several processes would not speed up."""
+    place = distributed.start()
+    try:
+        if place.world > 1:
             raise RlqError("this command runs in one process; torchrun is for rlq train")
-        return self.place
-
-    def __exit__(self, *_: object) -> None:
+        yield place
+    finally:
         distributed.stop()
 
 

@@ -1,6 +1,7 @@
 """One whole run of the method: what it leaves in the tracker, in its folder, and in what it returns."""
 
 import json
+from importlib.metadata import version
 from itertools import product
 
 import pytest
@@ -39,8 +40,8 @@ def test_every_loss_term_is_tracked_in_its_epochs_and_is_not_zero(tracked):
     every_epoch = {f"loss/cap/{term}" for term in CAP_TERMS} | {f"loss/tad/{term}" for term in TAD_TERMS}
     from_clothes_on = {f"loss/cap/{term}" for term in CLOTHES_TERMS}
     assert {name: set(values) for name, values in terms.items()} == {
-        **dict.fromkeys(every_epoch, {0, 1, 2}),
-        **dict.fromkeys(from_clothes_on, {1, 2}),
+        **{name: {0, 1, 2} for name in every_epoch},
+        **{name: {1, 2} for name in from_clothes_on},
     }
     assert all(value > 0 for values in terms.values() for value in values.values())
 
@@ -124,7 +125,7 @@ def test_tags_and_inputs_say_what_ran_on_what(home, tracked, whole_run):
         "rlq.selection": "test",
         "rlq.processes": "1",
         "rlq.data_fingerprint": fingerprint(target),
-        "version.torch": torch.__version__,
+        "version.torch": version("torch"),
     }
     assert {name: run.data.tags.get(name) for name in wanted} == wanted
     assert run.info.status == "FINISHED" and run.info.run_name == "whole"
@@ -183,7 +184,10 @@ def test_the_folder_holds_best_and_last_weights_with_their_settings(home, whole_
     for which in ("best", "last"):
         config = json.loads((folder / which / "config.json").read_text())
         assert config["identities"] == 8 and config["settings"] == whole_run.settings.model_dump(mode="json")
-        assert load_file(folder / which / "model.safetensors").keys() == load_file(folder / "best/model.safetensors").keys()
+        assert (
+            load_file(folder / which / "model.safetensors").keys()
+            == load_file(folder / "best/model.safetensors").keys()
+        )
     about = read_about(folder)
     assert (about.run_id, about.name, about.kind, about.status) == (whole_run.run_id, "whole", "run", "FINISHED")
 

@@ -25,6 +25,3 @@ def one_line_errors() -> Iterator[None]:
     except KeyboardInterrupt as error:
         click.echo("stopped by Ctrl-C", err=True)
         raise SystemExit(130) from error
-    except KeyboardInterrupt:
-        click.echo("interrupted", err=True)
-        raise SystemExit(130) from None

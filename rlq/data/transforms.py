@@ -7,8 +7,8 @@ so what a picture looks like depends neither on the worker that loads it nor on 
 
 import math
 import os
-import signal
 import random
+import signal
 from typing import NamedTuple
 
 import cv2

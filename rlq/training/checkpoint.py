@@ -5,6 +5,7 @@ import pickle
 import random
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def write_whole(path: Path, write: Any) -> None:
         reason = getattr(error, "strerror", None) or f"{_first_line(error)} (is the disk full?)"
         raise RlqError(f"{path} cannot be written: {reason}") from error
     finally:
-        if temporary.exists():  # not in a folder that is none, where unlink would raise
+        with suppress(OSError):  # it is gone after a success, and was never there in a folder that is none
             temporary.unlink()
 
 

@@ -238,7 +238,7 @@ def _readable(sets: list[ReidData], settings: RlqSettings, missing: _Missing) ->
 
 
 def _stop(missing: _Missing, settings: RlqSettings, origin: str, *, data_there: bool) -> None:
-    lines = [f"{origin} cannot start; missing or broken:", *(f"  - {reason}" for reason in missing.reasons)]
+    lines = ["the run cannot start; missing or broken:", *(f"  - {reason}" for reason in missing.reasons)]
     if not data_there:
         lines.append("  (keypoints, genders and parsing masks are looked for next, in the folder rlq/ of the set)")
     if data_there and missing.without and len(missing.without) >= len(missing.reasons):
