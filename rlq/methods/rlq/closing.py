@@ -20,6 +20,7 @@ from rlq.methods.rlq.probe import attribute_metrics, gigaflops
 from rlq.methods.rlq.settings import RlqSettings
 from rlq.methods.rlq.weights import load_network
 from rlq.tracking import Tracker
+from rlq.training.checkpoint import write_whole
 from rlq.training.loop import History, Job, Metrics
 
 YARDSTICKS = {"chance": "chance", "histogram": "colour histogram", "untrained": "untrained network"}
@@ -39,8 +40,8 @@ def baselines(settings: RlqSettings, inputs: Inputs, job: Job, *, place: Place, 
     found = {f"untrained/{name}": value for name, value in untrained.items() if value is not None}
     if place.is_main:
         found |= _without_learning(settings, inputs, place, console)
-        job.folder.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps(found))
+        text = json.dumps(found)
+        write_whole(kept, lambda temporary: temporary.write_text(text))
     return share_from_main(found)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StrictBool, StrictInt, model_validator
 
 from rlq.artefacts import ArtefactRanges
+from rlq.attributes.pose import Variant
 from rlq.config import Settings
 from rlq.losses.divergence import KL_PRESETS, Reduction
 from rlq.settings import (
@@ -25,14 +26,6 @@ Branch = Literal["cal", "bot"]
 Position = Literal["cal", "bot", "both"]
 Split = Annotated[StrictInt, Field(ge=0, le=4)]
 IntRange = tuple[Count, Count]
-PoseVector = Literal[
-    "lengths_angles",
-    "lengths_angles_coordinates",
-    "angles",
-    "normalised_lengths_angles",
-    "normalised_lengths_angles_coordinates",
-    "normalised_angles",
-]
 
 
 class PoseSettings(Settings):
@@ -41,7 +34,7 @@ class PoseSettings(Settings):
     enabled: StrictBool = True
     clusters: Annotated[StrictInt, Field(ge=2)] = 15  # K of K-means; the head has K + 1 classes, 0 = no pose found
     split: Split = 1  # block after which the pose branch leaves the network
-    vector: PoseVector = "lengths_angles"
+    vector: Variant = "lengths_angles"
     on: Position = "bot"  # the feature that the pose feature is pushed away from
     flip_aware: StrictBool = False  # mirrored rows take the cluster of the mirrored skeleton
     file: str | None = None  # keypoints (.json) or pose clusters (.csv); None: <set>/rlq/
