@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-import os
+import secrets
 import shlex
 import signal
 import threading
@@ -281,12 +281,11 @@ def _end(place: Place, folder: Path, tracker: Tracker, status: str, reason: str 
 
 
 def _new_folder(settings: RlqSettings) -> Path:
-    """runs/<name>-<time>, a name that no other run has; the same on every process."""
+    """runs/<name>-<time>-<four random digits>: a name that no other run has; the same on every process."""
     words = settings.tracking.name or f"{settings.variant}-{settings.data.dataset}"
     stem = "".join(c if c.isalnum() or c in "-_." else "-" for c in words)
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    folder = Path(settings.tracking.folder) / f"{stem}-{stamp}"
-    return Path(str(distributed.share_from_main(f"{folder}-{os.getpid()}" if folder.exists() else str(folder))))
+    unique = f"{stem}-{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"  # runs of one sweep start in one second
+    return Path(settings.tracking.folder) / str(distributed.share_from_main(unique))
 
 
 def _device_name(place: Place) -> str:

@@ -170,7 +170,7 @@ class TestProcesses:
                 and rows.is_file()
                 and any(json.loads(r)["name"] == "lr/model" for r in rows.read_text().splitlines())
             ):
-                time.sleep(0.7)
+                time.sleep(0.3)
                 return process
             time.sleep(0.05)
         process.kill()
