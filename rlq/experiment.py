@@ -204,7 +204,7 @@ def _teacher(group: _Group, loaded: Loaded) -> tuple[RlqNetwork, str]:
         if done:
             group.console.line(f"teacher  {folder} (trained before)")
         else:
-            group.console.line(f"teacher  none for these settings yet: training {experiment.origin} in {folder}")
+            group.console.line(f"teacher  none for these settings yet: training {settings.tad.teacher} in {folder}")
             begun = (folder / SETTINGS).is_file() and (folder / "last.pt").is_file()
             about = read_about(folder) if begun else None
             _run_in(group, experiment, folder, kind="teacher", about=about)

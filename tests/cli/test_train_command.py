@@ -45,7 +45,7 @@ def test_a_run_prints_its_epochs_the_yardsticks_and_what_to_do_next(home, whole_
         assert any(re.match(rf"{label} +(\d+\.\d +){{5}}\d+\.\d$", line) for line in lines), label
     best = next(line for line in lines if line.startswith("RLQ, best")).split()[-6]
     assert best == f"{100 * run.data.metrics['best/CC/rank1']:.1f}"
-    assert any(line.startswith(f"run      {run.info.run_id}  in runs/printed-") for line in lines)
+    assert any(line.startswith(f"kept     {run.info.run_id} in runs/printed-") for line in lines)
     assert any(f"rlq evaluate {run.info.run_id[:8]}" in line for line in lines)
     assert any(line.startswith("teacher  ") and line.endswith("(trained before)") for line in lines)
 

@@ -131,10 +131,10 @@ def summary(
         f"time     {times}",
         f"model    {metrics['model/parameters_inference'] / 1e6:.3f} M parameters and "
         f"{metrics['model/gigaflops']:.3f} GFLOP per picture at inference",
-        f"run      {run_id}  in {folder}",
+        f"kept     {run_id} in {folder}",
         *(f"{name:<8} {address}" for name, address in links.items()),
         "",
-        "next     make ui                                    all runs, compared in the browser",
+        "next     make ui                                    all runs in the browser, at the addresses above",
         f"         rlq evaluate {run_id[:8]}                      the protocols once more, or --data another set",
         f"         rlq embed {run_id[:8]} FOLDER --output F.npz   features of your own pictures",
     ]
