@@ -49,13 +49,15 @@ def stop() -> None:
         dist.destroy_process_group()
 
 
-def wrap(network: nn.Module, place: Place) -> nn.Module:
-    """The network as DistributedDataParallel among several processes, as it is alone."""
+def wrap(network: nn.Module, place: Place, *, partial: bool = True) -> nn.Module:
+    """The network as DistributedDataParallel among several processes, as it is alone.
+
+    `partial` says that some passes leave parameters without gradient, such as the attributes' heads in TAD.
+    """
     if place.world == 1:
         return network
-    # A pass of TAD leaves the heads of the attributes without gradient, hence find_unused_parameters.
     ids = [place.device.index] if place.device.type == "cuda" else None
-    return nn.parallel.DistributedDataParallel(network, device_ids=ids, find_unused_parameters=True)
+    return nn.parallel.DistributedDataParallel(network, device_ids=ids, find_unused_parameters=partial)
 
 
 def gather_rows(rows: Tensor) -> Tensor:

@@ -49,7 +49,7 @@ def build(
         optimisers["clothes"] = adam(head.parameters(), lr=optim.clothes_lr, weight_decay=optim.weight_decay)
         modules["clothes_head"] = head
     learner = Learner(
-        model=wrap(network, place),
+        model=wrap(network, place, partial=_leaves_parts_out(settings)),
         clothes_head=head,
         optimiser=optimiser,
         clothes_optimiser=optimisers.get("clothes"),
@@ -98,6 +98,12 @@ def describe(settings: RlqSettings, inputs: Inputs, place: Place) -> str:
         f"{settings.data.batch} pictures = {rows} rows per device, {place.world} x {place.device.type} "
         f"({rows * place.world} rows in all), {kind}"
     )
+
+
+def _leaves_parts_out(settings: RlqSettings) -> bool:
+    """Whether some step gives some head no gradient."""
+    losses = settings.losses
+    return settings.tad.enabled or not all((losses.id_cal, losses.id_bot, losses.pose_ce, losses.gender_ce))
 
 
 def _check_teacher(network: RlqNetwork, teacher: RlqNetwork | None, settings: RlqSettings) -> None:
