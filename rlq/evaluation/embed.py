@@ -38,15 +38,19 @@ def embed_pictures(
     pictures = PlainPictures(paths, TestTransform(size), ranges=artefacts, seed=seed)
     mine = range(place.rank, len(paths), place.world)
     batches = [list(mine[start : start + batch]) for start in range(0, len(mine), batch)]
-    parts = []
+    kept_on = place.device if place.world > 1 else torch.device("cpu")  # LaST's features take 4 GiB
+    own: Tensor | None = None
+    done = 0
     with torch.inference_mode():
         for loaded in console.progress(loader(pictures, batches, collate_plain, workers=workers), label):
             images = loaded.images.to(place.device).contiguous(memory_format=torch.channels_last)
             both = embed(images).float() + embed(images.flip(3)).float()  # [B, D]
-            parts.append(F.normalize(both))
-    own = torch.cat(parts) if parts else None
+            if own is None:
+                own = torch.empty(len(mine), both.shape[1], device=kept_on)
+            own[done : done + len(both)] = F.normalize(both)
+            done += len(both)
     if place.world == 1:
-        return own.cpu().numpy()
+        return own.numpy()
     return _in_order(own, embed, place, size, len(paths))
 
 
