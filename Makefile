@@ -29,7 +29,7 @@ $(STAMP): setup.cfg setup.py
 	@touch $@
 
 train: $(STAMP)
-	@test -f experiments/$(DATASET).yaml || { echo "there is no experiments/$(DATASET).yaml; there are: $$(cd experiments && ls *.yaml | tr '\n' ' ')"; exit 1; }
+	@test -f experiments/$(DATASET).yaml || { echo "there is no experiments/$(DATASET).yaml; there are: $$(cd experiments && ls *.yaml | grep -v -e teacher -e '^rlq' | sed 's/.yaml//' | tr '\n' ' ')"; exit 1; }
 	@$(BIN)/rlq train experiments/$(DATASET).yaml
 
 compare: $(STAMP)

@@ -40,8 +40,8 @@ class Report:
             "root": str(self.data.root),
             "fingerprint": fingerprint(self.data),
             "splits": self.splits,
-            "protocols": {name: ranking.summary() for name, ranking in self.rankings.items()},
-            "chance": self.chances,
+            "protocols": {name.upper(): ranking.summary() for name, ranking in self.rankings.items()},
+            "chance": {name.upper(): rates for name, rates in self.chances.items()},
             "published": self.published._asdict() if self.published else None,
             "unreadable": [[str(path), reason] for path, reason in self.unreadable],
         }

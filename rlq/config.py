@@ -130,6 +130,10 @@ def _explain(mistake: Mapping[str, Any], known: list[str]) -> str:
         siblings = [k for k in known if k.rpartition(".")[0] == name.rpartition(".")[0]]
         hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(siblings) or ', '.join(known)}"
         return f"unknown setting {name}; {hint}"
+    if mistake["type"] == "missing":
+        return f"{name} is missing"
+    if mistake["type"] == "model_type":
+        return f"{name} = {mistake['input']!r}: holds settings of its own, as in {name}.NAME=VALUE"
     message = mistake["msg"].removeprefix("Value error, ")
     if not name or isinstance(mistake["input"], Mapping):  # a rule about several settings names them itself
         return message

@@ -140,6 +140,9 @@ def _run_in(group: _Group, loaded: Loaded, folder: Path, *, kind: str = "run", a
     except BaseException as error:
         status = "KILLED" if isinstance(error, Stopped | KeyboardInterrupt) else "FAILED"
         _end(place, folder, tracker, status, reason=str(error) or type(error).__name__)
+        if status == "KILLED":
+            again = f"rlq train --resume {folder}" if kind == "run" else "the same command"
+            console.line(f"kept     {tracker.run_id} in {folder}; {again} goes on with it")
         raise
     _end(place, folder, tracker, "FINISHED")
     if place.is_main:
@@ -189,7 +192,12 @@ def _teacher(group: _Group, loaded: Loaded) -> tuple[RlqNetwork, str]:
     """A teacher and what names it: weights that were given, a finished one from the cache, or one trained now."""
     settings, runs = loaded.settings, Path(loaded.settings.tracking.folder)
     if not settings.tad.teacher.endswith((".yaml", ".yml")):
-        folder, _ = find_weights(settings.tad.teacher, "last", runs)
+        try:
+            folder, _ = find_weights(settings.tad.teacher, "last", runs)
+        except RlqError as error:
+            raise SettingsError(
+                f"tad.teacher = {settings.tad.teacher} is no experiment file (.yaml), folder of weights or run: {error}"
+            ) from error
         return load_network(folder, group.place.device)[0], str(folder)
     experiment = teacher_experiment(loaded)
     inputs = gather_inputs(experiment.settings, experiment.origin)

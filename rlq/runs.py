@@ -55,7 +55,7 @@ def find_run(word: str, runs: Path) -> Path:
         choice = ", ".join(f"{known[f].run_id[:8]} ({known[f].name})" for f in found)
         raise RlqError(f"{word} may be any of {choice}; say more of its id")
     there = ", ".join(f"{about.run_id[:8]} ({about.name})" for about in known.values()) or "none yet"
-    raise RlqError(f"there is no run {word} in {runs}; runs there: {there}")
+    raise RlqError(f"there is no run {word} in {runs}; runs there: {there}; a run elsewhere goes by its folder")
 
 
 def find_weights(word: str, which: str, runs: Path) -> tuple[Path, Path | None]:

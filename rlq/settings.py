@@ -32,7 +32,8 @@ class DataSettings(Settings):
     def _whole_groups(self) -> "DataSettings":
         if self.batch % self.instances or self.batch < 2 * self.instances:
             raise ValueError(
-                f"data.batch = {self.batch} should be at least two groups of data.instances = {self.instances}"
+                f"data.batch = {self.batch} should be a multiple of data.instances = {self.instances}, and at least "
+                "two of them"
             )
         return self
 

@@ -73,7 +73,7 @@ def test_a_change_reads_its_value_as_plain_yaml():
         ("seed=true", "seed = True: .*valid integer"),
         ("seed=1.5", "seed = 1.5"),
         ("optim.lr=yes", "optim.lr = 'yes'"),
-        ("data.batch=6", "at least two groups of data.instances = 4"),
+        ("data.batch=6", "should be a multiple of data.instances = 4, and at least two"),
         ("tad.mix.motion=1", "add up to 2"),
         ("schedule.epochs=10", r"clothes_from = 25 is never reached .*milestones \[20, 40\] are never reached"),
         ("optim.warmup=200", "as long as schedule.epochs"),

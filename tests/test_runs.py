@@ -48,7 +48,8 @@ def test_a_word_for_several_runs_is_answered_with_the_choice(runs, word):
 
 @pytest.mark.parametrize("word", ["bbb", "nobody", ""])
 def test_a_word_for_none_is_answered_with_all_runs(runs, word):
-    listed = r"bbbb3333 \(BM prcc\), aaaa1111 \(RLQ prcc\), aaaa2222 \(RLQ prcc\), cccc4444 \(teacher\)$"
+    listed = r"bbbb3333 \(BM prcc\), aaaa1111 \(RLQ prcc\), aaaa2222 \(RLQ prcc\), cccc4444 \(teacher\)"
+    listed += "; a run elsewhere goes by its folder$"
     with pytest.raises(RlqError, match=rf"there is no run {word} in .*runs; runs there: {listed}"):
         find_run(word, runs)
 

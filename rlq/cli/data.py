@@ -41,9 +41,14 @@ def check(dataset: str, root: str, as_json: bool) -> None:
 @click.option("--people", type=click.IntRange(4, 900), default=None, help="Training people of each set.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
 def make_synthetic(root: str, people: int | None, seed: int) -> None:
-    """Draw the built-in pedestrians: a target set in PRCC's layout and an external one in Celeb-reID's."""
+    """Draw the built-in pedestrians: a target set in PRCC's layout and an external one in Celeb-reID's.
+
+    Takes the place of built-in sets that are there already, and of nothing else.
+    """
     with one_line_errors():
         from rlq.synthetic.embedded import make_all
 
-        for folder in make_all(Path(root), people=people, seed=seed):
-            click.echo(folder)
+        for folder, spec in make_all(Path(root), people=people, seed=seed):
+            click.echo(
+                f"{folder}: {spec.train_people} people to train on, {spec.test_people} to test, seed {spec.seed}"
+            )

@@ -14,11 +14,14 @@ def histogram_features(records: Sequence[Record]) -> np.ndarray:
     return np.stack([colour_histogram(read_picture(record.path)) for record in records])
 
 
-def chance(query: Sequence[Record], gallery: Sequence[Record], protocol: Protocol) -> dict[str, float | None]:
+def chance(
+    query: Sequence[Record], gallery: Sequence[Record], protocol: Protocol, *, single_shot: bool = False
+) -> dict[str, float | None]:
     """Rank-1 and mAP to be expected of a ranking in random order, over the queries that have a match.
 
     With R matches among N ranked pictures, rank-1 is R / N and AP is (H + (R - 1) / (N - 1) * (N - H)) / N,
     H the N-th harmonic number. None without a valid query.
+    With `single_shot`, one picture of each person is ranked.
     """
     queries = [r for r in query if protocol.query_cameras is None or r.camera in protocol.query_cameras]
     shown = [r for r in gallery if protocol.gallery_cameras is None or r.camera in protocol.gallery_cameras]
@@ -31,6 +34,8 @@ def chance(query: Sequence[Record], gallery: Sequence[Record], protocol: Protoco
         matches = sum(is_match(record, other, protocol) for other in own.get(record.pid, []))
         if matches:
             ranked = len(shown) - len(own[record.pid]) + matches
+            if single_shot:
+                matches, ranked = 1, len(own)
             spread = (matches - 1) / (ranked - 1) if ranked > 1 else 0.0
             first.append(matches / ranked)
             average.append((harmonic[ranked] + spread * (ranked - harmonic[ranked])) / ranked)

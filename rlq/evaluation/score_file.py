@@ -43,13 +43,14 @@ def _read(path: Path) -> Arrays:
         if not isinstance(file, np.lib.npyio.NpzFile):
             raise DataError(f"{path} holds a single array; wanted is an .npz of {WANTED}")
         with file:
-            arrays = {name: _member(path, file, name) for name in _known_names(file.files)}
+            there = sorted(file.files)
+            arrays = {name: _member(path, file, name) for name in _known_names(there)}
     # What zipfile and NumPy raise for damaged, encrypted, oversized or quite different files.
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, RuntimeError, MemoryError) as error:
         # NumPy takes any other file for a pickle, and advises to open it unsafely.
         reason = "it is no zip archive" if "pickle" in str(error) else error
-        raise DataError(f"{path} cannot be read as an .npz ({reason}); wanted is one of {WANTED}") from error
-    _check_names(path, arrays)
+        raise DataError(f"{path} cannot be read as an .npz ({reason}); wanted is an .npz of {WANTED}") from error
+    _check_names(path, arrays, there)
     _check_shapes(path, arrays)
     return arrays
 
@@ -71,7 +72,7 @@ def _member(path: Path, file: np.lib.npyio.NpzFile, name: str) -> NDArray:
         ) from error
 
 
-def _check_names(path: Path, arrays: Arrays) -> None:
+def _check_names(path: Path, arrays: Arrays, there: list[str]) -> None:
     for side in "qg":
         if f"{side}_camera" in arrays:
             if f"{side}_cam" in arrays:
@@ -81,7 +82,7 @@ def _check_names(path: Path, arrays: Arrays) -> None:
     if ("q_clothes" in arrays) != ("g_clothes" in arrays):
         missing.append("g_clothes" if "q_clothes" in arrays else "q_clothes")
     if missing:
-        raise DataError(f"{path} lacks {', '.join(missing)}: it holds {sorted(arrays)}, wanted are {WANTED}")
+        raise DataError(f"{path} lacks {', '.join(missing)}: it holds {there}, wanted are {WANTED}")
 
 
 def _check_shapes(path: Path, arrays: Arrays) -> None:

@@ -38,10 +38,10 @@ def is_current(folder: Path, spec: Spec) -> bool:
     return manifest.get("version") == VERSION and manifest.get("layout") == type(spec).__name__
 
 
-def make_all(root: Path, *, people: int | None = None, seed: int = 1) -> list[Path]:
+def make_all(root: Path, *, people: int | None = None, seed: int = 1) -> list[tuple[Path, Spec]]:
     """Make both built-in sets below `root`, with another number of training people or another seed if asked."""
     folders = []
     for below, spec in EMBEDDED.values():
         chosen = replace(spec, seed=seed, **({"train_people": people} if people else {}))
-        folders.append(ensure(root / below, chosen, processes=os.cpu_count() or 1))
+        folders.append((ensure(root / below, chosen, processes=os.cpu_count() or 1), chosen))
     return folders

@@ -25,7 +25,7 @@ def test_check_prints_one_json_object(home):
     assert shown.exit_code == 0 and shown.stdout.count("\n") == 1
     assert tree["splits"]["train"] == {"pictures": 96, "identities": 8, "clothes": 16, "cameras": 3}
     assert tree["unreadable"] == [] and tree["chance"]["CC"]["rank1"] == pytest.approx(1 / 4)
-    assert set(tree["protocols"]) == {"CC", "SC", "General"} and len(tree["fingerprint"]) == 16
+    assert set(tree["protocols"]) == {"CC", "SC", "GENERAL"} and len(tree["fingerprint"]) == 16
 
 
 def test_check_prints_a_table_with_chance_beside_the_colours(home):
@@ -72,7 +72,8 @@ def test_make_synthetic_writes_both_sets_once(tmp_path, monkeypatch):
     shown = CliRunner().invoke(main, words)
     assert shown.exit_code == 0, shown.output
     folders = [tmp_path / below for below, _ in small.values()]
-    assert shown.output.splitlines() == list(map(str, folders))
+    sizes = ("5 people to train on, 4 to test, seed 3", "5 people to train on, 2 to test, seed 3")
+    assert shown.output.splitlines() == [f"{f}: {size}" for f, size in zip(folders, sizes, strict=True)]
     assert len(list((folders[0] / "rgb/train").iterdir())) == 5
     specs = [json.loads((folder / "rlq/synthetic.json").read_text())["spec"] for folder in folders]
     assert [(spec["train_people"], spec["seed"]) for spec in specs] == [(5, 3), (5, 3)]

@@ -64,7 +64,7 @@ def test_the_resolved_settings_are_shown_and_load_again(home, tmp_path):
         ("optim.weight_decai=1", r"unknown setting optim\.weight_decai; did you mean optim\.weight_decay\?"),
         ("optim.lr=fast", r"optim\.lr = 'fast': .*number"),
         ("optim.lr=-1", r"optim\.lr = -1: .*greater than 0"),
-        ("data.batch=6", r"data\.batch = 6 should be at least two groups of data\.instances = 4"),
+        ("data.batch=6", r"data\.batch = 6 should be a multiple of data\.instances = 4, and at least two of them"),
         ("schedule.clothes_from=9", r"schedule\.clothes_from = 9 is never reached in schedule\.epochs = 3"),
         ("data.dataset=prc", r"unknown data set 'prc'; did you mean prcc\?"),
         ("seed", r"--set 'seed' should read NAME=VALUE"),

@@ -89,7 +89,7 @@ def test_files_of_another_kind_are_refused_with_what_is_wanted(file, tmp_path):
         score_file(file)
     for content in (b"", b"pid,cam\n1,2\n", b"PK\x03\x04 cut off"):
         file.write_bytes(content)
-        with pytest.raises(DataError, match=r"cannot be read as an \.npz .*wanted is one of f_query") as refused:
+        with pytest.raises(DataError, match=r"cannot be read as an \.npz .*wanted is an .npz of f_query") as refused:
             score_file(file)
         assert "unsafe" not in str(refused.value)
     np.save(tmp_path / "single.npy", np.arange(3))

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from rlq.console import Console, percent, table
-from rlq.data.records import Protocol
+from rlq.data.records import Protocol, ReidData
 from rlq.distributed import Place, share_from_main
 from rlq.evaluation.baselines import chance, histogram_features
 from rlq.evaluation.evaluator import Evaluator, flat
@@ -19,6 +19,7 @@ from rlq.methods.rlq.network import count_parameters
 from rlq.methods.rlq.probe import attribute_metrics, gigaflops
 from rlq.methods.rlq.settings import RlqSettings
 from rlq.methods.rlq.weights import load_network
+from rlq.settings import TrackingSettings
 from rlq.tracking import Tracker
 from rlq.training.checkpoint import write_whole
 from rlq.training.loop import History, Job, Metrics
@@ -124,28 +125,37 @@ def summary(
 ) -> str:
     """What a finished run prints: the table, what it cost, where it lies, what to do next."""
     times = ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items() if value >= 0.5)
+    usual = settings.tracking.folder == TrackingSettings().folder  # else ids and names are not looked up there
+    word, ui = (run_id[:8], "make ui") if usual else (str(folder), f"make ui RUNS={settings.tracking.folder}")
+    shots = [f"gallery: {settings.data.prcc_shots}-shot"] if inputs.data.single_shot else []
     lines = [
         "",
         summary_table(metrics, inputs.data.protocols, settings.variant, settings.schedule.epochs),
-        "" if inputs.data.single_shot is False else f"gallery: {settings.data.prcc_shots}-shot",
+        *shots,
         f"time     {times}",
         f"model    {metrics['model/parameters_inference'] / 1e6:.3f} M parameters and "
         f"{metrics['model/gigaflops']:.3f} GFLOP per picture at inference",
         f"kept     {run_id} in {folder}",
         *(f"{name:<8} {address}" for name, address in links.items()),
         "",
-        "next     make ui                                    all runs in the browser, at the addresses above",
-        f"         rlq evaluate {run_id[:8]}                      the protocols once more, or --data another set",
-        f"         rlq embed {run_id[:8]} FOLDER --output F.npz   features of your own pictures",
+        f"next     {ui:<42} all runs in the browser, at the addresses above",
+        f"         {f'rlq evaluate {word}':<42} the protocols once more, or --data another set",
+        f"         {f'rlq embed {word} FOLDER --output F.npz':<42} features of your own pictures",
     ]
-    return "\n".join(line for line in lines if line is not None)
+    return "\n".join(lines)
+
+
+def is_single_shot(settings: RlqSettings, data: ReidData) -> bool:
+    """Whether the numbers are means over draws of one gallery picture per person."""
+    return data.single_shot and settings.data.prcc_shots == "single"
 
 
 def _without_learning(settings: RlqSettings, inputs: Inputs, place: Place, console: Console) -> Metrics:
     data = inputs.data
     found: Metrics = {}
     for protocol in data.protocols:
-        for name, value in chance(data.query, data.gallery, protocol).items():
+        by_chance = chance(data.query, data.gallery, protocol, single_shot=is_single_shot(settings, data))
+        for name, value in by_chance.items():
             found |= {f"chance/{protocol.name}/{name}": value} if value is not None else {}
     evaluator = Evaluator(data, settings.data, place=Place(torch.device("cpu")), console=console)
     rankings = evaluator.rank_features(histogram_features(data.query), histogram_features(data.gallery))

@@ -123,7 +123,7 @@ class KlSettings(Settings):
         if not isinstance(value, str):
             return value
         if value not in KL_PRESETS:
-            raise ValueError(f"losses.kl = {value} should be one of {', '.join(KL_PRESETS)}, or tau, coefficient, ...")
+            raise ValueError(f"should be one of {', '.join(KL_PRESETS)}, or tau, coefficient and reduction")
         return asdict(KL_PRESETS[value])
 
 
@@ -196,12 +196,15 @@ class RlqSettings(Settings):
         problems, epochs = [], self.schedule.epochs
         if "cal" in self.branches and self.losses.clothes_adversarial and self.schedule.clothes_from >= epochs:
             problems.append(
-                f"schedule.clothes_from = {self.schedule.clothes_from} is never reached in schedule.epochs = {epochs}; "
-                "lower it, or turn the loss off with losses.clothes_adversarial=0"
+                f"schedule.clothes_from = {self.schedule.clothes_from} is never reached in schedule.epochs = {epochs} "
+                "(epochs count from 0); lower it, or turn the loss off with losses.clothes_adversarial=0"
             )
         late = [m for m in self.optim.milestones if m >= epochs]
         if late:
-            problems.append(f"optim.milestones {late} are never reached in schedule.epochs = {epochs}")
+            problems.append(
+                f"optim.milestones {late} are never reached in schedule.epochs = {epochs}; "
+                "lower them, or go without: optim.milestones=[]"
+            )
         if self.optim.warmup >= epochs:
             problems.append(f"optim.warmup = {self.optim.warmup} is as long as schedule.epochs = {epochs}")
         return problems
