@@ -89,11 +89,13 @@ class _Group:
 
     def __enter__(self) -> "_Group":
         self._before = None
+        self._threads = torch.get_num_threads()
         if threading.current_thread() is threading.main_thread():  # elsewhere Python allows no handlers
             self._before = signal.signal(signal.SIGTERM, _stop_now)
         return self
 
     def __exit__(self, kind: type | None, *_: object) -> None:
+        torch.set_num_threads(self._threads)  # compute.threads is this run's, not the next one's
         if self._before is not None:
             signal.signal(signal.SIGTERM, self._before)
         if kind is None or self.place.world == 1:
