@@ -11,7 +11,7 @@ import torch
 from rlq.console import Console, percent, table
 from rlq.data.catalogue import data_set, read
 from rlq.data.pictures import find_unreadable
-from rlq.data.records import Counts, Record, ReidData, counts, fingerprint
+from rlq.data.records import Counts, Record, ReidData, counts
 from rlq.distributed import Place
 from rlq.evaluation.baselines import chance, histogram_features
 from rlq.evaluation.evaluator import Evaluator
@@ -38,7 +38,7 @@ class Report:
         tree: dict[str, Any] = {
             "dataset": self.data.name,
             "root": str(self.data.root),
-            "fingerprint": fingerprint(self.data),
+            "fingerprint": self.data.fingerprint,
             "splits": self.splits,
             "protocols": {name.upper(): ranking.summary() for name, ranking in self.rankings.items()},
             "chance": {name.upper(): rates for name, rates in self.chances.items()},
@@ -49,7 +49,7 @@ class Report:
 
     def to_text(self) -> str:
         """The same for people."""
-        lines = [f"{self.data.name} in {self.data.root}, fingerprint {fingerprint(self.data)}", ""]
+        lines = [f"{self.data.name} in {self.data.root}, fingerprint {self.data.fingerprint}", ""]
         rows = [[name, *(str(split[key]) for key in split)] for name, split in self.splits.items()]
         lines += [table(rows, header=["split", "pictures", "identities", "clothes", "cameras"]), ""]
         lines += [*self._against_published(), *self._broken()]

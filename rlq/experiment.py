@@ -19,7 +19,6 @@ from filelock import FileLock
 from rlq import distributed
 from rlq.config import apply_changes, flatten, merge, read_tree, to_yaml, validate
 from rlq.console import Console
-from rlq.data.records import fingerprint
 from rlq.distributed import Place
 from rlq.errors import RlqError, SettingsError
 from rlq.methods.rlq import closing, recipe
@@ -203,7 +202,7 @@ def _teacher(group: _Group, loaded: Loaded) -> tuple[RlqNetwork, str]:
         return load_network(folder, group.place.device)[0], str(folder)
     experiment = teacher_experiment(loaded)
     inputs = gather_inputs(experiment.settings, experiment.origin)
-    name = teacher_fingerprint(experiment.settings, fingerprint(inputs.data))
+    name = teacher_fingerprint(experiment.settings, inputs.data.fingerprint)
     folder = runs / "teachers" / name
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder.parent / f".{name}.lock")
@@ -238,7 +237,7 @@ def _open(
         return NullTracker()
     settings = loaded.settings
     name = about.name if about else settings.tracking.name or f"{settings.variant} {settings.data.dataset}"
-    digest = fingerprint(inputs.data)
+    digest = inputs.data.fingerprint
     tags = {
         "rlq.kind": kind,
         "rlq.method": settings.method,
@@ -265,7 +264,7 @@ def _open(
     tracker.log_params(flatten(settings))
     tracker.log_dataset(settings.data.dataset, digest, inputs.data.root, "train")
     if inputs.external is not None:
-        tracker.log_dataset(settings.tad.external, fingerprint(inputs.external), inputs.external.root, "external")
+        tracker.log_dataset(settings.tad.external, inputs.external.fingerprint, inputs.external.root, "external")
     tracker.log_file(folder / SETTINGS)
     return tracker
 

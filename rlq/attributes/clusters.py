@@ -16,6 +16,7 @@ from sklearn.cluster import KMeans
 
 from rlq.attributes.pose import Variant
 from rlq.data.records import Record
+from rlq.data.tables import read_table
 from rlq.errors import DataError
 
 STARTS = 10
@@ -85,22 +86,12 @@ def read_clusters(path: Path, column: str) -> dict[tuple[str, str], int]:
     """One clustering of a file: (split, picture key) -> label."""
     classes = int(column.rpartition("_")[2])
     labels: dict[tuple[str, str], int] = {}
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.DictReader(file)
-            missing = [name for name in ("Category", "Image", column) if name not in (rows.fieldnames or ())]
-            if missing:
-                raise DataError(f"{path}: has no column {', '.join(missing)}; its columns are {rows.fieldnames}")
-            for row in rows:
-                place = f"{path}: line {rows.line_num}"
-                category = (row["Category"] or "").strip().lower()
-                image = (row["Image"] or "").strip()
-                key = (SPLIT_WORDS.get(category, category), image)
-                label = _label(row[column], classes, place)
-                if labels.setdefault(key, label) != label:
-                    raise DataError(f"{place}: {key[1]} has label {label} here and {labels[key]} before")
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: no readable file of pose clusters ({error})") from error
+    for row in read_table(path, ("Category", "Image", column), "file of pose clusters"):
+        category = row["Category"].lower()
+        key = (SPLIT_WORDS.get(category, category), row["Image"])
+        label = _label(row[column], classes, row.place)
+        if labels.setdefault(key, label) != label:
+            raise DataError(f"{row.place}: {key[1]} has label {label} here and {labels[key]} before")
     if not labels:
         raise DataError(f"{path}: holds no picture")
     return labels
@@ -117,10 +108,10 @@ def labels_of(records: Sequence[Record], labels: Mapping[tuple[str, str], int], 
     return np.array([labels[record.split, record.key] for record in records], np.int64)
 
 
-def _label(text: str | None, classes: int, place: str) -> int:
+def _label(text: str, classes: int, place: str) -> int:
     """Labels are written as 10 or 10.0."""
     try:
-        value = float(text or "")
+        value = float(text)
     except ValueError:
         value = float("nan")
     if not (value.is_integer() and 0 <= value <= classes):

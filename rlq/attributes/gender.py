@@ -1,6 +1,5 @@
 """Read the authors' gender files: Category (the split), ID, Gender (1 male, 0 female or in doubt), a row per person."""
 
-import csv
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from rlq.data.records import Record, sorted_pids
+from rlq.data.tables import read_table
 from rlq.errors import DataError
 
 COLUMNS = ("Category", "ID", "Gender")
@@ -16,21 +16,13 @@ COLUMNS = ("Category", "ID", "Gender")
 def read_genders(path: Path) -> dict[tuple[str, str], int]:
     """(part, plain id) -> 1 or 0; the part is train or test, because equal ids in both may be two people."""
     genders: dict[tuple[str, str], int] = {}
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.DictReader(file)
-            if not set(COLUMNS) <= set(rows.fieldnames or ()):
-                raise DataError(f"{path}: wants the columns {', '.join(COLUMNS)}; its columns are {rows.fieldnames}")
-            for row in rows:
-                place = f"{path}: line {rows.line_num}"
-                gender = {"1": 1, "1.0": 1, "0": 0, "0.0": 0}.get((row["Gender"] or "").strip())
-                if gender is None:
-                    raise DataError(f"{place}: gender {row['Gender']!r} is neither 1 (male) nor 0 (female)")
-                key = (part_of((row["Category"] or "").strip().lower()), plain_id((row["ID"] or "").strip()))
-                if genders.setdefault(key, gender) != gender:
-                    raise DataError(f"{place}: person {row['ID']} is {gender} here and {genders[key]} before")
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: no readable gender file ({error})") from error
+    for row in read_table(path, COLUMNS, "gender file"):
+        gender = {"1": 1, "1.0": 1, "0": 0, "0.0": 0}.get(row["Gender"])
+        if gender is None:
+            raise DataError(f"{row.place}: gender {row['Gender']!r} is neither 1 (male) nor 0 (female)")
+        key = (part_of(row["Category"].lower()), plain_id(row["ID"]))
+        if genders.setdefault(key, gender) != gender:
+            raise DataError(f"{row.place}: person {row['ID']} is {gender} here and {genders[key]} before")
     if not genders:
         raise DataError(f"{path}: holds no person")
     return genders

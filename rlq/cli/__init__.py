@@ -14,6 +14,10 @@ COMMANDS = {
     "embed": "embed",
     "score": "score",
     "data": "data",
+    "pose": "pose",
+    "gender": "gender",
+    "parsing": "parsing",
+    "weights": "weights",
     "track": "track",
 }
 

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rlq.data import celeb_reid, prcc
 from rlq.data.celeb_reid import CameraReading
-from rlq.data.records import Counts, ReidData
+from rlq.data.records import Published, ReidData
 from rlq.errors import DataError
 
 
@@ -19,50 +21,36 @@ class DataSet:
     folders: tuple[str, ...]  # its usual names below data.root
     layout: str  # what its folder holds, for people
     holds: Callable[[Path], bool]  # whether a folder has that layout
-    read: Callable[[Path, str, CameraReading], ReidData]  # folder, name, reading of Celeb-reID's file names
-    counts: Counts | None = None  # what its authors report
+    read: Callable[..., ReidData]  # of its folder and name; with asks_cameras, of `camera` too
+    published: Published | None = None  # what its authors report
+    asks_cameras: bool = False  # whether data.celeb_camera says how its file names are read
 
 
-def _read_prcc(folder: Path, name: str, celeb_camera: CameraReading) -> ReidData:
-    return prcc.read_prcc(folder, name)
-
-
-def _read_celeb(folder: Path, name: str, celeb_camera: CameraReading) -> ReidData:
-    return celeb_reid.read_celeb_reid(folder, name, camera=celeb_camera)
-
+_PRCC = partial(DataSet, layout=prcc.LAYOUT, holds=prcc.holds_prcc, read=prcc.read_prcc)
+_CELEB = partial(
+    DataSet,
+    layout=celeb_reid.LAYOUT,
+    holds=celeb_reid.holds_celeb_reid,
+    read=celeb_reid.read_celeb_reid,
+    asks_cameras=True,
+)
 
 CATALOGUE: dict[str, DataSet] = {
-    "prcc": DataSet("PRCC", ("prcc", "PRCC"), prcc.LAYOUT, prcc.holds_prcc, _read_prcc, prcc.COUNTS),
-    "celeb_reid": DataSet(
-        "Celeb-reID",
-        ("Celeb-reID", "celeb_reid"),
-        celeb_reid.LAYOUT,
-        celeb_reid.holds_celeb_reid,
-        _read_celeb,
-        celeb_reid.COUNTS,
+    "prcc": _PRCC("PRCC", ("prcc", "PRCC"), published=prcc.PUBLISHED),
+    "celeb_reid": _CELEB("Celeb-reID", ("Celeb-reID", "celeb_reid"), published=celeb_reid.PUBLISHED),
+    "celeb_reid_light": _CELEB(
+        "Celeb-reID-light", ("Celeb-reID-light", "celeb_reid_light"), published=celeb_reid.LIGHT_PUBLISHED
     ),
-    "celeb_reid_light": DataSet(
-        "Celeb-reID-light",
-        ("Celeb-reID-light", "celeb_reid_light"),
-        celeb_reid.LAYOUT,
-        celeb_reid.holds_celeb_reid,
-        _read_celeb,
-        celeb_reid.LIGHT_COUNTS,
-    ),
-    "synthetic": DataSet("Synthetic pedestrians", ("synthetic/prcc",), prcc.LAYOUT, prcc.holds_prcc, _read_prcc),
-    "synthetic_celeb": DataSet(
-        "Synthetic pedestrians, external set",
-        ("synthetic/Celeb-reID",),
-        celeb_reid.LAYOUT,
-        celeb_reid.holds_celeb_reid,
-        _read_celeb,
-    ),
+    "synthetic": _PRCC("Synthetic pedestrians", ("synthetic/prcc",)),
+    "synthetic_celeb": _CELEB("Synthetic pedestrians, external set", ("synthetic/Celeb-reID",)),
 }
 
 
 def read(name: str, root: Path, *, celeb_camera: CameraReading = "first_digit") -> ReidData:
     """Read a data set from its own folder, or from a parent that holds its usual folder."""
-    return data_set(name).read(find(name, root), name, celeb_camera)
+    wanted = data_set(name)
+    options: dict[str, Any] = {"camera": celeb_camera} if wanted.asks_cameras else {}
+    return wanted.read(find(name, root), name, **options)
 
 
 def find(name: str, root: Path) -> Path:

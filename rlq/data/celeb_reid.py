@@ -16,11 +16,26 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from rlq.data.records import Counts, Protocol, Record, ReidData
-from rlq.errors import DataError
+from rlq.data.listing import named_pictures
+from rlq.data.records import Protocol, Published, Record, ReidData
 
-COUNTS = Counts(train=20_208, train_pids=632, train_clothes=20_208, query=2_972, gallery=11_006, test_pids=420)
-LIGHT_COUNTS = Counts(train=9_021, train_pids=490, train_clothes=9_021, query=887, gallery=934, test_pids=100)
+PUBLISHED = Published(
+    {
+        "train": {"pictures": 20_208, "identities": 632},
+        "query": {"pictures": 2_972, "identities": 420},
+        "gallery": {"pictures": 11_006, "identities": 420},
+        "test": {"pictures": 13_978, "identities": 420},
+    },
+    {"General": 2_972},
+)
+LIGHT_PUBLISHED = Published(
+    {
+        "train": {"pictures": 9_021, "identities": 490},
+        "query": {"pictures": 887, "identities": 100},
+        "gallery": {"pictures": 934, "identities": 100},
+        "test": {"pictures": 1_821, "identities": 100},
+    }
+)
 LAYOUT = "train, query and gallery with pictures such as 1_1_0.jpg"
 NAME = re.compile(r"(?P<pid>\d+)_(?P<y>\d+)_(?P<z>\d+)\.jpg")
 SPLITS = ("train", "query", "gallery")
@@ -42,16 +57,7 @@ def read_celeb_reid(root: Path, name: str = "celeb_reid", *, camera: CameraReadi
 
 
 def _read_split(root: Path, split: str, camera: CameraReading) -> list[Record]:
-    folder = root / split
-    if not folder.is_dir():
-        raise DataError(f"Celeb-reID: {folder} is not a folder; the set holds {LAYOUT}")
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".jpg" and path.name[0] != ".")
-    names = [NAME.fullmatch(path.name) for path in paths]
-    odd = [path.name for path, match in zip(paths, names) if match is None]
-    if odd or not paths:
-        raise DataError(
-            f"Celeb-reID: {folder} has {len(paths)} pictures, {len(odd)} of them not named like 1_1_0.jpg: {odd[:3]}"
-        )
+    found = named_pictures(root / split, NAME, title="Celeb-reID", example="1_1_0.jpg", layout=LAYOUT)
     return [
         Record(
             path=path,
@@ -61,8 +67,7 @@ def _read_split(root: Path, split: str, camera: CameraReading) -> list[Record]:
             split=split,
             key=path.stem,
         )
-        for path, match in zip(paths, names)
-        if match is not None
+        for path, match in found
     ]
 
 

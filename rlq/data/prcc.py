@@ -12,10 +12,19 @@ Protocol  CC ranks C against all of A, SC ranks B against all of A. General (B a
 import re
 from pathlib import Path
 
-from rlq.data.records import Counts, Protocol, Record, ReidData
+from rlq.data.listing import is_hidden, matched
+from rlq.data.records import Protocol, Published, Record, ReidData
 from rlq.errors import DataError
 
-COUNTS = Counts(train=17_896, train_pids=150, train_clothes=300, query=7_416, gallery=3_384, test_pids=71)
+PUBLISHED = Published(
+    {
+        "train": {"pictures": 17_896, "identities": 150, "clothes": 300, "cameras": 3},
+        "query": {"pictures": 7_416, "identities": 71, "cameras": 2},
+        "gallery": {"pictures": 3_384, "identities": 71, "cameras": 1},
+        "test": {"identities": 71, "clothes": 142},
+    },
+    {"CC": 3_543, "SC": 3_873},
+)
 LAYOUT = "rgb/train/<pid>/A_cropped_rgb001.jpg and rgb/test/{A,B,C}/<pid>/cropped_rgb001.jpg"
 TRAIN_NAME = re.compile(r"(?P<camera>[ABC])_cropped_rgb\d{3,4}\.jpg")
 TEST_NAME = re.compile(r"cropped_rgb\d{3,4}\.jpg")
@@ -61,18 +70,13 @@ def _pictures(folder: Path, pattern: re.Pattern, example: str) -> list[Path]:
     """The .jpg files in the folders of people, by person and name; others, and hidden files, are left alone."""
     if not folder.is_dir():
         raise DataError(f"PRCC: {folder} is not a folder; the set holds {LAYOUT}")
-    people = sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    people = sorted(entry for entry in folder.iterdir() if entry.is_dir() and not is_hidden(entry))
     odd = [person.name for person in people if not person.name.isdecimal()]
     if odd:
         raise DataError(f"PRCC: folders of people have numbers for names; {folder} has {len(odd)} others: {odd[:3]}")
     paths = [path for person in people for path in sorted(person.iterdir())]
-    paths = [path for path in paths if path.suffix.lower() == ".jpg" and not path.name.startswith(".")]
-    odd = [f"{path.parent.name}/{path.name}" for path in paths if pattern.fullmatch(path.name) is None]
-    if odd or not paths:
-        raise DataError(
-            f"PRCC: {folder} has {len(paths)} pictures, {len(odd)} of them not named like {example}: {odd[:3]}"
-        )
-    return paths
+    paths = [path for path in paths if path.suffix.lower() == ".jpg" and not is_hidden(path)]
+    return [path for path, _ in matched(paths, pattern, folder=folder, title="PRCC", example=example)]
 
 
 def _clothes(pid: str, camera: str) -> str:

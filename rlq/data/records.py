@@ -1,32 +1,34 @@
 """What every reader gives: records of pictures, the protocols that rank them, and class labels for training."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from rlq.errors import DataError
-from rlq.seeding import generator
-
-QUERY_SHARE = (
-    0.2  # of a held-out person's pictures, where no cameras tell queries from gallery (Celeb-reID's own share)
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One picture."""
+    """One picture, or one tracklet of pictures."""
 
-    path: Path  # absolute
+    path: Path  # absolute; of a tracklet, its folder
     pid: str  # as the data set spells it: "092"; the same pid in train and test may be two people
     camera: str  # "A"
     clothes: str  # unique across people: "092C"
     split: str  # train, query or gallery
     key: str  # how the authors' side files name the picture
     tracklet: str = ""
+    frames: tuple[str, ...] = ()  # of a tracklet: its pictures' names below `path`, in order
+
+    @property
+    def pictures(self) -> list[Path]:
+        """The files behind it."""
+        return [self.path / name for name in self.frames] if self.frames else [self.path]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +54,14 @@ class ReidData:
     gallery: list[Record]
     protocols: tuple[Protocol, ...]
     single_shot: bool = False  # whether its paper ranks one gallery picture per person (data.prcc_shots)
+    clothes_known: bool = True  # whether training clothes are labelled; else a placeholder per person stands for them
+    refused: Mapping[str, str] = field(default_factory=dict)  # protocol that people may expect here -> why it is not
+    lists: tuple[Path, ...] = ()  # files that labels were read from, beside the names of pictures
+    attributes: Mapping[str, Mapping[Path, int]] = field(default_factory=dict)  # gender, pose: of the set's own table
 
     @property
     def records(self) -> list[Record]:
-        """Every picture: train, query, gallery."""
+        """Every picture or tracklet: train, query, gallery."""
         return [*self.train, *self.query, *self.gallery]
 
     @property
@@ -63,16 +69,31 @@ class ReidData:
         """Where attribute files of this set are looked for."""
         return self.root / "rlq"
 
+    @property
+    def holds_tracklets(self) -> bool:
+        """Whether its records are tracklets, which only a video method takes."""
+        return any(record.frames for record in (*self.train[:1], *self.query[:1], *self.gallery[:1]))
 
-class Counts(NamedTuple):
-    """Sizes to compare with what a data set's authors report; None where they report nothing."""
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hex digits that change with any picture's name or size in bytes, with the split it belongs to, and with
+        what the list files say."""
+        lines = sorted(
+            f"{record.split} {path.relative_to(self.root).as_posix()} {path.stat().st_size}"
+            for record in self.records
+            for path in record.pictures
+        )
+        lines += [hashlib.sha256(path.read_bytes()).hexdigest() for path in self.lists]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
-    train: int
-    train_pids: int
-    train_clothes: int | None
-    query: int
-    gallery: int
-    test_pids: int
+
+@dataclass(frozen=True)
+class Published:
+    """What the authors of a data set report about it; what is not in here they do not report."""
+
+    # train, query, gallery, or test (query and gallery together) -> pictures, tracklets, identities, clothes, cameras
+    splits: Mapping[str, Mapping[str, int]]
+    valid_queries: Mapping[str, int] = field(default_factory=dict)  # protocol -> queries that have a match
 
 
 class TrainLabels(NamedTuple):
@@ -110,81 +131,3 @@ def sorted_pids(pids: set[str]) -> list[str]:
     if all(pid.isdecimal() for pid in pids):
         return sorted(pids, key=lambda pid: (int(pid), pid))
     return sorted(pids)
-
-
-def counts(data: ReidData) -> Counts:
-    """What was found."""
-    return Counts(
-        train=len(data.train),
-        train_pids=len({record.pid for record in data.train}),
-        train_clothes=len({record.clothes for record in data.train}),
-        query=len(data.query),
-        gallery=len(data.gallery),
-        test_pids=len({record.pid for record in (*data.query, *data.gallery)}),
-    )
-
-
-def fingerprint(data: ReidData) -> str:
-    """16 hex digits that change with any picture's name or size in bytes, and with the split it belongs to."""
-    lines = sorted(
-        f"{record.split} {record.path.relative_to(data.root).as_posix()} {record.path.stat().st_size}"
-        for record in data.records
-    )
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
-
-
-def split_holdout(data: ReidData, share: float, seed: int) -> ReidData:
-    """Keep a share of the training identities out of training and make them query and gallery.
-
-    The test pictures are gone from the result, so that nothing chosen by it has seen them. Where the protocols name
-    cameras, these tell queries from gallery (PRCC: A is the gallery); else a fifth of each person's pictures, at least
-    one, become queries. People with a single picture stay in training.
-    """
-    pids = sorted_pids({record.pid for record in data.train})
-    held_count = round(share * len(pids))
-    if held_count < 2 or len(pids) - held_count < 2:
-        raise DataError(
-            f"data.holdout = {share:g} of the {len(pids)} training identities of {data.name} is {held_count}; "
-            "at least two are needed on either side"
-        )
-    held = set(generator(seed, "holdout").permutation(pids)[:held_count].tolist())
-    held_records = [record for record in data.train if record.pid in held]
-    query, gallery = _by_cameras(held_records, data) or _by_chance(held_records, seed)
-    if not query or not gallery:
-        raise DataError(
-            f"the held-out identities of {data.name} give {len(query)} queries and {len(gallery)} gallery pictures; "
-            "raise data.holdout or use data.selection=test"
-        )
-    moved = {record.path for record in (*query, *gallery)}
-    return replace(
-        data,
-        train=[record for record in data.train if record.path not in moved],
-        query=[replace(record, split="query") for record in query],
-        gallery=[replace(record, split="gallery") for record in gallery],
-    )
-
-
-def _by_cameras(records: list[Record], data: ReidData) -> tuple[list[Record], list[Record]] | None:
-    if any(protocol.gallery_cameras is None or protocol.query_cameras is None for protocol in data.protocols):
-        return None
-    gallery_cameras = frozenset().union(*(protocol.gallery_cameras or () for protocol in data.protocols))
-    return (
-        [record for record in records if record.camera not in gallery_cameras],
-        [record for record in records if record.camera in gallery_cameras],
-    )
-
-
-def _by_chance(records: list[Record], seed: int) -> tuple[list[Record], list[Record]]:
-    by_pid: dict[str, list[Record]] = {}
-    for record in records:
-        by_pid.setdefault(record.pid, []).append(record)
-    chosen = set()
-    for pid, own in by_pid.items():
-        if len(own) > 1:
-            order = generator(seed, "holdout queries", pid).permutation(len(own))
-            chosen.update(own[index].path for index in order[: max(1, round(QUERY_SHARE * len(own)))])
-    alone = {pid for pid, own in by_pid.items() if len(own) == 1}
-    return (
-        [record for record in records if record.path in chosen],
-        [record for record in records if record.path not in chosen and record.pid not in alone],
-    )

@@ -9,10 +9,10 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
+from rlq.data.sheets import Picture, picture_grid
 from rlq.shapes import check_shapes
 
 HIT, MISS = "#2e8b57", "#c0392b"
-Picture = NDArray[np.uint8]  # [H, W, 3] RGB
 
 
 def rank_list_figure(
@@ -23,7 +23,7 @@ def rank_list_figure(
         raise ValueError(f"{len(queries)} queries, {len(ranked)} rows of pictures, {len(hits)} rows of hits")
     captions = [["query", *(f"{i + 1}" for i in range(len(row)))] for row in ranked]
     figure = picture_grid([[query, *row] for query, row in zip(queries, ranked, strict=True)], captions)
-    columns = _columns(ranked, extra=1)
+    columns = 1 + max((len(row) for row in ranked), default=0)
     for row, of_row in enumerate(hits):
         if len(of_row) != len(ranked[row]):
             raise ValueError(f"row {row} has {len(ranked[row])} pictures and {len(of_row)} hits")
@@ -31,23 +31,6 @@ def rank_list_figure(
             axes = figure.axes[row * columns + column + 1]
             for spine in axes.spines.values():
                 spine.set(visible=True, color=HIT if hit else MISS, linewidth=3)
-    return figure
-
-
-def picture_grid(rows: Sequence[Sequence[Picture]], captions: Sequence[Sequence[str]]) -> Figure:
-    """Pictures in rows, which may differ in length, each under its caption."""
-    if [len(row) for row in rows] != [len(row) for row in captions]:
-        raise ValueError(f"pictures per row {[len(r) for r in rows]}, captions per row {[len(r) for r in captions]}")
-    columns = _columns(rows)
-    figure = Figure(figsize=(1.1 * columns, 2.3 * max(1, len(rows))), layout="constrained")
-    grid = figure.subplots(max(1, len(rows)), columns, squeeze=False)
-    for row, cells in enumerate(grid):
-        for column, axes in enumerate(cells):
-            axes.set(xticks=[], yticks=[])
-            axes.spines[:].set_visible(False)
-            if row < len(rows) and column < len(rows[row]):
-                axes.imshow(rows[row][column])
-                axes.set_title(captions[row][column], fontsize=7)
     return figure
 
 
@@ -79,7 +62,3 @@ def tsne(features: NDArray, *, seed: int = 0) -> NDArray[np.float32]:
     second = TSNE(perplexity=perplexity, init="pca", max_iter=500, angle=0.8, random_state=random)
     with threadpool_limits(1, user_api="openmp"):  # several threads add up in an order of their own
         return second.fit_transform(components)
-
-
-def _columns(rows: Sequence[Sequence[Picture]], extra: int = 0) -> int:
-    return max(1, extra + max((len(row) for row in rows), default=0))

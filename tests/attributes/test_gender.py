@@ -55,7 +55,7 @@ def test_missing_people_are_counted_and_named(write):
     ("rows", "message"),
     [
         (["train,1,2"], r"line 2: gender '2' is neither 1 \(male\) nor 0 \(female\)"),
-        (["train,1"], r"line 2: gender None is neither"),
+        (["train,1"], r"line 2: gender '' is neither"),
         (["train,1,1", "train,01,0"], "line 3: person 01 is 0 here and 1 before"),
         ([], "holds no person"),
     ],
@@ -66,7 +66,7 @@ def test_broken_rows_are_explained(write, rows, message):
 
 
 def test_other_columns_and_a_missing_file_are_explained(write, tmp_path):
-    with pytest.raises(DataError, match=r"wants the columns Category, ID, Gender; its columns are \['pid', 'sex'\]"):
+    with pytest.raises(DataError, match=r"a gender file has Category, ID, Gender; found are \['pid', 'sex'\]"):
         read_genders(write("1,1", header="pid,sex"))
     with pytest.raises(DataError, match="no readable gender file"):
         read_genders(tmp_path / "gone.csv")

@@ -2,7 +2,7 @@ import shutil
 
 import pytest
 
-from rlq.data.celeb_reid import COUNTS, LIGHT_COUNTS, holds_celeb_reid, read_celeb_reid
+from rlq.data.celeb_reid import LIGHT_PUBLISHED, PUBLISHED, holds_celeb_reid, read_celeb_reid
 from rlq.data.records import class_indices
 from rlq.errors import DataError
 
@@ -58,5 +58,7 @@ def test_the_layout_is_recognised(celeb_folder, prcc_folder):
 
 
 def test_the_counts_add_up_to_the_published_totals():
-    assert COUNTS.train + COUNTS.query + COUNTS.gallery == 34_186
-    assert LIGHT_COUNTS.train + LIGHT_COUNTS.query + LIGHT_COUNTS.gallery == 10_842
+    for published, total in ((PUBLISHED, 34_186), (LIGHT_PUBLISHED, 10_842)):
+        pictures = {split: counts["pictures"] for split, counts in published.splits.items()}
+        assert pictures["train"] + pictures["query"] + pictures["gallery"] == total
+        assert pictures["test"] == pictures["query"] + pictures["gallery"]

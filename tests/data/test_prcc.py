@@ -2,7 +2,7 @@ import shutil
 
 import pytest
 
-from rlq.data.prcc import COUNTS, TEST_NAME, TRAIN_NAME, holds_prcc, read_prcc
+from rlq.data.prcc import PUBLISHED, TEST_NAME, TRAIN_NAME, holds_prcc, read_prcc
 from rlq.errors import DataError
 
 
@@ -80,7 +80,9 @@ def test_missing_folders_empty_ones_and_odd_people_are_explained(prcc_folder, tm
 
 
 def test_facts_and_patterns():
-    assert COUNTS.query == 3_873 + 3_543 and COUNTS.train == 5_952 + 5_317 + 6_627
+    pictures = {split: counts["pictures"] for split, counts in PUBLISHED.splits.items() if "pictures" in counts}
+    assert pictures == {"train": 5_952 + 5_317 + 6_627, "query": 3_873 + 3_543, "gallery": 3_384}
+    assert PUBLISHED.valid_queries == {"CC": 3_543, "SC": 3_873}
     assert TRAIN_NAME.fullmatch("B_cropped_rgb1234.jpg") and not TRAIN_NAME.fullmatch("B_cropped_rgb12345.jpg")
     assert TEST_NAME.fullmatch("cropped_rgb001.jpg") and not TEST_NAME.fullmatch("cropped_rgb01.jpg")
 

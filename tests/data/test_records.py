@@ -3,9 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from rlq.data.celeb_reid import read_celeb_reid
 from rlq.data.prcc import read_prcc
-from rlq.data.records import Record, class_indices, counts, fingerprint, sorted_pids, split_holdout
+from rlq.data.records import Record, class_indices, sorted_pids
 from rlq.errors import DataError
 
 
@@ -32,64 +31,39 @@ def test_clothes_of_two_people_and_no_records_are_refused():
 
 def test_the_fingerprint_knows_names_sizes_and_splits_but_not_the_folder(prcc_folder, tmp_path):
     data = read_prcc(prcc_folder)
-    before = fingerprint(data)
-    assert len(before) == 16 and before == fingerprint(data)
+    before = data.fingerprint
+    assert len(before) == 16 and before == data.fingerprint
     moved = tmp_path / "elsewhere"
     moved.symlink_to(prcc_folder)
-    assert fingerprint(read_prcc(moved)) == before
-    assert fingerprint(replace(data, train=data.train[1:])) != before
+    assert read_prcc(moved).fingerprint == before
+    assert replace(data, train=data.train[1:]).fingerprint != before
     copy = tmp_path / "a.jpg"
     copy.write_bytes(b"1")
     one = replace(data, root=tmp_path, train=[replace(data.train[0], path=copy)], query=[], gallery=[])
-    small = fingerprint(one)
+    small = one.fingerprint
     copy.write_bytes(b"12")
-    assert fingerprint(one) != small
+    assert replace(one).fingerprint != small
 
 
-def test_a_holdout_of_prcc_ranks_b_and_c_against_a_of_people_who_do_not_train(prcc_folder):
+def test_the_fingerprint_knows_what_list_files_say(prcc_folder, tmp_path):
     data = read_prcc(prcc_folder)
-    held = split_holdout(data, 0.5, seed=3)
-    held_pids = {r.pid for r in held.query + held.gallery}
-    assert len(held_pids) == 3 and held_pids.isdisjoint({r.pid for r in held.train})
-    assert {r.camera for r in held.gallery} == {"A"} and {r.camera for r in held.query} == {"B", "C"}
-    assert {r.split for r in held.query} == {"query"} and {r.split for r in held.gallery} == {"gallery"}
-    assert {r.path for r in held.train + held.query + held.gallery} == {r.path for r in data.train}
-    assert held.protocols == data.protocols
-    assert split_holdout(data, 0.5, seed=3) == held
-    assert any({r.pid for r in split_holdout(data, 0.5, seed=s).gallery} != held_pids for s in range(4, 9))
+    listed = tmp_path / "list.txt"
+    found = []
+    for text in ("001 1", "001 2"):
+        listed.write_text(text)
+        found.append(replace(data, lists=(listed,)).fingerprint)
+    assert len({*found, data.fingerprint}) == 3
 
 
-def test_a_holdout_without_cameras_takes_a_fifth_of_each_persons_pictures_as_queries(celeb_folder):
-    data = read_celeb_reid(celeb_folder)
-    twins = [replace(r, pid=f"9{r.pid}", path=r.path.with_name(f"9{r.path.name}")) for r in data.train]
-    held = split_holdout(replace(data, train=data.train + twins), 0.5, seed=0)
-    people = {r.pid for r in held.gallery}
-    assert len(people) == 3 and people.isdisjoint({r.pid for r in held.train})
-    for pid in people:
-        assert sum(r.pid == pid for r in held.query) == 2
-        assert sum(r.pid == pid for r in held.gallery) == 8
-
-
-def test_people_with_one_picture_are_no_use_in_a_holdout_and_train_on(celeb_folder):
-    data = read_celeb_reid(celeb_folder)
-    lonely = [record(str(pid), str(pid)) for pid in range(70, 75)]
-    held = split_holdout(replace(data, train=data.train + lonely), 0.75, seed=1)
-    assert {r.pid for r in held.gallery} <= {"1", "2", "10"} and held.gallery
-    assert {r.pid for r in lonely} <= {r.pid for r in held.train}
-
-
-def test_a_holdout_that_leaves_fewer_than_two_people_is_refused(celeb_folder):
-    data = read_celeb_reid(celeb_folder)
-    with pytest.raises(DataError, match=r"0.2 of the 3 training identities of celeb_reid is 1"):
-        split_holdout(data, 0.2, seed=0)
-    with pytest.raises(DataError, match="at least two are needed on either side"):
-        split_holdout(data, 0.9, seed=0)
-
-
-def test_counts_tell_pictures_people_and_outfits(prcc_folder):
-    found = counts(read_prcc(prcc_folder))
-    assert found.train == 34 and found.train_pids == 6 and found.train_clothes == 12
-    assert (found.query, found.gallery, found.test_pids) == (8, 2, 2)
+def test_a_tracklet_knows_its_pictures_in_order(prcc_folder):
+    data = read_prcc(prcc_folder)
+    folder = data.train[0].path.parent
+    names = tuple(path.name for path in sorted(folder.iterdir(), reverse=True))
+    tracklet = replace(data.train[0], path=folder, frames=names)
+    assert tracklet.pictures == [folder / name for name in names] and len(names) > 1
+    assert data.train[0].pictures == [data.train[0].path]
+    assert replace(data, train=[tracklet]).holds_tracklets and not data.holds_tracklets
+    assert replace(data, train=[tracklet]).fingerprint != data.fingerprint
 
 
 def test_records_and_side_files_of_a_set(prcc_folder):

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.colors import to_hex
 from sklearn.manifold import trustworthiness
 
-from rlq.evaluation.figures import HIT, MISS, picture_grid, rank_list_figure, tsne, tsne_figure
+from rlq.evaluation.figures import HIT, MISS, rank_list_figure, tsne, tsne_figure
 
 
 def picture(value: int = 0) -> np.ndarray:
@@ -26,15 +26,6 @@ def test_hits_are_framed_green_and_misses_red():
     assert figure.axes[1].get_title() == "1" and figure.axes[4].get_title() == "query"
     figure.savefig(drawn := io.BytesIO(), format="png")
     assert drawn.getvalue().startswith(b"\x89PNG")
-
-
-def test_rows_of_a_grid_may_differ_in_length_but_captions_must_fit():
-    figure = picture_grid([[picture(1), picture(2)], [picture(3)]], [["a", "b"], ["c"]])
-    assert [axes.get_title() for axes in figure.axes] == ["a", "b", "c", ""]
-    assert [len(axes.images) for axes in figure.axes] == [1, 1, 1, 0]
-    assert (figure.axes[2].images[0].get_array() == 3).all()
-    with pytest.raises(ValueError, match=r"pictures per row \[1\], captions per row \[2\]"):
-        picture_grid([[picture()]], [["a", "b"]])
 
 
 def test_hits_that_do_not_fit_the_pictures_are_refused():

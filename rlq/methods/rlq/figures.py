@@ -9,10 +9,11 @@ from rlq.attributes.pose import LINES
 from rlq.console import Console
 from rlq.data.pictures import read_picture
 from rlq.data.records import Record
+from rlq.data.sheets import picture_grid
 from rlq.data.transforms import resize
 from rlq.distributed import Place
 from rlq.evaluation.embed import embed_pictures
-from rlq.evaluation.figures import picture_grid, rank_list_figure, tsne_figure
+from rlq.evaluation.figures import rank_list_figure, tsne_figure
 from rlq.evaluation.protocols import labels_of, of_cameras
 from rlq.evaluation.rank_list import rank_list
 from rlq.methods.rlq.inputs import Inputs

@@ -13,8 +13,9 @@ from rlq.attributes.gender import genders_of, read_genders
 from rlq.attributes.pose import match, mirrored, pose_vector
 from rlq.data.catalogue import read as read_data
 from rlq.data.clothes import ClothesClasses, Recolouring, mask_path, missing_masks, read_unusable
+from rlq.data.holdout import split_holdout
 from rlq.data.pictures import find_unreadable, picture_sizes
-from rlq.data.records import Record, ReidData, TrainLabels, class_indices, fingerprint, split_holdout
+from rlq.data.records import Record, ReidData, TrainLabels, class_indices
 from rlq.data.samplers import keep_fraction, keep_identities
 from rlq.errors import DataError
 from rlq.methods.rlq.settings import RlqSettings
@@ -224,7 +225,7 @@ def _genders(settings: RlqSettings, data: ReidData, missing: _Missing) -> Gender
 def _readable(sets: list[ReidData], settings: RlqSettings, missing: _Missing) -> None:
     """Look once at every picture of a set; a set that was found whole is not read again."""
     for data in sets:
-        mark = Path(settings.tracking.folder) / ".checked" / f"{data.name}-{fingerprint(data)}"
+        mark = Path(settings.tracking.folder) / ".checked" / f"{data.name}-{data.fingerprint}"
         if mark.exists():
             continue
         broken = find_unreadable([record.path for record in data.records], os.cpu_count() or 1)

@@ -1,0 +1,46 @@
+"""Read CSV files that people and other tools wrote."""
+
+import csv
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from rlq.errors import DataError
+
+
+class Row(dict[str, str]):
+    """Column -> text without blanks around it, "" where the row has none."""
+
+    place: str  # file and line, for messages
+
+
+def read_table(path: Path, columns: Collection[str], what: str) -> Iterator[Row]:
+    """Every row of a file that has at least these columns; `what` names the kind of file in messages.
+
+    Raises DataError when the file cannot be read, a column is missing or named twice, or a row has too many fields.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.DictReader(file)
+            names = [name.strip() for name in rows.fieldnames or ()]
+            _check_header(path, names, columns, what)
+            rows.fieldnames = names
+            for values in rows:
+                place = f"{path}: line {rows.line_num}"
+                if None in values:
+                    raise DataError(f"{place}: has more than {len(names)} fields, which the columns {names} call for")
+                row = Row((name, (value or "").strip()) for name, value in values.items())
+                row.place = place
+                yield row
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: no readable {what} ({error})") from error
+
+
+def _check_header(path: Path, names: list[str], columns: Collection[str], what: str) -> None:
+    missing = [name for name in columns if name not in names]
+    if missing:
+        raise DataError(
+            f"{path}: has no column {', '.join(missing)}; a {what} has {', '.join(columns)}; found are {names}"
+        )
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(f"{path}: names the column {', '.join(twice)} more than once")
