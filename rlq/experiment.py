@@ -22,7 +22,7 @@ from rlq.console import Console
 from rlq.distributed import Place
 from rlq.errors import RlqError, SettingsError
 from rlq.methods.rlq import closing, recipe
-from rlq.methods.rlq.inputs import Inputs, gather_inputs
+from rlq.methods.rlq.inputs import Inputs, check_selectable, gather_inputs
 from rlq.methods.rlq.network import RlqNetwork
 from rlq.methods.rlq.settings import RlqSettings
 from rlq.methods.rlq.weights import load_network
@@ -30,7 +30,7 @@ from rlq.runs import SETTINGS, About, find_run, find_weights, read_about, write_
 from rlq.settings import TrackingSettings
 from rlq.synthetic.embedded import ensure_embedded
 from rlq.tracking import NullTracker, Tracker, git_tags, library_versions, open_run, resolve_uri
-from rlq.training.loop import History, check_selection, fit
+from rlq.training.loop import History, fit
 from rlq.training.stopping import Stopped
 
 
@@ -116,7 +116,13 @@ def _run_in(group: _Group, loaded: Loaded, folder: Path, *, kind: str = "run", a
     if settings.tad.enabled:
         ensure_embedded(settings.tad.external, external_root(settings), place, console)
     inputs = gather_inputs(settings, loaded.origin)
-    check_selection(settings.schedule.select, [protocol.name for protocol in inputs.data.protocols])
+    if inputs.settings != settings:
+        settings, loaded = inputs.settings, loaded._replace(settings=inputs.settings)
+        console.line(
+            f"note     {settings.data.dataset} has no clothes labels, so clothes losses are off "
+            "(losses.clothes_adversarial = 0, losses.kl_clothes = 0); CAL learns identities alone"
+        )
+    check_selectable(settings, inputs.data)
     seconds["data"], clock = time.monotonic() - clock, time.monotonic()
     teacher = teacher_id = None
     if settings.tad.enabled:

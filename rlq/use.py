@@ -12,7 +12,7 @@ from rlq import distributed
 from rlq.artefacts import ArtefactRanges
 from rlq.console import Console, percent, table
 from rlq.data.catalogue import read as read_data
-from rlq.data.pictures import reason_unreadable
+from rlq.data.inspection import look_at
 from rlq.data.records import Protocol
 from rlq.distributed import Place
 from rlq.errors import DataError, RlqError
@@ -95,7 +95,7 @@ def embed_folder(
     paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if _is_picture(path, folder)}
     if not paths:
         raise DataError(f"{folder} holds no pictures ({', '.join(PICTURES)})")
-    bad = {name: reason for name in sorted(paths) if (reason := reason_unreadable(paths[name]))}
+    bad = {name: reason for name in sorted(paths) if (reason := look_at(paths[name]).reason)}
     if bad and not skip_bad:
         listed = "\n".join(f"  {name}: {reason}" for name, reason in bad.items())
         raise DataError(f"{len(bad)} of {len(paths)} pictures cannot be read (--skip-bad leaves them out):\n{listed}")

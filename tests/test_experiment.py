@@ -12,7 +12,6 @@ from safetensors.torch import load_file
 from rlq import experiment
 from rlq.config import flatten
 from rlq.data.catalogue import read
-from rlq.data.records import fingerprint
 from rlq.errors import SettingsError
 from rlq.methods.rlq.inputs import gather_inputs
 from rlq.methods.rlq.network import RlqNetwork, clothes_head
@@ -134,7 +133,7 @@ def test_tags_and_inputs_say_what_ran_on_what(home, tracked, whole_run):
         "synthetic": "train",
         "synthetic_celeb": "external",
     }
-    assert given["synthetic"].dataset.digest == fingerprint(target)
+    assert given["synthetic"].dataset.digest == target.fingerprint
 
 
 def test_figures_ranks_and_settings_are_artifacts(home, whole_run):

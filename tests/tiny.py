@@ -13,7 +13,8 @@ from rlq.data.datasets import Batch, PairBatch
 from rlq.data.records import Protocol, Record, ReidData, class_indices
 from rlq.distributed import Place, wrap
 from rlq.methods.rlq.cap import Learner, freeze
-from rlq.methods.rlq.inputs import GenderLabels, Inputs, PoseLabels
+from rlq.methods.rlq.inputs import Inputs
+from rlq.methods.rlq.labels import GenderLabels, PoseLabels
 from rlq.methods.rlq.network import RlqNetwork, clothes_head
 from rlq.methods.rlq.settings import RlqSettings
 from rlq.training.optim import adam
@@ -127,6 +128,7 @@ def noise_inputs(folder: Path) -> Inputs:
     data = noise_data(folder)
     labels = class_indices(data.train)
     return Inputs(
+        settings=tiny_settings(),
         data=data,
         labels=labels,
         clothes=ClothesClasses(labels.owner, IDENTITIES, labels="none"),

@@ -1,9 +1,6 @@
-"""Read pictures, and find those that cannot be read before training starts."""
+"""Read pictures as all of rlq sees them."""
 
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
-from io import BytesIO
-from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -33,21 +30,6 @@ def picture_sizes(paths: Iterable[Path]) -> np.ndarray:
     return np.array([_size(path) for path in paths], np.int64).reshape(-1, 2)
 
 
-def find_unreadable(paths: Iterable[Path], processes: int = 1) -> list[tuple[Path, str]]:
-    """Every picture that is missing, broken or cut short, with the reason, in the order of `paths`.
-
-    Stricter than `read_picture`: a decoder may fill up a truncated file with grey and say nothing.
-    """
-    paths = list(paths)
-    if processes <= 1 or len(paths) < 2:
-        reasons = map(reason_unreadable, paths)
-        return [(path, reason) for path, reason in zip(paths, reasons) if reason]
-    chunk = max(1, min(256, len(paths) // (4 * processes)))
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        reasons = pool.map(reason_unreadable, paths, chunksize=chunk)
-        return [(path, reason) for path, reason in zip(paths, reasons) if reason]
-
-
 def _size(path: Path) -> tuple[int, int]:
     try:
         with Image.open(path) as picture:
@@ -56,16 +38,3 @@ def _size(path: Path) -> tuple[int, int]:
     except (OSError, SyntaxError, ValueError) as error:
         raise DataError(f"{path}: not a picture that can be decoded ({error})") from error
     return (height, width) if turned else (width, height)
-
-
-def reason_unreadable(path: Path) -> str | None:
-    """Why this file is no readable picture; None when it is one."""
-    try:
-        data = Path(path).read_bytes()
-        if not data:
-            return "empty file"
-        with Image.open(BytesIO(data)) as picture:
-            picture.load()
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:  # as Pillow raises
-        return str(error) or type(error).__name__
-    return None

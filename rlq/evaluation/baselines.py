@@ -1,6 +1,7 @@
 """What the numbers must be read against: chance, and colour histograms."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +15,22 @@ def histogram_features(records: Sequence[Record]) -> np.ndarray:
     return np.stack([colour_histogram(read_picture(record.path)) for record in records])
 
 
+class Asked(NamedTuple):
+    """What a protocol asks of a data set."""
+
+    queries: int
+    valid_queries: int  # those with a match in the gallery; the others are left out of all rates
+    gallery: int
+
+
+def asked(query: Sequence[Record], gallery: Sequence[Record], protocol: Protocol) -> Asked:
+    """Count queries, those that have a match, and gallery pictures, from labels alone."""
+    queries, shown = _chosen(query, protocol.query_cameras), _chosen(gallery, protocol.gallery_cameras)
+    own = _by_pid(shown)
+    valid = sum(any(is_match(record, other, protocol) for other in own.get(record.pid, ())) for record in queries)
+    return Asked(len(queries), valid, len(shown))
+
+
 def chance(
     query: Sequence[Record], gallery: Sequence[Record], protocol: Protocol, *, single_shot: bool = False
 ) -> dict[str, float | None]:
@@ -23,15 +40,12 @@ def chance(
     H the N-th harmonic number. None without a valid query.
     With `single_shot`, one picture of each person is ranked.
     """
-    queries = [r for r in query if protocol.query_cameras is None or r.camera in protocol.query_cameras]
-    shown = [r for r in gallery if protocol.gallery_cameras is None or r.camera in protocol.gallery_cameras]
-    own: dict[str, list[Record]] = {}
-    for record in shown:
-        own.setdefault(record.pid, []).append(record)
+    shown = _chosen(gallery, protocol.gallery_cameras)
+    own = _by_pid(shown)
     harmonic = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, len(shown) + 1))])
     first, average = [], []
-    for record in queries:
-        matches = sum(is_match(record, other, protocol) for other in own.get(record.pid, []))
+    for record in _chosen(query, protocol.query_cameras):
+        matches = sum(is_match(record, other, protocol) for other in own.get(record.pid, ()))
         if matches:
             ranked = len(shown) - len(own[record.pid]) + matches
             if single_shot:
@@ -53,3 +67,14 @@ def is_match(query: Record, other: Record, protocol: Protocol) -> bool:
         "CC": query.clothes != other.clothes,
         "SC": query.clothes == other.clothes,
     }[protocol.rule]
+
+
+def _chosen(records: Sequence[Record], cameras: frozenset[str] | None) -> list[Record]:
+    return [record for record in records if cameras is None or record.camera in cameras]
+
+
+def _by_pid(records: Sequence[Record]) -> dict[str, list[Record]]:
+    own: dict[str, list[Record]] = {}
+    for record in records:
+        own.setdefault(record.pid, []).append(record)
+    return own

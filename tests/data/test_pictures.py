@@ -1,9 +1,8 @@
-import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
-from rlq.data.pictures import find_unreadable, picture_sizes, read_picture, reason_unreadable
+from rlq.data.pictures import picture_sizes, read_picture
 from rlq.errors import DataError
 
 
@@ -51,21 +50,3 @@ def test_what_is_no_picture_is_named(tmp_path, content, reason):
 def test_a_missing_picture_is_named(tmp_path):
     with pytest.raises(DataError, match=r"gone\.jpg: No such file"):
         read_picture(tmp_path / "gone.jpg")
-
-
-@pytest.mark.parametrize("processes", [1, 2])
-def test_all_unreadable_pictures_are_found_at_once(tmp_path, write_picture, processes):
-    good = [write_picture(tmp_path / f"{n}.jpg", n, (64, 32)) for n in range(6)]
-    cut, empty, gone = tmp_path / "cut.jpg", tmp_path / "empty.jpg", tmp_path / "gone.jpg"
-    cut.write_bytes(good[0].read_bytes()[:-400])
-    empty.write_bytes(b"")
-    found = find_unreadable([*good[:3], cut, *good[3:], empty, gone], processes)
-    assert [path for path, _ in found] == [cut, empty, gone]
-    reasons = [reason for _, reason in found]
-    assert "truncated" in reasons[0] and reasons[1] == "empty file" and "No such file" in reasons[2]
-
-
-def test_a_good_picture_has_no_reason(tmp_path, write_picture):
-    assert reason_unreadable(write_picture(tmp_path / "a.png")) is None
-    assert find_unreadable([]) == []
-    assert cv2.imread(str(tmp_path / "a.png")) is not None

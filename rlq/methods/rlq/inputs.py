@@ -1,46 +1,27 @@
 """Everything that an experiment reads before it trains; what is missing is told all at once, with a way out."""
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
-
-from rlq.attributes.alphapose import read_alphapose
-from rlq.attributes.clusters import cluster_poses, column_name, labels_of, read_clusters
-from rlq.attributes.gender import genders_of, read_genders
-from rlq.attributes.pose import match, mirrored, pose_vector
 from rlq.data.catalogue import read as read_data
 from rlq.data.clothes import ClothesClasses, Recolouring, mask_path, missing_masks, read_unusable
 from rlq.data.holdout import split_holdout
-from rlq.data.pictures import find_unreadable, picture_sizes
+from rlq.data.inspection import find_unreadable
 from rlq.data.records import Record, ReidData, TrainLabels, class_indices
 from rlq.data.samplers import keep_fraction, keep_identities
-from rlq.errors import DataError
-from rlq.methods.rlq.settings import RlqSettings
-
-
-class PoseLabels(NamedTuple):
-    """Pose clusters, 0 where no pose was found; None where the source does not tell."""
-
-    train: np.ndarray  # [N]
-    mirrored: np.ndarray | None  # [N] of the mirrored training pictures, with cap.pose.flip_aware
-    test: np.ndarray | None  # [queries + gallery], by the centres of training
-    keypoints: np.ndarray | None  # [N, 17, 3] in pixels of the training pictures
-
-
-class GenderLabels(NamedTuple):
-    """1 male, 0 female or in doubt."""
-
-    train: np.ndarray  # [N]
-    test: np.ndarray | None  # [queries + gallery]
+from rlq.errors import DataError, SettingsError
+from rlq.evaluation.baselines import asked
+from rlq.methods.rlq.labels import GenderLabels, PoseLabels, gender_labels, pose_labels
+from rlq.methods.rlq.settings import RlqSettings, without_clothes_labels
+from rlq.training.loop import check_selection
 
 
 @dataclass(frozen=True)
 class Inputs:
     """Pictures and labels of one run; None where the experiment does without."""
 
+    settings: RlqSettings  # as asked for, but for losses that the data has no labels for
     data: ReidData  # with data.selection = holdout, its query and gallery are held-out training people
     labels: TrainLabels
     clothes: ClothesClasses
@@ -74,13 +55,23 @@ def gather_inputs(settings: RlqSettings, origin: str) -> Inputs:
     labels = class_indices(data.train) if data is not None else None
     if data is None or labels is None:
         _stop(missing, settings, origin, data_there=False)
+    if not data.clothes_known:
+        settings = without_clothes_labels(settings)
     recolouring_of, classes = _recolouring(settings, data, labels, missing)
-    poses = _poses(settings, data, missing)
-    genders = _genders(settings, data, missing)
+    poses = genders = None
+    try:
+        poses = pose_labels(settings, data)
+    except DataError as error:
+        missing.add("poses", error, "cap.pose.enabled=false")
+    try:
+        genders = gender_labels(settings, data)
+    except DataError as error:
+        missing.add("genders", error, "cap.gender.enabled=false")
     _readable([data] if external is None else [data, external], settings, missing)
     if missing.reasons:
         _stop(missing, settings, origin, data_there=True)
     return Inputs(
+        settings=settings,
         data=data,
         labels=labels,
         clothes=classes,
@@ -92,16 +83,44 @@ def gather_inputs(settings: RlqSettings, origin: str) -> Inputs:
     )
 
 
+def check_selectable(settings: RlqSettings, data: ReidData) -> None:
+    """Raise SettingsError unless the metric that chooses the best epoch can be measured on this data."""
+    select, name = settings.schedule.select, settings.schedule.select.split("/")[0]
+    if name in data.refused:
+        raise SettingsError(f"schedule.select = {select}: {data.name} has no {name}, {data.refused[name]}")
+    check_selection(select, [protocol.name for protocol in data.protocols])
+    (protocol,) = (one for one in data.protocols if one.name == name)
+    if not asked(data.query, data.gallery, protocol).valid_queries:
+        raise DataError(
+            f"no query of {data.name} has a match in the gallery under {name}, so no epoch can be chosen by {select}; "
+            f"rlq data check {data.name} shows what each protocol finds"
+        )
+
+
 def _target(settings: RlqSettings, missing: _Missing) -> ReidData | None:
     options = settings.data
     try:
-        data = read_data(options.dataset, Path(options.root), celeb_camera=options.celeb_camera)
+        data = _pictures(options.dataset, Path(options.root), settings)
+        if not data.train:
+            raise DataError(f"{data.name} in {data.root} has no training pictures; rlq evaluate ranks its test")
         if options.selection == "holdout":
-            data = split_holdout(data, options.holdout, settings.seed)
+            return split_holdout(data, options.holdout, settings.seed)
+        if not data.query:
+            raise DataError(
+                f"{data.name} in {data.root} has no query and gallery; --set data.selection=holdout holds training "
+                "people out and chooses on them"
+            )
         return data
     except DataError as error:
         missing.add("pictures", error)
         return None
+
+
+def _pictures(name: str, root: Path, settings: RlqSettings) -> ReidData:
+    data = read_data(name, root, celeb_camera=settings.data.celeb_camera)
+    if data.holds_tracklets:
+        raise DataError(f"{name} holds tracklets; the method {settings.method} trains on pictures of people")
+    return data
 
 
 def _external(settings: RlqSettings, missing: _Missing) -> ReidData | None:
@@ -109,7 +128,7 @@ def _external(settings: RlqSettings, missing: _Missing) -> ReidData | None:
         return None
     root = Path(settings.tad.external_root or settings.data.root)
     try:
-        return read_data(settings.tad.external, root, celeb_camera=settings.data.celeb_camera)
+        return _pictures(settings.tad.external, root, settings)
     except DataError as error:
         missing.add("external set", error, "tad.enabled=false")
         return None
@@ -159,76 +178,14 @@ def _unusable(setting: str | None, usual: Path) -> frozenset[str]:
     return read_unusable(Path(setting) if setting else usual)
 
 
-def _poses(settings: RlqSettings, data: ReidData, missing: _Missing) -> PoseLabels | None:
-    pose = settings.cap.pose
-    if not pose.enabled:
-        return None
-    usual = [data.side_files / "pose_clusters.csv", data.side_files / "keypoints.json"]
-    file = Path(pose.file) if pose.file else next((path for path in usual if path.is_file()), usual[1])
-    try:
-        if not file.is_file():
-            raise DataError(
-                f"there is no {file}; give AlphaPose's result JSON (keypoints) or a pose cluster CSV as cap.pose.file"
-            )
-        return _listed_poses(file, settings, data) if file.suffix == ".csv" else _clustered(file, settings, data)
-    except DataError as error:
-        missing.add("poses", error, "cap.pose.enabled=false")
-        return None
-
-
-def _listed_poses(file: Path, settings: RlqSettings, data: ReidData) -> PoseLabels:
-    """Clusters from a file; those of its test pictures would be a clustering of their own, so they are not used."""
-    pose = settings.cap.pose
-    if pose.flip_aware:
-        raise DataError(f"cap.pose.flip_aware needs keypoints (.json); {file} holds clusters only")
-    labels = labels_of(data.train, read_clusters(file, column_name(pose.vector, pose.clusters)), file)
-    return PoseLabels(labels, None, None, None)
-
-
-def _clustered(file: Path, settings: RlqSettings, data: ReidData) -> PoseLabels:
-    """Clusters of the training pictures' keypoints; where the file knows test pictures, their nearest clusters."""
-    pose, train = settings.cap.pose, len(data.train)
-    keypoints, found = match(read_alphapose(file), data.records, data.root)
-    sizes = np.ones((len(found), 2), np.int64)
-    sizes[found] = picture_sizes(record.path for record, there in zip(data.records, found, strict=True) if there)
-    vectors = pose_vector(keypoints, sizes, pose.vector)
-    clusters = cluster_poses(vectors[:train], found[:train], pose.clusters)
-    flipped = test = None
-    if pose.flip_aware:
-        turned = pose_vector(mirrored(keypoints[:train], sizes[:train]), sizes[:train], pose.vector)
-        flipped = clusters.assign(turned, found[:train])
-    if found[train:].any():
-        test = clusters.assign(vectors[train:], found[train:])
-    return PoseLabels(clusters.labels, flipped, test, keypoints[:train])
-
-
-def _genders(settings: RlqSettings, data: ReidData, missing: _Missing) -> GenderLabels | None:
-    gender = settings.cap.gender
-    if not gender.enabled:
-        return None
-    file = Path(gender.file) if gender.file else data.side_files / "gender.csv"
-    try:
-        known = read_genders(file)
-        train = genders_of(data.train, known, file)
-    except DataError as error:
-        missing.add("genders", error, "cap.gender.enabled=false")
-        return None
-    unseen = [*data.query, *data.gallery]
-    if settings.data.selection == "holdout":  # these are training people, listed as such
-        unseen = [replace(record, split="train") for record in unseen]
-    try:
-        return GenderLabels(train, genders_of(unseen, known, file))
-    except DataError:  # only training needs them; without those of the test, its accuracy is not measured
-        return GenderLabels(train, None)
-
-
 def _readable(sets: list[ReidData], settings: RlqSettings, missing: _Missing) -> None:
     """Look once at every picture of a set; a set that was found whole is not read again."""
     for data in sets:
         mark = Path(settings.tracking.folder) / ".checked" / f"{data.name}-{data.fingerprint}"
         if mark.exists():
             continue
-        broken = find_unreadable([record.path for record in data.records], os.cpu_count() or 1)
+        files = [path for record in data.records for path in record.pictures]
+        broken = find_unreadable(files, os.cpu_count() or 1)
         if broken:
             listed = "; ".join(f"{path} ({reason})" for path, reason in broken[:10])
             more = f" and {len(broken) - 10} more" if len(broken) > 10 else ""

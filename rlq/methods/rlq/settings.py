@@ -219,3 +219,14 @@ def artefact_ranges(tad: TadSettings) -> ArtefactRanges:
         motion_kernel=tad.motion_kernel,
         mix=tad.mix.model_dump(),
     )
+
+
+def without_clothes_labels(settings: RlqSettings) -> RlqSettings:
+    """The experiment for data whose clothes nobody labelled: losses on clothes are off, recoloured copies without
+    a class."""
+    return settings.model_copy(
+        update={
+            "losses": settings.losses.model_copy(update={"clothes_adversarial": 0.0, "kl_clothes": 0.0}),
+            "clothes": settings.clothes.model_copy(update={"labels": "none"}),
+        }
+    )

@@ -1,0 +1,63 @@
+"""Look at every picture of a set before anything is trained on it: can it be read, and is it there twice?"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from io import BytesIO
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image
+
+CHUNK = 256  # pictures that a process takes at once
+# What Pillow has been seen to raise at files that are no picture, or a broken one.
+UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
+
+
+class Finding(NamedTuple):
+    """What is to be said of one file."""
+
+    reason: str | None  # why it cannot be read; None when it can
+    digest: bytes  # 16 bytes that tell its content from any other; empty for a file that is not there
+
+
+def inspect(paths: Sequence[Path], processes: int = 1) -> Iterator[Finding]:
+    """Read every picture whole, in the order of `paths`; no more than a few are in memory at a time.
+
+    Stricter than `read_picture`: a decoder may fill up a truncated file with grey and say nothing.
+    """
+    if processes <= 1 or len(paths) < 2:
+        yield from map(look_at, paths)
+        return
+    chunk = max(1, min(CHUNK, len(paths) // (4 * processes)))
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(look_at, map(str, paths), chunksize=chunk)
+
+
+def find_unreadable(paths: Iterable[Path], processes: int = 1) -> list[tuple[Path, str]]:
+    """Every picture that is missing, broken or cut short, with the reason, in the order of `paths`."""
+    paths = list(paths)
+    findings = inspect(paths, processes)
+    return [(path, found.reason) for path, found in zip(paths, findings, strict=True) if found.reason]
+
+
+def look_at(path: Path | str) -> Finding:
+    """Read one file and decode it."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        return Finding(error.strerror or str(error), b"")
+    return Finding(_reason(data), hashlib.blake2b(data, digest_size=16).digest())
+
+
+def _reason(data: bytes) -> str | None:
+    if not data:
+        return "empty file"
+    try:
+        with Image.open(BytesIO(data)) as picture:
+            picture.load()
+    except UNREADABLE as error:
+        # Pillow names the buffer it was given, which says nothing to anybody
+        return "no picture" if "cannot identify image file" in str(error) else str(error) or type(error).__name__
+    return None

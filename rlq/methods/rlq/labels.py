@@ -1,0 +1,122 @@
+"""The coarse labels of one run: pose clusters and genders, from side files or from the data set's own table."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from rlq.attributes.alphapose import read_alphapose
+from rlq.attributes.clusters import cluster_poses, column_name, labels_of, read_clusters
+from rlq.attributes.gender import genders_of, read_genders
+from rlq.attributes.pose import match, mirrored, pose_vector
+from rlq.data.pictures import picture_sizes
+from rlq.data.records import Record, ReidData
+from rlq.errors import DataError
+from rlq.methods.rlq.settings import RlqSettings
+
+
+class PoseLabels(NamedTuple):
+    """Pose clusters, 0 where no pose was found; None where the source does not tell."""
+
+    train: np.ndarray  # [N]
+    mirrored: np.ndarray | None  # [N] of the mirrored training pictures, with cap.pose.flip_aware
+    test: np.ndarray | None  # [queries + gallery], by the centres of training
+    keypoints: np.ndarray | None  # [N, 17, 3] in pixels of the training pictures
+
+
+class GenderLabels(NamedTuple):
+    """1 male, 0 female or in doubt."""
+
+    train: np.ndarray  # [N]
+    test: np.ndarray | None  # [queries + gallery]
+
+
+def pose_labels(settings: RlqSettings, data: ReidData) -> PoseLabels | None:
+    """None where the experiment does without. Raises DataError when labels cannot be had."""
+    pose = settings.cap.pose
+    if not pose.enabled:
+        return None
+    if pose.file is None and "pose" in data.attributes:
+        return _poses_of_table(settings, data)
+    usual = [data.side_files / "pose_clusters.csv", data.side_files / "keypoints.json"]
+    file = Path(pose.file) if pose.file else next((path for path in usual if path.is_file()), usual[1])
+    if not file.is_file():
+        raise DataError(
+            f"there is no {file}; rlq pose import and rlq pose extract make keypoints, and cap.pose.file takes "
+            "AlphaPose's result JSON or a pose cluster CSV from elsewhere"
+        )
+    return _listed_poses(file, settings, data) if file.suffix == ".csv" else _clustered(file, settings, data)
+
+
+def _listed_poses(file: Path, settings: RlqSettings, data: ReidData) -> PoseLabels:
+    """Clusters from a file; those of its test pictures would be a clustering of their own, so they are not used."""
+    pose = settings.cap.pose
+    if pose.flip_aware:
+        raise DataError(f"cap.pose.flip_aware needs keypoints (.json); {file} holds clusters only")
+    labels = labels_of(data.train, read_clusters(file, column_name(pose.vector, pose.clusters)), file)
+    return PoseLabels(labels, None, None, None)
+
+
+def _clustered(file: Path, settings: RlqSettings, data: ReidData) -> PoseLabels:
+    """Clusters of the training pictures' keypoints; where the file knows test pictures, their nearest clusters."""
+    pose, train = settings.cap.pose, len(data.train)
+    keypoints, found = match(read_alphapose(file), data.records, data.root)
+    sizes = np.ones((len(found), 2), np.int64)
+    sizes[found] = picture_sizes(record.path for record, there in zip(data.records, found, strict=True) if there)
+    vectors = pose_vector(keypoints, sizes, pose.vector)
+    clusters = cluster_poses(vectors[:train], found[:train], pose.clusters)
+    flipped = test = None
+    if pose.flip_aware:
+        turned = pose_vector(mirrored(keypoints[:train], sizes[:train]), sizes[:train], pose.vector)
+        flipped = clusters.assign(turned, found[:train])
+    if found[train:].any():
+        test = clusters.assign(vectors[train:], found[train:])
+    return PoseLabels(clusters.labels, flipped, test, keypoints[:train])
+
+
+def gender_labels(settings: RlqSettings, data: ReidData) -> GenderLabels | None:
+    """None where the experiment does without. Raises DataError when labels of training people cannot be had."""
+    gender = settings.cap.gender
+    if not gender.enabled:
+        return None
+    unseen = [*data.query, *data.gallery]
+    if gender.file is None and "gender" in data.attributes:
+        known = data.attributes["gender"]
+        there = all(record.path in known for record in unseen)
+        return GenderLabels(_of_table("gender", data), _of_table("gender", data, unseen) if there else None)
+    file = Path(gender.file) if gender.file else data.side_files / "gender.csv"
+    if not file.is_file():
+        raise DataError(f"there is no {file}; rlq gender annotate --data {data.name} makes it")
+    listed = read_genders(file)
+    train = genders_of(data.train, listed, file)
+    if settings.data.selection == "holdout":  # these are training people, listed as such
+        unseen = [replace(record, split="train") for record in unseen]
+    try:
+        return GenderLabels(train, genders_of(unseen, listed, file))
+    except DataError:  # only training needs them; without those of the test, its accuracy is not measured
+        return GenderLabels(train, None)
+
+
+def _poses_of_table(settings: RlqSettings, data: ReidData) -> PoseLabels:
+    """Clusters that the set's own table gives; those of unseen pictures may be another clustering."""
+    pose = settings.cap.pose
+    if pose.flip_aware:
+        raise DataError(f"cap.pose.flip_aware needs keypoints; the table of {data.name} holds clusters only")
+    labels = _of_table("pose", data)
+    most = int(labels.max())
+    if most > pose.clusters:
+        raise DataError(f"the table of {data.name} has pose clusters up to {most}; --set cap.pose.clusters={most}")
+    return PoseLabels(labels, None, None, None)
+
+
+def _of_table(column: str, data: ReidData, records: list[Record] | None = None) -> np.ndarray:
+    """A column of the set's own table: int64 [N], of the training pictures unless others are asked for."""
+    records, known = data.train if records is None else records, data.attributes[column]
+    missing = [record.path.relative_to(data.root).as_posix() for record in records if record.path not in known]
+    if missing:
+        raise DataError(
+            f"the column {column} of {data.name} is empty for {len(missing)} of {len(records)} training pictures, such "
+            f"as {missing[:3]}; fill it in, or leave the column out and name a file"
+        )
+    return np.array([known[record.path] for record in records], np.int64)
