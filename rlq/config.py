@@ -81,18 +81,25 @@ def merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def read_tree(path: Path, _trail: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """An experiment file with everything that it extends, as one tree. `extends` is relative to its own file."""
+def read_tree(path: Path, base: Path | None = None, _trail: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """An experiment file with everything that it extends, as one tree. `extends` is relative to its own file.
+
+    `base` takes the place of what the file itself extends. Raises SettingsError when it extends nothing.
+    """
     path = path.resolve()
     if path in _trail:
         raise SettingsError(f"{path} extends itself, by way of {' -> '.join(p.name for p in (*_trail, path))}")
     tree = read_yaml(path)
     parent = tree.pop("extends", None)
+    if base is not None:
+        if parent is None:
+            raise SettingsError(f"{path} extends no file that {base} could take the place of")
+        parent = str(base.resolve())
     if parent is None:
         return tree
     if not isinstance(parent, str):
         raise SettingsError(f"{path}: extends should name one file, not {parent!r}")
-    return merge(read_tree(path.parent / parent, (*_trail, path)), tree)
+    return merge(read_tree(path.parent / parent, None, (*_trail, path)), tree)
 
 
 def apply_changes(tree: Mapping[str, Any], changes: Iterable[str]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """What a person sees while something runs: bars on a terminal, plain lines elsewhere."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -24,6 +25,18 @@ class Console:
         """The same items; on a terminal with a bar that vanishes when done."""
         shown = not self.quiet and sys.stderr.isatty()
         return tqdm(items, desc=label, total=total, leave=False, dynamic_ncols=True, disable=not shown)
+
+    @contextmanager
+    def bar(self, label: str) -> Iterator[Callable[[int, int], None]]:
+        """A bar for work that reports (done, in all) itself; shown as `progress` shows its own."""
+        shown = not self.quiet and sys.stderr.isatty()
+        with tqdm(desc=label, leave=False, dynamic_ncols=True, disable=not shown) as line:
+
+            def report(done: int, total: int) -> None:
+                line.total = total
+                line.update(done - line.n)
+
+            yield report
 
 
 def table(rows: list[list[str]], *, header: list[str]) -> str:

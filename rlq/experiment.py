@@ -54,11 +54,13 @@ class Result:
     seconds: dict[str, float] = field(default_factory=dict)  # data, teacher, training, closing
 
 
-def load(file: Path, changes: Iterable[str] = ()) -> Loaded:
-    """The experiment in a file, with changes such as "optim.lr=1e-4". Raises SettingsError."""
+def load(file: Path, changes: Iterable[str] = (), *, base: Path | None = None) -> Loaded:
+    """The experiment in a file, with changes such as "optim.lr=1e-4"; `base` takes the place of the file that it
+    extends. Raises SettingsError."""
     changes = tuple(changes)
-    tree = apply_changes(read_tree(file), changes)
-    origin = shlex.join([str(file), *(word for change in changes for word in ("--set", change))])
+    tree = apply_changes(read_tree(file, base), changes)
+    on = ("--base", str(base)) if base else ()
+    origin = shlex.join([str(file), *on, *(word for change in changes for word in ("--set", change))])
     return Loaded(validate(RlqSettings, tree, file.name), file.resolve().parent, origin)
 
 

@@ -13,11 +13,12 @@ from rlq.artefacts import ArtefactRanges
 from rlq.console import Console, percent, table
 from rlq.data.catalogue import read as read_data
 from rlq.data.inspection import look_at
-from rlq.data.records import Protocol
+from rlq.data.records import Protocol, ReidData
 from rlq.distributed import Place
 from rlq.errors import DataError, RlqError
 from rlq.evaluation.embed import embed_pictures
 from rlq.evaluation.evaluator import Evaluator, Results, flat
+from rlq.evaluation.single_shot import SHOTS
 from rlq.methods.rlq.network import RlqNetwork
 from rlq.methods.rlq.settings import RlqSettings, artefact_ranges
 from rlq.methods.rlq.weights import load_network
@@ -36,6 +37,7 @@ class Evaluated:
 
     rankings: Mapping[str, Results]
     protocols: tuple[Protocol, ...]
+    shots: str | None = None  # multi or single, of a data set whose papers know both
 
     def to_json(self) -> str:
         """One object, protocol -> numbers; fractions in full precision, General as GENERAL."""
@@ -52,7 +54,8 @@ class Evaluated:
             rows.append([name, *rates, percent(ranking.mAP), *asked])
         header = ["protocol", "R-1", "R-5", "R-10", "R-20", "mAP", "queries", "valid", "gallery"]
         notes = [f"{protocol.name}: {protocol.note}" for protocol in self.protocols if protocol.note]
-        return "\n".join([table(rows, header=header), *notes])
+        shots = [f"gallery: {SHOTS[self.shots]}"] if self.shots else []
+        return "\n".join([table(rows, header=header), *notes, *shots])
 
 
 def evaluate(
@@ -62,8 +65,12 @@ def evaluate(
     dataset: str | None = None,
     root: str | None = None,
     artefact: str | None = None,
+    shots: str | None = None,
 ) -> Evaluated:
-    """Rank a data set with the weights of a run or of a folder; numbers of a run go into the run as well."""
+    """Rank a data set with the weights of a run or of a folder; numbers of a run go into the run as well.
+
+    `shots` (multi or single) overrules the run's data.prcc_shots.
+    """
     folder, run = find_weights(word, weights, Path(TrackingSettings().folder))
     with _alone() as place:
         network, settings = load_network(folder, place.device)
@@ -71,14 +78,27 @@ def evaluate(
         data_root = Path(root or settings.data.root)
         console = Console()
         ensure_embedded(name, data_root, place, console)
-        data = read_data(name, data_root, celeb_camera=settings.data.celeb_camera)
+        data = _test_of(name, data_root, settings)
+        if shots == "single" and not data.single_shot:
+            raise RlqError(f"--shots single is for PRCC's layout; {name} has one way to rank its gallery")
+        options = settings.data.model_copy(update={"prcc_shots": shots}) if shots else settings.data
         ranges = _only(artefact_ranges(settings.tad), artefact)
-        evaluator = Evaluator(data, settings.data, place=place, console=console, artefacts=ranges)
+        evaluator = Evaluator(data, options, place=place, console=console, artefacts=ranges)
         rankings = evaluator.rank(network.embed)
     if run is not None:
-        label = "-".join(["test" if dataset is None else name, weights, *([artefact] if artefact else [])])
-        _into_run(run, settings, {f"{label}/{key}": value for key, value in flat(rankings).items()})
-    return Evaluated(rankings, data.protocols)
+        words = ["test" if dataset is None else name, weights, *(word for word in (artefact, shots) if word)]
+        _into_run(run, settings, {f"{'-'.join(words)}/{key}": value for key, value in flat(rankings).items()})
+    return Evaluated(rankings, data.protocols, options.prcc_shots if data.single_shot else None)
+
+
+def _test_of(name: str, root: Path, settings: RlqSettings) -> ReidData:
+    """A data set that can be ranked by features of single pictures."""
+    data = read_data(name, root, celeb_camera=settings.data.celeb_camera)
+    if data.holds_tracklets:
+        raise DataError(f"{name} holds tracklets; these weights give a feature per picture")
+    if not data.query or not data.gallery:
+        raise DataError(f"{name} in {data.root} has {len(data.query)} queries and {len(data.gallery)} gallery pictures")
+    return data
 
 
 def embed_folder(

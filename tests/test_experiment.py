@@ -123,7 +123,7 @@ def test_tags_and_inputs_say_what_ran_on_what(home, tracked, whole_run):
         "rlq.dataset": "synthetic",
         "rlq.selection": "test",
         "rlq.processes": "1",
-        "rlq.data_fingerprint": fingerprint(target),
+        "rlq.data_fingerprint": target.fingerprint,
         "version.torch": version("torch"),
     }
     assert {name: run.data.tags.get(name) for name in wanted} == wanted

@@ -10,6 +10,7 @@ from rlq.config import flatten, read_tree
 from rlq.data.catalogue import CATALOGUE, read
 from rlq.data.pictures import read_picture
 from rlq.data.transforms import resize
+from rlq.errors import SettingsError
 from rlq.methods.rlq.settings import RlqSettings, artefact_ranges
 from rlq.seeding import generator
 
@@ -41,6 +42,53 @@ def test_the_recipe_file_writes_out_every_default():
             yield from names(value, f"{prefix}{key}.") if isinstance(value, dict) else [prefix + key]
 
     assert sorted(names(read_tree(EXPERIMENTS / "rlq.yaml"))) == sorted(flatten(written))
+
+
+# The mix follows the target set; LaST has six colours and 300 epochs; who has no clothes in its test chooses by General.
+SETS = {
+    "prcc": ("CC/rank1", (0.5, 0.5, 0.0), 9, 200),
+    "ltcc": ("CC/rank1", (0.33, 0.37, 0.30), 9, 200),
+    "deepchange": ("General/rank1", (0.5, 0.5, 0.0), 9, 200),
+    "last": ("General/rank1", (0.33, 0.37, 0.30), 6, 300),
+    "vc_clothes": ("CC/rank1", (0.5, 0.0, 0.5), 9, 200),
+}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_each_data_set_has_its_own_mix_palette_epochs_and_choice(name):
+    select, (pixelation, gaussian, motion), palette, epochs = SETS[name]
+    settings = experiment.load(EXPERIMENTS / f"{name}.yaml").settings
+    assert settings.data.dataset == name and settings.schedule.select == select
+    mix = settings.tad.mix
+    assert (mix.pixelation, mix.gaussian, mix.motion) == (pixelation, gaussian, motion)
+    assert (settings.clothes.palette, settings.schedule.epochs) == (palette, epochs)
+    assert settings.tad.enabled and settings.cap.pose.enabled and settings.cap.gender.enabled
+
+
+def test_celeb_reid_as_a_target_has_no_external_set():
+    settings = experiment.load(EXPERIMENTS / "celeb_reid.yaml").settings
+    assert not settings.tad.enabled and settings.cap.pose.enabled and settings.schedule.select == "General/rank1"
+
+
+@pytest.mark.parametrize(("name", "branches"), [("cal", ("cal",)), ("bot", ("bot",)), ("base", ("cal", "bot"))])
+def test_baselines_keep_what_belongs_to_the_data_set_that_they_are_put_on(name, branches):
+    file = EXPERIMENTS / f"{name}.yaml"
+    on_prcc, on_last = experiment.load(file).settings, experiment.load(file, base=EXPERIMENTS / "last.yaml").settings
+    assert (on_prcc.data.dataset, on_prcc.schedule.select) == ("prcc", "CC/rank1")
+    assert (on_last.data.dataset, on_last.schedule.select, on_last.clothes.palette) == ("last", "General/rank1", 6)
+    for settings in (on_prcc, on_last):
+        assert settings.branches == branches and not settings.tad.enabled
+        assert not settings.cap.pose.enabled and not settings.cap.gender.enabled
+    assert on_prcc.clothes.augment == (name == "base")
+
+
+def test_a_run_on_another_base_can_be_repeated_by_what_it_says(tmp_path):
+    loaded = experiment.load(EXPERIMENTS / "cal.yaml", ["seed=2"], base=EXPERIMENTS / "ltcc.yaml")
+    assert loaded.origin.split() == [
+        *(str(EXPERIMENTS / "cal.yaml"), "--base", str(EXPERIMENTS / "ltcc.yaml"), "--set", "seed=2")
+    ]
+    with pytest.raises(SettingsError, match=r"rlq\.yaml extends no file that .*ltcc\.yaml could take the place of"):
+        experiment.load(EXPERIMENTS / "rlq.yaml", base=EXPERIMENTS / "ltcc.yaml")
 
 
 @pytest.mark.parametrize("kind", KINDS)

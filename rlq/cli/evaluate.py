@@ -11,6 +11,9 @@ from rlq.cli.errors import one_line_errors
 @click.option("--data", "dataset", help="Another data set than the run's, such as prcc.")
 @click.option("--root", help="Where that data set is; else the run's data.root.")
 @click.option("--artefact", type=click.Choice(["pixelation", "gaussian", "motion"]), help="Spoil all pictures first.")
+@click.option(
+    "--shots", type=click.Choice(["multi", "single"]), help="PRCC: rank all of camera A, or 10 draws of one per person."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 def evaluate(
     run_or_weights: str,
@@ -18,6 +21,7 @@ def evaluate(
     dataset: str | None,
     root: str | None,
     artefact: str | None,
+    shots: str | None,
     as_json: bool,
 ) -> None:
     """Rank a data set with the weights of a run (id, prefix of one, name or folder) or of a weights folder.
@@ -27,5 +31,7 @@ def evaluate(
     with one_line_errors():
         from rlq import use
 
-        evaluated = use.evaluate(run_or_weights, weights=weights, dataset=dataset, root=root, artefact=artefact)
+        evaluated = use.evaluate(
+            run_or_weights, weights=weights, dataset=dataset, root=root, artefact=artefact, shots=shots
+        )
         click.echo(evaluated.to_json() if as_json else evaluated.to_table())

@@ -11,25 +11,32 @@ from rlq.cli.errors import one_line_errors
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Change a setting, such as optim.lr=1e-4.")
 @click.option(
+    "--base",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Extend this experiment instead of the one that FILE names: cal.yaml on another data set, say.",
+)
+@click.option(
     "--resume", metavar="RUN", help="Go on with a run: its id, a unique prefix of it, its name or its folder."
 )
 @click.option("--print-config", is_flag=True, help="Show the resolved settings and stop.")
-def train(file: Path | None, changes: tuple[str, ...], resume: str | None, print_config: bool) -> None:
+def train(
+    file: Path | None, changes: tuple[str, ...], base: Path | None, resume: str | None, print_config: bool
+) -> None:
     """Train what the experiment FILE describes, and print its metrics.
 
     Under torchrun, every process takes its share of each batch's pictures.
     """
     if (file is None) == (resume is None):
         raise click.UsageError("name an experiment FILE, or a run with --resume")
-    if resume is not None and changes:
-        raise click.UsageError("a resumed run keeps its settings; --set goes with a new run")
+    if resume is not None and (changes or base):
+        raise click.UsageError("a resumed run keeps its settings; --set and --base go with a new run")
     with one_line_errors():
         from rlq import experiment
 
         if resume is not None:
             experiment.resume(resume)
             return
-        loaded = experiment.load(file, changes)
+        loaded = experiment.load(file, changes, base=base)
         if print_config:
             from rlq.config import to_yaml
 

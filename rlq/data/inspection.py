@@ -2,15 +2,14 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from io import BytesIO
-from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image
 
-CHUNK = 256  # pictures that a process takes at once
+from rlq.data.parallel import parallel_map
+
 # What Pillow has been seen to raise at files that are no picture, or a broken one.
 UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
 
@@ -27,12 +26,7 @@ def inspect(paths: Sequence[Path], processes: int = 1) -> Iterator[Finding]:
 
     Stricter than `read_picture`: a decoder may fill up a truncated file with grey and say nothing.
     """
-    if processes <= 1 or len(paths) < 2:
-        yield from map(look_at, paths)
-        return
-    chunk = max(1, min(CHUNK, len(paths) // (4 * processes)))
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(look_at, map(str, paths), chunksize=chunk)
+    return parallel_map(look_at, paths, processes)
 
 
 def find_unreadable(paths: Iterable[Path], processes: int = 1) -> list[tuple[Path, str]]:
@@ -42,10 +36,10 @@ def find_unreadable(paths: Iterable[Path], processes: int = 1) -> list[tuple[Pat
     return [(path, found.reason) for path, found in zip(paths, findings, strict=True) if found.reason]
 
 
-def look_at(path: Path | str) -> Finding:
+def look_at(path: Path) -> Finding:
     """Read one file and decode it."""
     try:
-        data = Path(path).read_bytes()
+        data = path.read_bytes()
     except OSError as error:
         return Finding(error.strerror or str(error), b"")
     return Finding(_reason(data), hashlib.blake2b(data, digest_size=16).digest())

@@ -13,6 +13,7 @@ from rlq.distributed import Place, share_from_main
 from rlq.evaluation.baselines import chance, histogram_features
 from rlq.evaluation.evaluator import Evaluator, flat
 from rlq.evaluation.metrics import Ranking
+from rlq.evaluation.single_shot import SHOTS
 from rlq.methods.rlq import figures
 from rlq.methods.rlq.inputs import Inputs
 from rlq.methods.rlq.network import count_parameters
@@ -127,7 +128,7 @@ def summary(
     times = ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items() if value >= 0.5)
     usual = settings.tracking.folder == TrackingSettings().folder  # else ids and names are not looked up there
     word, ui = (run_id[:8], "make ui") if usual else (str(folder), f"make ui RUNS={settings.tracking.folder}")
-    shots = [f"gallery: {settings.data.prcc_shots}-shot"] if inputs.data.single_shot else []
+    shots = [f"gallery: {SHOTS[settings.data.prcc_shots]}"] if inputs.data.single_shot else []
     lines = [
         "",
         summary_table(metrics, inputs.data.protocols, settings.variant, settings.schedule.epochs),
