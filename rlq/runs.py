@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rlq.errors import RlqError
-from rlq.methods.rlq.weights import CONFIG
+from rlq.methods.rlq.weights import CONFIG, WEIGHTS
 
 ABOUT = "run.json"
 SETTINGS = "experiment.yaml"
@@ -59,15 +59,22 @@ def find_run(word: str, runs: Path) -> Path:
 
 
 def find_weights(word: str, which: str, runs: Path) -> tuple[Path, Path | None]:
-    """The folder of weights that a word names, and the run's folder if the word names a run.
+    """The weights that a word names, as load_network takes them, and the run's folder if the word names a run.
 
-    The word is a folder of weights, its model.safetensors, or a run, whose `which` (best or last) weights are meant.
+    The word is a folder of weights, its model.safetensors, an exported .safetensors file, or a run, whose `which` (best
+    or last) weights are meant.
     """
     path = Path(word)
+    if path.suffix == ".safetensors" and path.is_file() and not (path.name == WEIGHTS and _has_config(path.parent)):
+        return path, None
     for folder in (path, path.parent) if path.is_file() else (path,):
-        if (folder / CONFIG).is_file():
+        if _has_config(folder):
             return folder, None
     run = find_run(word, runs)
-    if not (run / which / CONFIG).is_file():
+    if not _has_config(run / which):
         raise RlqError(f"the run {read_about(run).name} in {run} has no {which} weights yet")
     return run / which, run
+
+
+def _has_config(folder: Path) -> bool:
+    return (folder / CONFIG).is_file()

@@ -4,16 +4,16 @@ Keypoints are the 17 of COCO: 0 nose, 1-2 eyes, 3-4 ears, 5-6 shoulders, 7-8 elb
 13-14 knees, 15-16 ankles; left before right.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
+from rlq.attributes.people import JOINTS
 from rlq.data.records import Record
 from rlq.errors import DataError
 
-JOINTS = 17
 LINES = (
     *((0, 1), (0, 2), (1, 3), (2, 4)),  # face
     *((5, 6), (5, 7), (7, 9), (6, 8), (8, 10)),  # shoulders and arms
@@ -84,42 +84,69 @@ def mirrored(keypoints: np.ndarray, size: tuple[int, int] | np.ndarray) -> np.nd
 
 
 def match(keypoints: Mapping[str, np.ndarray], records: Sequence[Record], root: Path) -> Matched:
-    """Find the keypoints of each record: by its path relative to `root`, else by an ending of it that is unambiguous.
-
-    A record whose name the file does not have is one in which nobody was found. Pass all records that the file may
-    speak of, because a bare name that fits two of them is refused.
-    """
-    by_name: dict[str, list[tuple[tuple[str, ...], str]]] = {}
-    for image_id in keypoints:
-        parts = PurePosixPath(image_id.replace("\\", "/")).parts
-        if parts:
-            by_name.setdefault(parts[-1], []).append((parts, image_id))
-    claims: dict[str, list[int]] = {}
-    for index, record in enumerate(records):
-        image_id = _best_name(record.path.relative_to(root).parts, by_name.get(record.path.name, []))
-        if image_id is not None:
-            claims.setdefault(image_id, []).append(index)
-    ambiguous = sorted(image_id for image_id, indices in claims.items() if len(indices) > 1)
-    if ambiguous:
-        raise DataError(
-            f"{len(ambiguous)} picture names of the keypoints fit several pictures below {root}, such as "
-            f"{ambiguous[:3]}; name pictures by their path relative to that folder"
-        )
-    if keypoints and not claims:
-        raise DataError(
-            f"none of the {len(keypoints)} pictures with keypoints, such as {min(keypoints)!r}, is in {root}"
-        )
+    """Find the keypoints of each record, as `match_names` does; one without a name is one in which nobody was found."""
     joints, found = np.zeros((len(records), JOINTS, 3)), np.zeros(len(records), bool)
-    for image_id, (index,) in claims.items():
-        joints[index], found[index] = keypoints[image_id], True
+    for index, name in enumerate(match_names(keypoints, records, root)):
+        if name is not None:
+            joints[index], found[index] = keypoints[name], True
     return Matched(joints, found)
 
 
-def _best_name(path: tuple[str, ...], candidates: list[tuple[tuple[str, ...], str]]) -> str | None:
-    """The name that agrees with a relative path in the most parts; one must be an ending of the other."""
-    fitting = []
-    for parts, image_id in candidates:
-        common = min(len(parts), len(path))
-        if parts[-common:] == path[-common:]:
-            fitting.append((common, -len(parts), image_id))
-    return max(fitting)[2] if fitting else None
+def match_names(names: Iterable[str], records: Sequence[Record], root: Path) -> list[str | None]:
+    """Which of the names means each record: [N].
+
+    That is its path relative to `root`, else the name that agrees with the path in the most parts, where one is an
+    ending of the other; the picture's own ending (.jpg) may be absent. Pass all records that the names may speak of,
+    because a name that fits two of them is refused.
+    """
+    paths = [record.path.relative_to(root).parts for record in records]
+    parts_of = {name: _relative(name, root).parts for name in sorted(names)}
+    index_of = {path: index for index, path in enumerate(paths)}
+    meant: list[str | None] = [None] * len(records)
+    by_last: dict[str, list[str]] = {}
+    for name, parts in parts_of.items():
+        if parts in index_of:
+            meant[index_of[parts]] = name  # the whole path fits no other
+        elif parts:
+            by_last.setdefault(parts[-1], []).append(name)
+    fits: dict[str, int] = {}  # name -> pictures that it could mean
+    for index, path in enumerate(paths):
+        candidates = [name for last in (path[-1], PurePosixPath(path[-1]).stem) for name in by_last.get(last, ())]
+        agreement = {name: _agreement(path, parts_of[name]) for name in candidates}
+        fitting = [name for name in agreement if agreement[name]]
+        fits.update((name, fits.get(name, 0) + 1) for name in fitting)
+        if fitting and meant[index] is None:
+            meant[index], *others = sorted(fitting, key=lambda name: -agreement[name])
+            if others and agreement[others[0]] == agreement[meant[index]]:
+                raise DataError(
+                    f"{meant[index]!r} and {others[0]!r} of the keypoints both fit {'/'.join(path)} below {root}; name "
+                    "pictures by their path relative to that folder, each once"
+                )
+    ambiguous = sorted({name for name in meant if name is not None and fits.get(name, 1) > 1})
+    if ambiguous:
+        example = "/".join(paths[meant.index(ambiguous[0])])
+        raise DataError(
+            f"{len(ambiguous)} picture names of the keypoints fit several pictures below {root}, such as "
+            f"{ambiguous[:3]}; name pictures by their path relative to that folder, as in {example}"
+        )
+    if parts_of and not any(meant):
+        example = f"; its pictures are named like {'/'.join(paths[0])}" if paths else ""
+        raise DataError(
+            f"none of the {len(parts_of)} pictures with keypoints, such as {next(iter(parts_of))!r}, is in "
+            f"{root}{example}: are the keypoints those of another data set?"
+        )
+    return meant
+
+
+def _relative(name: str, root: Path) -> PurePosixPath:
+    return PurePosixPath(name.replace("\\", "/").removeprefix(f"{root.as_posix()}/"))
+
+
+def _agreement(path: tuple[str, ...], parts: tuple[str, ...]) -> float:
+    """In how many parts a name agrees with a relative path, half a part less without .jpg; 0 when it means another."""
+    common = min(len(parts), len(path))
+    if parts[-common:-1] != path[-common:-1]:
+        return 0
+    if parts[-1] == path[-1]:
+        return common
+    return common - 0.5 if parts[-1] == PurePosixPath(path[-1]).stem else 0

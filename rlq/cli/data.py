@@ -47,18 +47,60 @@ def check(dataset: str, root: str, colours: bool | None, as_json: bool) -> None:
 
 
 @data.command(name="make-synthetic")
-@click.option("--root", default="data", show_default=True, help="Made below ROOT/synthetic.")
+@click.option("--root", default="data", show_default=True, help="Made below ROOT/synthetic, or ROOT with --layout.")
+@click.option("--layout", help="One set in the layout of a real one instead, such as ltcc; --layout list names all.")
 @click.option("--people", type=click.IntRange(4, 900), default=None, help="Training people of each set.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
-def make_synthetic(root: str, people: int | None, seed: int) -> None:
+@click.option("--oddity", "oddities", multiple=True, help="What real files of this layout may have; --oddity list.")
+def make_synthetic(root: str, layout: str | None, people: int | None, seed: int, oddities: tuple[str, ...]) -> None:
     """Draw the built-in pedestrians: a target set in PRCC's layout and an external one in Celeb-reID's.
 
     Takes the place of built-in sets that are there already, and of nothing else.
     """
+    if oddities and layout is None:
+        raise click.UsageError("--oddity goes with --layout")
     with one_line_errors():
-        from rlq.synthetic.embedded import make_all
+        from rlq.synthetic.embedded import make_all, make_layout
+        from rlq.synthetic.layouts.catalogue import LAYOUTS
 
-        for folder, spec in make_all(Path(root), people=people, seed=seed):
+        if layout == "list":
+            click.echo("\n".join(LAYOUTS))
+            return
+        if layout is None:
+            made = make_all(Path(root), people=people, seed=seed)
+        elif "list" in oddities:
+            click.echo("\n".join(sorted(LAYOUTS[layout].oddities)))
+            return
+        else:
+            made = [make_layout(Path(root), layout, people=people, seed=seed, oddities=oddities)]
+        for folder, spec in made:
             click.echo(
                 f"{folder}: {spec.train_people} people to train on, {spec.test_people} to test, seed {spec.seed}"
             )
+
+
+@data.command(name="ntu-frames")
+@click.argument("videos", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--root", default="data", show_default=True, help="Frames are written below ROOT/NTU120.")
+@click.option(
+    "--masks",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Person masks, <clip>.png: pictures are cropped to the person and 10 pixels around.",
+)
+def ntu_frames(videos: Path, root: str, masks: Path | None) -> None:
+    """Take the middle frame of each clip of NTU RGB+D 120 (camera C003) below VIDEOS; goes on where it was stopped.
+
+    Exit status 1 when a clip cannot be read; the others are written all the same.
+    """
+    with one_line_errors():
+        import os
+
+        from rlq.console import Console
+        from rlq.data.ntu_frames import extract_frames
+
+        output = Path(root) / "NTU120"
+        with Console().bar("clips") as progress:
+            done = extract_frames(videos, output, masks=masks, processes=os.cpu_count() or 1, progress=progress)
+        click.echo(done.to_text(output))
+        if done.unreadable:
+            raise SystemExit(1)

@@ -7,8 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rlq.data import celeb_reid, prcc
+from rlq.data import ccvid, celeb_reid, deepchange, last, ltcc, ntu, own, prcc, vc_clothes
 from rlq.data.celeb_reid import CameraReading
+from rlq.data.listing import missing_parts
 from rlq.data.records import Published, ReidData
 from rlq.errors import DataError
 
@@ -23,24 +24,65 @@ class DataSet:
     holds: Callable[[Path], bool]  # whether a folder has that layout
     read: Callable[..., ReidData]  # of its folder and name; with asks_cameras, of `camera` too
     published: Published | None = None  # what its authors report
+    parts: tuple[str, ...] = ()  # files and folders that are all there, unless it is half-unpacked
     asks_cameras: bool = False  # whether data.celeb_camera says how its file names are read
 
 
-_PRCC = partial(DataSet, layout=prcc.LAYOUT, holds=prcc.holds_prcc, read=prcc.read_prcc)
+_PRCC = partial(DataSet, layout=prcc.LAYOUT, holds=prcc.holds_prcc, read=prcc.read_prcc, parts=prcc.PARTS)
 _CELEB = partial(
     DataSet,
     layout=celeb_reid.LAYOUT,
     holds=celeb_reid.holds_celeb_reid,
     read=celeb_reid.read_celeb_reid,
+    parts=celeb_reid.SPLITS,
     asks_cameras=True,
 )
 
 CATALOGUE: dict[str, DataSet] = {
     "prcc": _PRCC("PRCC", ("prcc", "PRCC"), published=prcc.PUBLISHED),
+    "ltcc": DataSet(
+        "LTCC",
+        ("LTCC_ReID", "LTCC-reID", "LTCC-ReID"),
+        ltcc.LAYOUT,
+        ltcc.holds_ltcc,
+        ltcc.read_ltcc,
+        ltcc.PUBLISHED,
+        ltcc.PARTS,
+    ),
+    "deepchange": DataSet(
+        "DeepChange",
+        ("DeepChangeDataset", "DeepChange"),
+        deepchange.LAYOUT,
+        deepchange.holds_deepchange,
+        deepchange.read_deepchange,
+        deepchange.PUBLISHED,
+        deepchange.PARTS,
+    ),
+    "last": DataSet("LaST", ("last", "LaST"), last.LAYOUT, last.holds_last, last.read_last, last.PUBLISHED, last.PARTS),
     "celeb_reid": _CELEB("Celeb-reID", ("Celeb-reID", "celeb_reid"), published=celeb_reid.PUBLISHED),
     "celeb_reid_light": _CELEB(
         "Celeb-reID-light", ("Celeb-reID-light", "celeb_reid_light"), published=celeb_reid.LIGHT_PUBLISHED
     ),
+    "vc_clothes": DataSet(
+        "VC-Clothes",
+        ("VC-Clothes", "VC_Clothes"),
+        vc_clothes.LAYOUT,
+        vc_clothes.holds_vc_clothes,
+        vc_clothes.read_vc_clothes,
+        vc_clothes.PUBLISHED,
+        vc_clothes.SPLITS,
+    ),
+    "ntu120": DataSet("NTU RGB+D 120, frames", ("NTU120",), ntu.LAYOUT, ntu.holds_ntu, ntu.read_ntu, ntu.PUBLISHED),
+    "ccvid": DataSet(
+        "CCVID, tracklets",
+        ("CCVID",),
+        ccvid.LAYOUT,
+        ccvid.holds_ccvid,
+        ccvid.read_ccvid,
+        ccvid.PUBLISHED,
+        ccvid.PARTS,
+    ),
+    "csv": DataSet("Your own pictures", ("own",), own.LAYOUT, own.holds_own, own.read_own),
     "synthetic": _PRCC("Synthetic pedestrians", ("synthetic/prcc",)),
     "synthetic_celeb": _CELEB("Synthetic pedestrians, external set", ("synthetic/Celeb-reID",)),
 }
@@ -54,7 +96,7 @@ def read(name: str, root: Path, *, celeb_camera: CameraReading = "first_digit") 
 
 
 def find(name: str, root: Path) -> Path:
-    """The folder of a data set; the error lists every place tried."""
+    """The folder of a data set, or the table of one; the error lists every place tried and what is missing there."""
     wanted = data_set(name)
     tried = [root, *(root / folder for folder in wanted.folders)]
     for folder in tried:
@@ -63,7 +105,16 @@ def find(name: str, root: Path) -> Path:
     places = ", ".join(str(folder.absolute()) for folder in tried)
     raise DataError(
         f"{wanted.title} ({name}) is not below data.root = {root}; tried {places}; its folder holds {wanted.layout}"
+        + "".join(_half_unpacked(wanted, folder) for folder in tried)
     )
+
+
+def _half_unpacked(wanted: DataSet, folder: Path) -> str:
+    """What a folder lacks that has some of the parts."""
+    missing = missing_parts(folder, wanted.parts)
+    if not 0 < len(missing) < len(wanted.parts):
+        return ""
+    return f"; {folder.absolute()} is half-unpacked or another set's: it has no {', '.join(missing)}"
 
 
 def data_set(name: str) -> DataSet:

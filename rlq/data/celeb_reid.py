@@ -16,7 +16,7 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from rlq.data.listing import named_pictures
+from rlq.data.listing import missing_parts, named_pictures
 from rlq.data.records import Protocol, Published, Record, ReidData
 
 PUBLISHED = Published(
@@ -46,7 +46,7 @@ CameraReading = Literal["first_digit", "y", "none"]
 
 def holds_celeb_reid(folder: Path) -> bool:
     """Whether this folder has Celeb-reID's layout."""
-    return all((folder / split).is_dir() for split in SPLITS)
+    return not missing_parts(folder, SPLITS)
 
 
 def read_celeb_reid(root: Path, name: str = "celeb_reid", *, camera: CameraReading = "first_digit") -> ReidData:

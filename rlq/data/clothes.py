@@ -3,7 +3,7 @@
 Upper and lower clothes get colours of their own where a parsing mask (LIP labels) shows them (RLQ, arXiv 2505.12580).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
@@ -12,6 +12,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from rlq.data.inspection import UNREADABLE
+from rlq.data.parallel import parallel_map
+from rlq.data.pictures import picture_sizes
 from rlq.data.records import Record
 from rlq.errors import DataError
 
@@ -21,6 +24,8 @@ LOWER = (9, 12)  # trousers, skirt
 WHOLE = (1, 3, 5, 6, 7, 8, 9, 10, 11, 12, 18, 19)  # all that is worn, with hat, gloves and shoes
 USABLE_SHARE = 0.01  # of the picture: a smaller garment is taken for a mistake of the parser
 COLOUR_WEIGHT = 0.7  # against 0.3 of the original
+GREY_STEPS = {"L;2": 85, "L;4": 17}  # Pillow spreads greys of 2 and 4 bits over 0..255, which labels are not
+TEST_FOLDERS = ("query", "gallery", "test")
 
 Labels = Literal["pairs", "person", "none"]
 
@@ -77,6 +82,11 @@ class ClothesClasses:
         if self.labels == "none":
             return -1
         return len(self.own) + pid * self.per_person + (pair if self.labels == "pairs" else 0)
+
+
+def head_megabytes(classes: ClothesClasses, width: int) -> float:
+    """Memory of the clothes head: float32 weights [classes, width], their gradient and Adam's two moments, in MB."""
+    return 4 * 4 * classes.total * width / 1e6
 
 
 @dataclass(frozen=True)
@@ -144,19 +154,43 @@ def usable(mask: np.ndarray, labels: tuple[int, ...]) -> bool:
 
 def read_mask(path: Path) -> np.ndarray:
     """A palette PNG of LIP labels as uint8 [H, W]; its colours are for the eye only."""
-    try:
-        with Image.open(path) as image:
-            mode, labels = image.mode, np.array(image)
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"{path}: no readable mask ({error})") from error
-    if mode not in ("P", "L"):
-        raise DataError(
-            f"{path}: a mask is a palette PNG (mode P) whose numbers are labels; this one has mode {mode}, "
-            "whose colours do not tell the labels"
-        )
+    labels = read_label_png(path)
     if labels.max(initial=0) >= LIP_LABELS:
         raise DataError(f"{path}: holds label {labels.max()}; LIP masks hold 0 to {LIP_LABELS - 1}")
     return labels.astype(np.uint8)
+
+
+def read_label_png(path: Path) -> np.ndarray:
+    """The numbers of a palette or greyscale PNG of any depth as integers [H, W], whatever label set they are of."""
+    try:
+        with Image.open(path) as image:
+            problem = _no_labels(image)
+            step = next((GREY_STEPS[tile.args] for tile in image.tile if tile.args in GREY_STEPS), 1)
+            labels = np.array(image) if problem is None else None
+    except UNREADABLE as error:
+        raise DataError(f"{path}: no readable mask ({error})") from error
+    if labels is None:
+        raise DataError(f"{path}: {problem}")
+    return labels.astype(np.uint8) if labels.dtype == bool else labels // step if step > 1 else labels
+
+
+def mask_problems(records: Sequence[Record], masks: Path, root: Path, processes: int = 1) -> list[tuple[Path, str]]:
+    """Every mask at which training would stop, with the reason, in the order of `records`, from headers alone.
+
+    Masks that are not there, of another size than their pictures, or no masks; a broken body or a label above 19 shows
+    in reading only.
+    """
+    pairs = [(path, mask_path(masks, path, root)) for record in records for path in record.pictures]
+    problems = parallel_map(_mask_problem, pairs, processes)
+    return [(mask, problem) for (_, mask), problem in zip(pairs, problems, strict=True) if problem]
+
+
+def size_problem(mask_size: tuple[int, int], picture: Path) -> str | None:
+    """What is wrong with a mask of this (width, height) for a picture, of which the header is read."""
+    width, height = picture_sizes([picture])[0].tolist()
+    if (width, height) == mask_size:
+        return None
+    return f"the mask is {mask_size[0]} x {mask_size[1]} (width x height), its picture {width} x {height}: {picture}"
 
 
 def read_unusable(path: Path) -> frozenset[str]:
@@ -182,10 +216,37 @@ def mask_path(folder: Path, picture: Path, root: Path) -> Path:
     return folder / picture.relative_to(root).with_suffix(".png")
 
 
+def _mask_problem(pair: tuple[Path, Path]) -> str | None:
+    picture, mask = pair
+    if not mask.is_file():
+        return "there is no such file"
+    try:
+        with Image.open(mask) as image:
+            return _no_labels(image) or size_problem(image.size, picture)
+    except UNREADABLE as error:
+        return f"no readable mask ({error})"
+    except DataError as error:  # of the picture
+        return str(error)
+
+
+def _no_labels(image: Image.Image) -> str | None:
+    """Why the numbers of a picture are no labels; None when they are."""
+    if image.format != "PNG":
+        return f"a mask is a palette PNG whose numbers are labels; this one is {image.format}, which does not keep them"
+    if image.mode in ("P", "L", "1") or image.mode.startswith("I"):
+        return None
+    return (
+        f"a mask is a palette PNG (mode P) whose numbers are labels; this one has mode {image.mode}, "
+        "whose colours do not tell the labels"
+    )
+
+
 def _key(line: str) -> str:
     name = PurePosixPath(line.replace("\\", "/"))
     stem = name.stem if name.suffix.lower() in (".jpg", ".jpeg", ".png") else name.name
     folder = name.parent.name
+    if folder in TEST_FOLDERS:  # training pictures may have the same names
+        return f"{folder}/{stem}"
     return f"{folder}_{stem}" if folder.isdecimal() else stem
 
 

@@ -33,8 +33,11 @@ def split_holdout(data: ReidData, share: float, seed: int) -> ReidData:
             "raise data.holdout or use data.selection=test"
         )
     moved = {record.path for record in (*query, *gallery)}
+    by_clothes = [] if data.clothes_known else [one for one in data.protocols if one.rule != "GENERAL"]
     return replace(
         data,
+        protocols=tuple(protocol for protocol in data.protocols if protocol not in by_clothes),
+        refused={**data.refused, **{one.name: "training people have no clothes labels" for one in by_clothes}},
         train=[record for record in data.train if record.path not in moved],
         query=[replace(record, split="query") for record in query],
         gallery=[replace(record, split="gallery") for record in gallery],

@@ -12,9 +12,8 @@ Protocol  CC ranks C against all of A, SC ranks B against all of A. General (B a
 import re
 from pathlib import Path
 
-from rlq.data.listing import is_hidden, matched
+from rlq.data.listing import missing_parts, pictures_of_people
 from rlq.data.records import Protocol, Published, Record, ReidData
-from rlq.errors import DataError
 
 PUBLISHED = Published(
     {
@@ -26,6 +25,8 @@ PUBLISHED = Published(
     {"CC": 3_543, "SC": 3_873},
 )
 LAYOUT = "rgb/train/<pid>/A_cropped_rgb001.jpg and rgb/test/{A,B,C}/<pid>/cropped_rgb001.jpg"
+PARTS = ("rgb/train", "rgb/test")
+PERSON = re.compile(r"\d+")
 TRAIN_NAME = re.compile(r"(?P<camera>[ABC])_cropped_rgb\d{3,4}\.jpg")
 TEST_NAME = re.compile(r"cropped_rgb\d{3,4}\.jpg")
 CAMERAS = ("A", "B", "C")
@@ -39,7 +40,7 @@ PROTOCOLS = (
 
 def holds_prcc(folder: Path) -> bool:
     """Whether this folder has PRCC's layout."""
-    return (folder / "rgb" / "train").is_dir() and (folder / "rgb" / "test").is_dir()
+    return not missing_parts(folder, PARTS)
 
 
 def read_prcc(root: Path, name: str = "prcc") -> ReidData:
@@ -51,8 +52,8 @@ def read_prcc(root: Path, name: str = "prcc") -> ReidData:
 
 def _read_train(root: Path) -> list[Record]:
     records = []
-    for path in _pictures(root / "rgb" / "train", TRAIN_NAME, "A_cropped_rgb001.jpg"):
-        pid, camera = path.parent.name, path.name[0]
+    for pid, path, match in _pictures(root / "rgb" / "train", TRAIN_NAME, "A_cropped_rgb001.jpg"):
+        camera = match["camera"]
         records.append(Record(path, pid, camera, _clothes(pid, camera), "train", f"{pid}_{path.stem}"))
     return records
 
@@ -60,23 +61,14 @@ def _read_train(root: Path) -> list[Record]:
 def _read_test(root: Path, camera: str) -> list[Record]:
     split = "gallery" if camera == "A" else "query"
     records = []
-    for path in _pictures(root / "rgb" / "test" / camera, TEST_NAME, "cropped_rgb001.jpg"):
-        pid = path.parent.name  # the cameras share file names, so the key holds the camera too
+    for pid, path, _ in _pictures(root / "rgb" / "test" / camera, TEST_NAME, "cropped_rgb001.jpg"):
+        # the cameras share file names, so the key holds the camera too
         records.append(Record(path, pid, camera, _clothes(pid, camera), split, f"{camera}/{pid}_{path.stem}"))
     return records
 
 
-def _pictures(folder: Path, pattern: re.Pattern, example: str) -> list[Path]:
-    """The .jpg files in the folders of people, by person and name; others, and hidden files, are left alone."""
-    if not folder.is_dir():
-        raise DataError(f"PRCC: {folder} is not a folder; the set holds {LAYOUT}")
-    people = sorted(entry for entry in folder.iterdir() if entry.is_dir() and not is_hidden(entry))
-    odd = [person.name for person in people if not person.name.isdecimal()]
-    if odd:
-        raise DataError(f"PRCC: folders of people have numbers for names; {folder} has {len(odd)} others: {odd[:3]}")
-    paths = [path for person in people for path in sorted(person.iterdir())]
-    paths = [path for path in paths if path.suffix.lower() == ".jpg" and not is_hidden(path)]
-    return [path for path, _ in matched(paths, pattern, folder=folder, title="PRCC", example=example)]
+def _pictures(folder: Path, pattern: re.Pattern[str], example: str) -> list[tuple[str, Path, re.Match[str]]]:
+    return pictures_of_people(folder, PERSON, pattern, title="PRCC", example=example, layout=LAYOUT)
 
 
 def _clothes(pid: str, camera: str) -> str:

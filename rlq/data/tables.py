@@ -1,10 +1,12 @@
-"""Read CSV files that people and other tools wrote."""
+"""Read tables and lists that people and other tools wrote."""
 
 import csv
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from rlq.errors import DataError
+
+SHOWN = 3
 
 
 class Row(dict[str, str]):
@@ -33,6 +35,25 @@ def read_table(path: Path, columns: Collection[str], what: str) -> Iterator[Row]
                 yield row
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: no readable {what} ({error})") from error
+
+
+def read_lines(path: Path, what: str) -> Iterator[tuple[int, str]]:
+    """Every line of a list with its number, without blanks around it; empty lines are left out."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            for number, line in enumerate(file, start=1):
+                if text := line.strip():
+                    yield number, text
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: no readable {what} ({error})") from error
+
+
+def refuse_lines(path: Path, wrong: Sequence[tuple[int, str]], advice: str) -> None:
+    """Raise DataError when there are wrong lines (number, what is wrong): it counts them and shows the first three."""
+    if wrong:
+        shown = "; ".join(f"line {number}: {reason}" for number, reason in wrong[:SHOWN])
+        count = f"{len(wrong)} lines are wrong, such as " if len(wrong) > 1 else ""
+        raise DataError(f"{path}: {count}{shown}; {advice}")
 
 
 def _check_header(path: Path, names: list[str], columns: Collection[str], what: str) -> None:

@@ -1,4 +1,4 @@
-"""Write synthetic data sets: PRCC's layout for the target, Celeb-reID's for the external set, with their side files."""
+"""Write synthetic data sets in the layouts of real ones, with the side files that authors and tools would add."""
 
 import json
 import shutil
@@ -6,34 +6,27 @@ import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
+from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 from filelock import FileLock
 
-from rlq.artefacts import ArtefactRanges, degrade, draw_artefact
 from rlq.errors import DataError
-from rlq.seeding import generator, seed_from
-from rlq.synthetic.layouts import Album, CelebSpec, PrccSpec, Spec, albums
-from rlq.synthetic.people import Person, sample_person
-from rlq.synthetic.render import shoot
-from rlq.synthetic.scene import PHOTOGRAPHER, SURVEILLANCE
-from rlq.synthetic.side_files import detect, write_gender, write_keypoints, write_mask, write_people
-from rlq.synthetic.wardrobe import sample_outfit
+from rlq.synthetic.author_lists import cluster, write_bad_masks, write_pose_clusters
+from rlq.synthetic.damage import damage
+from rlq.synthetic.layouts.albums import Album, Facts, Spec
+from rlq.synthetic.layouts.catalogue import albums, layout_of
+from rlq.synthetic.side_files import write_gender, write_people
+from rlq.synthetic.taking import Taken, take, who
+from rlq.synthetic.tool_files import write_keypoints
 
 VERSION = 4  # raised whenever the same spec gives other pictures
 MANIFEST = "rlq/synthetic.json"
-# The paper's three artefacts, at strengths that suit pictures of 128 x 256.
-ARTEFACTS = ArtefactRanges(
-    pixelation=(22, 60),
-    gaussian_kernel=(5, 11),
-    gaussian_sigma="from_kernel",
-    motion_kernel=(5, 10),
-    mix={"pixelation": 0.4, "gaussian": 0.35, "motion": 0.25},
-)
+BAD_MASKS = {"bad_mask_lists", "names_of_other_splits", "no_newline_at_end"}  # the last two are forms of the first
+POSE_CLUSTERS = {"pose_clusters", "float_labels"}
 Progress = Callable[[int, int], None]  # pictures done, pictures in all
 
 
@@ -43,40 +36,12 @@ def ensure(folder: Path, spec: Spec, processes: int = 1, progress: Progress | No
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.parent / f".{folder.name}.lock"):
         if not _is_built(folder, spec):
-            _write(folder, spec, processes, progress)
+            write(folder, spec, processes, progress)
     return folder
 
 
-def write_prcc(folder: Path, spec: PrccSpec, processes: int = 1, progress: Progress | None = None) -> Path:
-    """Write the target set, in place of an older synthetic one."""
-    return _write(folder, spec, processes, progress)
-
-
-def write_celeb_reid(folder: Path, spec: CelebSpec, processes: int = 1, progress: Progress | None = None) -> Path:
-    """Write the external set, in place of an older synthetic one."""
-    return _write(folder, spec, processes, progress)
-
-
-def who(spec: Spec, album: Album) -> Person:
-    """The person of an album."""
-    return sample_person(generator(spec.seed, album.stream, album.pid, "person"))
-
-
-def _manifest(spec: Spec) -> dict[str, Any]:
-    return {"version": VERSION, "layout": type(spec).__name__, "spec": asdict(spec)}
-
-
-def _is_built(folder: Path, spec: Spec) -> bool:
-    path = folder / MANIFEST
-    if not path.is_file():
-        return False
-    try:
-        return json.loads(path.read_text(encoding="utf-8")) == _manifest(spec)
-    except ValueError:
-        return False
-
-
-def _write(folder: Path, spec: Spec, processes: int, progress: Progress | None) -> Path:
+def write(folder: Path, spec: Spec, processes: int = 1, progress: Progress | None = None) -> Path:
+    """Write the set, in place of an older synthetic one, whole or not at all."""
     folder = folder.absolute()
     if folder.exists() and not (folder / MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(f"{folder} exists and is not a synthetic data set; name another folder or move it away")
@@ -93,56 +58,84 @@ def _write(folder: Path, spec: Spec, processes: int, progress: Progress | None) 
     return folder
 
 
+def _manifest(spec: Spec) -> dict[str, Any]:
+    """What the set was made of; a plain set says nothing of sizes and oddities that nobody asked for."""
+    values = asdict(spec)
+    seed, size, oddities = (values.pop(name) for name in ("seed", "picture_size", "oddities"))
+    values["seed"] = seed
+    if size is not None:
+        values["picture_size"] = list(size)
+    if oddities:
+        values["oddities"] = sorted(oddities)
+    return {"version": VERSION, "layout": type(spec).__name__, "spec": values}
+
+
+def _is_built(folder: Path, spec: Spec) -> bool:
+    path = folder / MANIFEST
+    if not path.is_file():
+        return False
+    try:
+        return json.loads(path.read_text(encoding="utf-8")) == _manifest(spec)
+    except ValueError:
+        return False
+
+
 def _fill(root: Path, spec: Spec, processes: int, progress: Progress | None) -> None:
     todo = albums(spec)
     total, done = sum(len(album.pictures) for album in todo), 0
     for path in {root / picture.path for album in todo for picture in album.pictures}:
         path.parent.mkdir(parents=True, exist_ok=True)
     (root / "rlq").mkdir()
-    entries: list[dict[str, Any]] = []
-    for album, detections in zip(todo, _take_all(root, spec, todo, processes), strict=True):
-        entries += detections
+    taken: list[Taken] = []
+    for album, one in zip(todo, _take_all(root, spec, todo, processes), strict=True):
+        taken.append(one)
         done += len(album.pictures)
         if progress is not None:
             progress(done, total)
-    write_keypoints(root / "rlq/keypoints.json", entries)
-    rows = [(category, album.pid, who(spec, album)) for album in todo for category in album.categories]
-    write_gender(root / "rlq/gender.csv", rows)
-    write_people(root / "rlq/people.json", rows)
+    _write_side_files(root, spec, todo, taken)
+    damage(root, spec, todo)
     (root / MANIFEST).write_text(json.dumps(_manifest(spec), indent=1), encoding="utf-8")
 
 
-def _take_all(root: Path, spec: Spec, todo: list[Album], processes: int) -> Iterator[list[dict[str, Any]]]:
-    jobs = [(root, spec, album) for album in todo]
+def _take_all(root: Path, spec: Spec, todo: list[Album], processes: int) -> Iterator[Taken]:
     if processes <= 1:
-        yield from map(_take, jobs)
+        yield from map(take, repeat(root), repeat(spec), todo)
         return
     with ProcessPoolExecutor(
         processes, mp_context=get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,)
     ) as pool:
-        yield from pool.map(_take, jobs, chunksize=2)
+        yield from pool.map(take, repeat(root), repeat(spec), todo, chunksize=2)
 
 
-def _take(job: tuple[Path, Spec, Album]) -> list[dict[str, Any]]:
-    """Write all pictures of one person; return what the pose detector says of them."""
-    root, spec, album = job
-    person = who(spec, album)
-    entries = []
-    for picture in album.pictures:
-        outfit = sample_outfit(generator(spec.seed, album.stream, album.pid, "outfit", picture.outfit), person.gender)
-        camera = SURVEILLANCE.get(picture.camera, PHOTOGRAPHER)
-        rng = np.random.default_rng(seed_from(spec.seed, album.stream, picture.path))
-        shot = shoot(person, outfit, camera, rng)
-        image, bad = shot.picture, isinstance(spec, PrccSpec) and bool(rng.random() < spec.artefacts)
-        if bad:
-            image = degrade(image, draw_artefact(rng, ARTEFACTS))
-            image = cv2.resize(image, shot.picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(80, 93))]
-        _, encoded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), quality)
-        (root / picture.path).write_bytes(encoded.tobytes())
-        if picture.masked:
-            path = (root / "rlq/masks" / picture.path).with_suffix(".png")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_mask(path, shot.mask)
-        entries += detect(picture.path, shot.keypoints, bad, rng)
-    return entries
+def _write_side_files(root: Path, spec: Spec, todo: list[Album], taken: list[Taken]) -> None:
+    folder, layout = root / "rlq", layout_of(spec)
+    entries = [entry for one in taken for entry in one.entries]
+    poses: dict[str, int] = {}
+    if layout.pictures:
+        write_keypoints(folder / "keypoints.json", entries, spec.oddities)
+        poses = _write_pose_clusters(folder, spec, todo, entries)
+    if BAD_MASKS & spec.oddities:
+        write_bad_masks(folder, spec, taken)
+    people = [who(spec, album) for album in todo]
+    rows = [(category, album, person) for album, person in zip(todo, people) for category in album.categories]
+    write_gender(folder / "gender.csv", [(category, album.list_id, person) for category, album, person in rows])
+    write_people(folder / "people.json", [(category, album.pid, person) for category, album, person in rows])
+    layout.write_lists(root, spec, [Facts(album, person, poses) for album, person in zip(todo, people)])
+
+
+def _write_pose_clusters(folder: Path, spec: Spec, todo: list[Album], entries: list[dict[str, Any]]) -> dict[str, int]:
+    """Path -> cluster of every picture, training and test clustered apart as the published files are."""
+    poses: dict[str, int] = {}
+    for name, category, training in (("pose_clusters", "train", True), ("pose_clusters_test", "test", False)):
+        pictures = [
+            picture
+            for album in todo
+            for picture in album.pictures
+            if (picture.split == "train") == training and picture.split != "val"
+        ]
+        found = cluster(pictures, entries)
+        if POSE_CLUSTERS & spec.oddities:
+            labels = {picture.key: found[picture.path] for picture in pictures}
+            write_pose_clusters(folder / f"{name}.csv", category, labels, floats="float_labels" in spec.oddities)
+        poses |= found
+    return poses

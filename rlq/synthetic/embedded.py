@@ -2,13 +2,17 @@
 
 import json
 import os
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
 from rlq.console import Console
 from rlq.distributed import Place, wait_for_all
 from rlq.synthetic.build import MANIFEST, VERSION, ensure
-from rlq.synthetic.layouts import CelebSpec, PrccSpec, Spec
+from rlq.synthetic.layouts.albums import Spec
+from rlq.synthetic.layouts.catalogue import layout_called
+from rlq.synthetic.layouts.celeb_reid import CelebSpec
+from rlq.synthetic.layouts.prcc import PrccSpec
 
 # name in experiment files -> folder below data.root, sizes
 EMBEDDED: dict[str, tuple[str, Spec]] = {
@@ -45,3 +49,13 @@ def make_all(root: Path, *, people: int | None = None, seed: int = 1) -> list[tu
         chosen = replace(spec, seed=seed, **({"train_people": people} if people else {}))
         folders.append((ensure(root / below, chosen, processes=os.cpu_count() or 1), chosen))
     return folders
+
+
+def make_layout(
+    root: Path, layout: str, *, people: int | None = None, seed: int = 1, oddities: Collection[str] = ()
+) -> tuple[Path, Spec]:
+    """Make a small set of any layout in its usual folder below `root`, with other sizes or oddities if asked."""
+    chosen = layout_called(layout)
+    sizes = {"train_people": people} if people else {}
+    spec = chosen.spec(seed=seed, oddities=frozenset(oddities), **sizes)
+    return ensure(root / chosen.folder, spec, processes=os.cpu_count() or 1), spec

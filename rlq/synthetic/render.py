@@ -31,11 +31,14 @@ class Shot:
     keypoints: np.ndarray
 
 
-def shoot(person: Person, outfit: Outfit, camera: Camera, rng: np.random.Generator) -> Shot:
-    """Take one picture."""
+def shoot(person: Person, outfit: Outfit, camera: Camera, rng: np.random.Generator, phase: float | None = None) -> Shot:
+    """Take one picture, of any pose or of this phase of a walk, in turns of the gait.
+
+    Generators that begin alike give one place, view and light, so a walk is several phases under such generators.
+    """
     view = View(_yaw(rng), rng.uniform(*camera.elevation), rng.uniform(*camera.nearness))
     framing = Framing(rng.uniform(*camera.fill), (rng.normal(0, camera.shift), rng.normal(0, camera.shift * 0.4)))
-    figure = draw_figure(person, outfit, _pose(person, rng), view, framing, camera.light)
+    figure = draw_figure(person, outfit, _pose(person, rng, phase), view, framing, camera.light)
     colours, labels = _tables(person, outfit)
     parts = figure.canvas.parts
     shade = cv2.multiply(cv2.blur(figure.canvas.shade, (7, 7)), _folds(int(rng.integers(8))), scale=1 / 128)
@@ -59,7 +62,9 @@ def _yaw(rng: np.random.Generator) -> float:
     return rng.normal(0, 40) if rng.random() < 0.7 else rng.uniform(-180, 180)
 
 
-def _pose(person: Person, rng: np.random.Generator) -> Pose:
+def _pose(person: Person, rng: np.random.Generator, phase: float | None) -> Pose:
+    if phase is not None:
+        return walking(person.gait, phase, rng)
     draw = rng.random()
     if draw < 0.7:
         return walking(person.gait, rng.random(), rng)

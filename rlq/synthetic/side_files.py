@@ -49,11 +49,6 @@ def _entry(image_id: str, at: np.ndarray, sure: np.ndarray, score: float) -> dic
     }
 
 
-def write_keypoints(path: Path, entries: Iterable[dict[str, Any]]) -> None:
-    """AlphaPose's result file: a flat list."""
-    path.write_text(json.dumps(list(entries)), encoding="utf-8")
-
-
 def lip_palette() -> list[int]:
     """The 256 x 3 colours of an SCHP mask: the bits of the label, dealt out to red, green and blue."""
     palette = []

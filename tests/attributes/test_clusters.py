@@ -10,6 +10,7 @@ from rlq.attributes.clusters import (
     labels_of,
     nearest,
     read_clusters,
+    read_columns,
     write_clusters,
 )
 from rlq.attributes.pose import VARIANTS
@@ -57,7 +58,7 @@ def test_unseen_poses_take_the_nearest_centre(groups):
 def test_fewer_different_poses_than_clusters_are_refused():
     vectors = np.repeat(np.eye(3), 4, axis=0)
     found = np.arange(12) < 10
-    with pytest.raises(DataError, match=r"10 of 12 pictures have poses, 3 of them different; K = 4"):
+    with pytest.raises(DataError, match="10 of 12 .*, 3 of them different; K = 4 .*: lower cap.pose.clusters"):
         cluster_poses(vectors, found, 4)
 
 
@@ -123,3 +124,43 @@ def test_a_missing_file_and_missing_rows_are_named(tmp_path, records):
         DataError, match=r"p\.csv: has no row for 2 of 3 pictures \(train\), such as \['002_1', '001_1'\]"
     ):
         labels_of(records, {("train", "001_1"): 3}, Path("p.csv"))
+
+
+def test_the_forms_of_real_files_reach_their_pictures(tmp_path):
+    """Keys as the authors write them: PRCC and LTCC, training and test."""
+    path = tmp_path / "p.csv"
+    rows = ["train,255_C_cropped_rgb064,10.0", "train,094_1_c9_015833,3", "test,A/001_cropped_rgb001,2.0"]
+    path.write_text("\n".join(["Category,Image,R_LA_15", *rows, "test,B/001_cropped_rgb001,7"]))
+    known = [("train", "255_C_cropped_rgb064"), ("train", "094_1_c9_015833")]
+    known += [("gallery", "A/001_cropped_rgb001"), ("query", "B/001_cropped_rgb001")]
+    found = [Record(Path("/x.jpg"), "1", "A", "1", split, key) for split, key in known]
+    assert labels_of(found, read_clusters(path, "R_LA_15"), path).tolist() == [10, 3, 2, 7]
+
+
+def test_test_means_the_gallery_where_there_are_queries(tmp_path):
+    path = tmp_path / "p.csv"
+    path.write_text("Category,Image,R_LA_15\nquery,query/001_1,1.0\ntest,test/001_1,2.0\nquery,a,3\ntest,a,4\n")
+    known = [("query", "query/001_1"), ("gallery", "test/001_1"), ("query", "a"), ("gallery", "a")]
+    found = [Record(Path("/x.png"), "1", "A", "1", split, key) for split, key in known]
+    labels = read_clusters(path, "R_LA_15")
+    assert labels_of(found, labels, path).tolist() == [1, 2, 3, 4] and ("query", "test/001_1") not in labels
+
+
+def test_a_file_of_another_set_is_told_apart_from_one_that_lacks_rows(records):
+    message = (
+        r"p\.csv: has no row for 2 of 2 pictures \(train\), which are named like 001_1; it names 094_1_c9 \(train\)"
+    )
+    with pytest.raises(DataError, match=message):
+        labels_of(records[:2], {("train", "094_1_c9"): 3}, Path("p.csv"))
+    with pytest.raises(DataError, match=r"has no row for 1 of 2 pictures \(train\), such as \['002_1'\]; rlq pose cl"):
+        labels_of(records[:2], {("train", "001_1"): 3}, Path("p.csv"))
+
+
+def test_columns_of_the_same_pictures_are_read_in_the_order_of_the_records(tmp_path, records):
+    path = tmp_path / "p.csv"
+    path.write_text("Category,Image,R_LA_5,N_A_10\ntrain,002_1,2.0,7\nTrain,001_1,1.0,0\n")
+    assert read_columns(path, records[:2]) == {"R_LA_5": ["1.0", "2.0"], "N_A_10": ["0", "7"]}
+    with pytest.raises(DataError, match=r"p\.csv: holds 2 rows, 2 of them of the 3 pictures .* move it away, or name"):
+        read_columns(path, records)
+    with pytest.raises(DataError, match=r"p\.csv: holds 2 rows, 1 of them of the 1 pictures"):
+        read_columns(path, records[:1])

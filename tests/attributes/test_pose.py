@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rlq.attributes.pose import LINES, VARIANTS, match, mirrored, pose_vector, scaled
+from rlq.attributes.pose import LINES, VARIANTS, match, match_names, mirrored, pose_vector, scaled
 from rlq.data.records import Record
 from rlq.errors import DataError
 
@@ -114,23 +114,61 @@ def test_keypoints_are_matched_by_relative_path(records):
         "cropped_rgb001.jpg",
         "092/cropped_rgb001.jpg",
         "/elsewhere/rgb/test/A/092/cropped_rgb001.jpg",
+        "/set/rgb/test/A/092/cropped_rgb001.jpg",
         "092\\cropped_rgb001.jpg",
+        "cropped_rgb001",
+        "A/092/cropped_rgb001",
+        "./rgb/test/A/092/cropped_rgb001",
     ],
 )
-def test_an_unambiguous_ending_will_do(records, name):
+def test_an_unambiguous_ending_will_do_with_and_without_jpg(records, name):
     assert match({name: pose(3)}, records, Path("/set")).found.tolist() == [False, False, True]
+
+
+@pytest.mark.parametrize("name", ["ropped_rgb001.jpg", "cropped_rgb001.png", "B/092/cropped_rgb001", "cropped_rgb001."])
+def test_what_is_no_ending_means_another_picture(records, name):
+    keypoints = {name: pose(1), "rgb/train/001/A_cropped_rgb001.jpg": pose(2)}
+    assert match(keypoints, records, Path("/set")).found.tolist() == [True, False, False]
 
 
 def test_the_longest_agreement_wins(records):
     keypoints = {"cropped_rgb001.jpg": pose(1), "A/092/cropped_rgb001.jpg": pose(2), "092/cropped_rgb001.jpg": pose(3)}
     assert match(keypoints, records, Path("/set")).keypoints[2, 0, 0] == 2
+    assert match_names(["cropped_rgb001", "cropped_rgb001.jpg"], records, Path("/set"))[2] == "cropped_rgb001.jpg"
 
 
-def test_a_name_that_fits_two_pictures_is_refused(records):
-    with pytest.raises(DataError, match=r"1 picture names .* fit several pictures below /set, such as \['A_cropped"):
-        match({"A_cropped_rgb001.jpg": pose(1)}, records, Path("/set"))
+def test_a_name_that_fits_two_pictures_is_refused_with_a_better_one(records):
+    message = (
+        r"1 picture names .* fit several pictures below /set, such as \['A_cropped_rgb001{}'\]; name pictures by "
+        r"their path relative to that folder, as in rgb/train/001/A_cropped_rgb001\.jpg"
+    )
+    for ending in (".jpg", ""):
+        with pytest.raises(DataError, match=message.format(ending)):
+            match({f"A_cropped_rgb001{ending}": pose(1)}, records, Path("/set"))
+
+
+def test_a_name_that_fits_two_pictures_is_refused_even_if_one_has_a_better_one(records):
+    keypoints = {"A_cropped_rgb001.jpg": pose(1), "002/A_cropped_rgb001.jpg": pose(2)}
+    with pytest.raises(DataError, match=r"fit several pictures below /set, such as \['A_cropped_rgb001.jpg'\]"):
+        match(keypoints, records, Path("/set"))
+
+
+def test_a_whole_path_means_its_picture_alone():
+    records = [Record(Path("/set") / path, "1", "A", "1", "train", path) for path in ("a.jpg", "b/a.jpg")]
+    assert match({"a.jpg": pose(1)}, records, Path("/set")).found.tolist() == [True, False]
+
+
+def test_two_names_that_fit_one_picture_alike_are_refused(records):
+    names = ["/x/A/092/cropped_rgb001.jpg", "/y/A/092/cropped_rgb001.jpg"]
+    assert match_names(names[:1], records[2:], Path("/set/rgb/test/A"))[0] == names[0]
+    with pytest.raises(DataError, match=r"'/x/A/.*' and '/y/A/.*' of the keypoints both fit 092/cropped_rgb001\.jpg"):
+        match_names(names, records[2:], Path("/set/rgb/test/A"))
 
 
 def test_keypoints_of_other_pictures_are_refused(records):
-    with pytest.raises(DataError, match=r"none of the 1 pictures with keypoints, such as 'x/y.jpg', is in /set"):
+    message = (
+        r"none of the 1 pictures with keypoints, such as 'x/y.jpg', is in /set; its pictures are named like "
+        r"rgb/train/001/A_cropped_rgb001.jpg: are the keypoints those of another data set\?"
+    )
+    with pytest.raises(DataError, match=message):
         match({"x/y.jpg": pose(1)}, records, Path("/set"))

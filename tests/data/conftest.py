@@ -1,6 +1,7 @@
 """Tiny data sets in the layouts of the real ones."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -22,6 +23,42 @@ def write_picture() -> WritePicture:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def touch() -> Callable[..., Path]:
+    """Make files, empty but for `text`, below a folder: readers look at names only."""
+
+    def make(root: Path, *names: str, text: str = "") -> Path:
+        for name in names:
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(text)
+        return root
+
+    return make
+
+
+@pytest.fixture
+def backwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders list their entries in another order than usual, as other file systems do."""
+    forwards = os.scandir
+
+    class Backwards:
+        def __init__(self, folder: Path | str = ".") -> None:
+            with forwards(folder) as entries:
+                self.entries = sorted(entries, key=lambda entry: entry.name, reverse=True)
+
+        def __enter__(self) -> "Backwards":
+            return self
+
+        def __exit__(self, *error: object) -> None:
+            pass
+
+        def __iter__(self) -> Iterator[os.DirEntry]:
+            return iter(self.entries)
+
+    monkeypatch.setattr(os, "scandir", Backwards)
+    monkeypatch.setattr(os, "listdir", lambda folder=".": [entry.name for entry in Backwards(folder)])
 
 
 @pytest.fixture(scope="session")

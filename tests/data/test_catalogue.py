@@ -3,6 +3,7 @@ import shutil
 import pytest
 
 from rlq.data.catalogue import CATALOGUE, data_set, find, read
+from rlq.data.deepchange import FOLDERS
 from rlq.errors import DataError
 
 
@@ -37,8 +38,108 @@ def test_the_error_lists_every_path_tried_and_the_layout(tmp_path):
 
 
 def test_an_unknown_name_is_answered_with_the_nearest_and_all_known():
-    with pytest.raises(DataError, match=r"unknown data set 'prc'; did you mean prcc\? Known: celeb_reid, .*prcc"):
+    with pytest.raises(
+        DataError, match=r"unknown data set 'prc'; did you mean prcc\? Known: ccvid, celeb_reid, .*prcc"
+    ):
         data_set("prc")
     with pytest.raises(DataError, match=r"unknown data set 'zebra'. Known"):
         data_set("zebra")
-    assert set(CATALOGUE) >= {"prcc", "celeb_reid", "synthetic", "synthetic_celeb"}
+
+
+def test_all_sets_are_known_in_the_order_in_which_they_are_shown():
+    assert list(CATALOGUE) == [
+        "prcc",
+        "ltcc",
+        "deepchange",
+        "last",
+        "celeb_reid",
+        "celeb_reid_light",
+        "vc_clothes",
+        "ntu120",
+        "ccvid",
+        "csv",
+        "synthetic",
+        "synthetic_celeb",
+    ]
+    for known in CATALOGUE.values():
+        assert known.title and known.folders and known.layout
+
+
+LTCC = {
+    "LTCC_ReID/train/001_1_c1_000001.png",
+    "LTCC_ReID/query/002_1_c1_000001.png",
+    "LTCC_ReID/test/002_1_c2_000001.png",
+}
+DEEPCHANGE = {f"DeepChangeDataset/{split}/p0001_c01_20200101_101010_000001_bbox.jpg" for split in FOLDERS.values()}
+LAST = {
+    f"last/{part}/000001_001_00001_0001_01_001.jpg" for part in ("train/000001", "test/query", "test/gallery/000001")
+}
+VC = {f"VC-Clothes/{split}/1-1-1-1.jpg" for split in ("train", "query", "gallery")}
+
+
+@pytest.mark.parametrize(
+    ("name", "files"),
+    [
+        ("ltcc", LTCC),
+        ("ltcc", {path.replace("LTCC_ReID", "LTCC-reID") for path in LTCC}),
+        ("ltcc", {path.replace("LTCC_ReID", "LTCC-ReID") for path in LTCC}),
+        ("deepchange", DEEPCHANGE),
+        ("deepchange", {path.replace("DeepChangeDataset", "DeepChange") for path in DEEPCHANGE}),
+        ("last", LAST),
+        ("last", {path.replace("last/", "LaST/") for path in LAST}),
+        ("vc_clothes", VC),
+        ("vc_clothes", {path.replace("VC-", "VC_") for path in VC}),
+        ("ntu120", {"NTU120/P001/S001C003P001R001A001_rgb.jpg"}),
+        ("ccvid", {f"CCVID/session1/00{n}_01/00001.jpg" for n in (1, 2, 3)}),
+        ("csv", {"own/a.jpg"}),
+    ],
+)
+def test_every_set_is_found_below_its_parent_by_its_usual_names(tmp_path, touch, name, files):
+    touch(tmp_path, *files)
+    (folder,) = tmp_path.iterdir()
+    if name == "deepchange":
+        for split in FOLDERS.values():
+            touch(folder, f"{split}-bbox.txt", text="p0001_c01_20200101_101010_000001_bbox.jpg,1")
+    if name == "ccvid":
+        for n, split in enumerate(("train", "query", "gallery"), start=1):
+            touch(folder, f"{split}.txt", text=f"session1/00{n}_01 00{n} u0")
+    if name == "csv":
+        touch(folder, "pictures.csv", text="path,pid,camera,split\na.jpg,1,1,train")
+    data = read(name, tmp_path)
+    assert data.name == name and data.root == folder.resolve() and len(data.records) == len(files)
+    assert read(name, folder).fingerprint == data.fingerprint
+
+
+def test_a_table_of_any_name_is_a_data_set(tmp_path, touch):
+    touch(tmp_path, "a.jpg")
+    touch(tmp_path, "mine.csv", text="path,pid,camera,split\na.jpg,1,1,train")
+    assert len(read("csv", tmp_path / "mine.csv").train) == 1
+    with pytest.raises(DataError, match=r"Your own pictures \(csv\) is not below .*; tried .*own; .* pictures.csv"):
+        read("csv", tmp_path)
+
+
+def test_what_a_half_unpacked_folder_lacks_is_said(tmp_path, touch):
+    touch(
+        tmp_path, "LTCC_ReID/train/001_1_c1_000001.png", "DeepChange/train-set/a.jpg", "DeepChange/train-set-bbox.txt"
+    )
+    with pytest.raises(DataError) as error:
+        read("ltcc", tmp_path)
+    assert f"{tmp_path}/LTCC_ReID is half-unpacked or another set's: it has no query, test" in str(error.value)
+    assert "LTCC-reID is half" not in str(error.value)
+    with pytest.raises(
+        DataError, match="DeepChange is half-unpacked .* it has no test-set-query, test-set-query-bbox.txt"
+    ):
+        read("deepchange", tmp_path)
+    with pytest.raises(DataError, match=r"rgb/test/<pid>|rgb/test/\{A,B,C\}") as error:
+        read("prcc", tmp_path)
+    assert "half-unpacked" not in str(error.value)
+
+
+def test_each_set_refuses_the_layout_of_the_others(tmp_path, touch, prcc_folder):
+    touch(tmp_path, *LTCC, *LAST)
+    for name in ("prcc", "deepchange", "celeb_reid", "vc_clothes", "ntu120", "ccvid", "csv"):
+        with pytest.raises(DataError, match="is not below data.root"):
+            read(name, tmp_path)
+    for name in ("ltcc", "last", "deepchange", "ccvid", "ntu120"):
+        with pytest.raises(DataError, match="is not below data.root"):
+            read(name, prcc_folder)

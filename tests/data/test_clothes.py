@@ -8,7 +8,9 @@ from rlq.data.clothes import (
     COLOURS,
     ClothesClasses,
     Recolouring,
+    head_megabytes,
     mask_path,
+    mask_problems,
     missing_masks,
     palette,
     read_mask,
@@ -187,3 +189,55 @@ def test_a_copy_is_found_by_its_record(tmp_path, write_mask, picture, mask):
     with pytest.raises(DataError, match=r"x\.png: the mask is \[16, 10\], its picture \[10, 10\]"):
         plain.copy_of(picture[:10], record, 0, np.random.default_rng(1))
     assert Path(record.path).name == "x.jpg"
+
+
+def test_the_names_of_test_pictures_are_no_training_pictures(tmp_path):
+    path = tmp_path / "bad.txt"
+    path.write_text("gallery/12_3_4.jpg\nquery/001_1_c3_000004\nCeleb-reID/test/5_6_7.png\ntrain/8_9_1.jpg")
+    assert read_unusable(path) == {"gallery/12_3_4", "query/001_1_c3_000004", "test/5_6_7", "8_9_1"}
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_masks_that_would_stop_training_are_found_by_their_headers(tmp_path, write_mask, mask, processes):
+    records = [Record(tmp_path / f"set/{name}.png", "1", "A", "1", "train", name) for name in "abcdef"]
+    (tmp_path / "set").mkdir()
+    for record in records:
+        Image.new("RGB", (10, 16)).save(record.path)
+        write_mask(tmp_path / f"masks/{record.key}.png", mask)
+    (tmp_path / "masks/b.png").unlink()
+    write_mask(tmp_path / "masks/c.png", mask[1:])
+    Image.new("RGB", (10, 16)).save(tmp_path / "masks/d.png")
+    (tmp_path / "masks/e.png").write_bytes(b"none")
+    (tmp_path / "set/f.png").write_bytes(b"none")
+    found = dict(mask_problems(records, tmp_path / "masks", tmp_path / "set", processes))
+    assert list(found) == [tmp_path / f"masks/{name}.png" for name in "bcdef"]
+    told = list(found.values())
+    assert told[0] == "there is no such file"
+    assert told[1] == f"the mask is 10 x 15 (width x height), its picture 10 x 16: {records[2].path}"
+    assert "mode RGB" in told[2] and "no readable mask" in told[3] and f"{records[5].path}: not a picture" in told[4]
+
+
+def test_every_frame_of_a_tracklet_wants_its_mask(tmp_path):
+    record = Record(tmp_path / "1", "1", "A", "1", "train", "1", frames=("a.jpg", "b.jpg"))
+    found = [mask for mask, _ in mask_problems([record], tmp_path / "masks", tmp_path)]
+    assert found == [tmp_path / "masks/1/a.png", tmp_path / "masks/1/b.png"]
+
+
+def test_a_mask_is_as_large_as_its_picture_is_shown(tmp_path, write_mask, mask):
+    picture = Image.new("RGB", (16, 10))
+    exif = picture.getexif()
+    exif[0x0112] = 6  # a quarter turn
+    (tmp_path / "set").mkdir()
+    picture.save(tmp_path / "set/a.jpg", exif=exif)
+    record = Record(tmp_path / "set/a.jpg", "1", "A", "1", "train", "a")
+    write_mask(tmp_path / "masks/a.png", mask)  # 16 rows of 10
+    assert mask_problems([record], tmp_path / "masks", tmp_path / "set") == []
+    write_mask(tmp_path / "masks/a.png", mask.T.copy())
+    assert len(mask_problems([record], tmp_path / "masks", tmp_path / "set")) == 1
+
+
+def test_the_memory_of_a_clothes_head_is_four_numbers_a_weight():
+    last = ClothesClasses(np.zeros(16_035, np.int64), 5000, 6)
+    assert last.total == 196_035
+    assert head_megabytes(last, 4096) == pytest.approx(196_035 * 4096 * 16 / 1e6)
+    assert round(head_megabytes(last, 4096)) == 12_847

@@ -6,7 +6,7 @@ import pytest
 from rlq.data.celeb_reid import read_celeb_reid
 from rlq.data.holdout import split_holdout
 from rlq.data.prcc import read_prcc
-from rlq.data.records import Record
+from rlq.data.records import Protocol, Record
 from rlq.errors import DataError
 
 
@@ -52,3 +52,12 @@ def test_a_holdout_that_leaves_fewer_than_two_people_is_refused(celeb_folder):
         split_holdout(data, 0.2, seed=0)
     with pytest.raises(DataError, match="at least two are needed on either side"):
         split_holdout(data, 0.9, seed=0)
+
+
+def test_held_out_people_without_clothes_labels_are_not_ranked_by_clothes(celeb_folder):
+    data = read_celeb_reid(celeb_folder)
+    protocols = (Protocol("General", "GENERAL"), Protocol("CC", "CC"))
+    held = split_holdout(replace(data, protocols=protocols, clothes_known=False), 0.67, seed=0)
+    assert [protocol.name for protocol in held.protocols] == ["General"]
+    assert held.refused == {"CC": "training people have no clothes labels"}
+    assert split_holdout(replace(data, protocols=protocols), 0.67, seed=0).protocols == protocols

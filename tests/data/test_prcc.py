@@ -21,6 +21,15 @@ def test_frame_numbers_of_four_digits_are_not_lost(prcc_folder):
     assert sum("rgb1000" in r.path.name for r in read_prcc(prcc_folder).train) == 17
 
 
+def test_the_order_is_that_of_names_not_of_the_disk(prcc_folder, backwards):
+    data = read_prcc(prcc_folder)
+    for records in (data.train, data.gallery):
+        assert [r.path.parts for r in records] == sorted(r.path.parts for r in records)
+    assert [(r.camera, r.pid, r.path.name[-5]) for r in data.query] == sorted(
+        (r.camera, r.pid, r.path.name[-5]) for r in data.query
+    )
+
+
 def test_val_and_sketches_are_not_read(prcc_folder):
     folders = {r.path.relative_to(prcc_folder.resolve()).parts[:2] for r in read_prcc(prcc_folder).records}
     assert folders == {("rgb", "train"), ("rgb", "test")}

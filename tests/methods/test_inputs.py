@@ -101,7 +101,7 @@ def test_everything_that_is_missing_is_told_at_once_with_a_way_out(gather, own_s
     changes = ("data.dataset=prcc", f"data.root={own_set}", "tad.external=celeb_reid")
     parts, message = missing(gather, *changes)
     assert parts == ["external set", "parsing masks", "poses", "genders"]
-    assert "96 of 96 training pictures have no mask in" in message and "clothes.masks" in message
+    assert "96 of 96 training pictures have no usable mask in" in message and "clothes.masks" in message
     assert f"there is no {own_set}/rlq/keypoints.json" in message and "cap.pose.file" in message
     assert message.splitlines()[-1] == (
         "what can run without them: rlq train experiment.yaml --set seed=3 --set tad.enabled=false "
@@ -119,7 +119,7 @@ def test_one_missing_mask_is_enough_to_be_told(gather, own_set):
     mask = sorted((own_set / "rlq/masks").rglob("*.png"))[5]
     mask.unlink()
     parts, message = missing(gather, *on(own_set))
-    assert parts == ["parsing masks"] and f"1 of 96 training pictures have no mask in {own_set}/rlq/masks" in message
+    assert parts == ["parsing masks"] and f"1 of 96 training pictures have no usable mask in {own_set}/rlq/masks" in message
     assert str(mask) in message and message.endswith("--set clothes.augment=false")
 
 

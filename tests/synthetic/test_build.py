@@ -11,8 +11,9 @@ from PIL import Image
 
 from rlq.errors import DataError
 from rlq.synthetic import build
-from rlq.synthetic.build import MANIFEST, ensure, who, write_celeb_reid, write_prcc
+from rlq.synthetic.build import MANIFEST, ensure, write
 from rlq.synthetic.layouts import CelebSpec, PrccSpec, albums
+from rlq.synthetic.taking import who
 
 PRCC = PrccSpec(train_people=3, test_people=2, train_pictures=3, test_pictures=2, artefacts=0.5)
 CELEB = CelebSpec(train_people=2, test_people=2, train_pictures=4, query_pictures=1, gallery_pictures=2)
@@ -24,21 +25,21 @@ def contents(root):
 
 @pytest.fixture(scope="module")
 def prcc(tmp_path_factory):
-    return write_prcc(tmp_path_factory.mktemp("sets") / "prcc", PRCC)
+    return write(tmp_path_factory.mktemp("sets") / "prcc", PRCC)
 
 
 @pytest.fixture(scope="module")
 def celeb(tmp_path_factory):
-    return write_celeb_reid(tmp_path_factory.mktemp("sets") / "Celeb-reID", CELEB)
+    return write(tmp_path_factory.mktemp("sets") / "Celeb-reID", CELEB)
 
 
 def test_one_and_two_processes_write_the_same_bytes(prcc, tmp_path):
-    again = write_prcc(tmp_path / "again", PRCC, processes=2)
+    again = write(tmp_path / "again", PRCC, processes=2)
     assert contents(again) == contents(prcc)
 
 
 def test_another_seed_gives_other_people(prcc, tmp_path):
-    other = write_prcc(tmp_path / "other", PrccSpec(**{**json.loads((prcc / MANIFEST).read_text())["spec"], "seed": 2}))
+    other = write(tmp_path / "other", PrccSpec(**{**json.loads((prcc / MANIFEST).read_text())["spec"], "seed": 2}))
     assert (other / "rlq/people.json").read_text() != (prcc / "rlq/people.json").read_text()
 
 
@@ -91,7 +92,7 @@ def test_target_and_external_people_differ_though_their_numbers_agree():
 def test_half_of_the_pictures_are_spoilt_when_asked_for(tmp_path):
     def sharpness(share):
         spec = PrccSpec(train_people=4, test_people=1, train_pictures=6, test_pictures=1, artefacts=share)
-        root = write_prcc(tmp_path / f"share{share}", spec)
+        root = write(tmp_path / f"share{share}", spec)
         pictures = [cv2.imread(str(path)) for path in sorted((root / "rgb/train").rglob("*.jpg"))]
         return np.array([cv2.Laplacian(picture, cv2.CV_64F).var() for picture in pictures])
 
@@ -152,7 +153,7 @@ def test_a_failure_leaves_the_old_set_and_no_draft(tmp_path, monkeypatch):
 
     monkeypatch.setattr(build, "write_gender", full)
     with pytest.raises(OSError, match="No space left"):
-        write_celeb_reid(folder, spec)
+        write(folder, spec)
     assert contents(folder) == before
     assert [path.name for path in tmp_path.iterdir() if re.match(r"\.celeb\..*(?<!lock)$", path.name)] == []
 

@@ -6,10 +6,11 @@ import pytest
 
 from rlq.evaluation.histogram import colour_histogram
 from rlq.seeding import generator
-from rlq.synthetic.build import who, write_prcc
+from rlq.synthetic.build import write
 from rlq.synthetic.layouts import PrccSpec, albums
 from rlq.synthetic.render import shoot
 from rlq.synthetic.scene import SURVEILLANCE
+from rlq.synthetic.taking import who
 from rlq.synthetic.wardrobe import sample_outfit
 
 
@@ -29,14 +30,14 @@ def histogram_rank1(root):
 
 def test_histograms_match_the_same_clothes_and_fail_once_they_change(tmp_path):
     spec = PrccSpec(train_people=1, test_people=32, train_pictures=1, test_pictures=3)
-    same, changed = histogram_rank1(write_prcc(tmp_path / "prcc", spec))
+    same, changed = histogram_rank1(write(tmp_path / "prcc", spec))
     assert same > 0.7
     assert changed < 0.15
 
 
 @pytest.mark.slow
 def test_the_default_set_is_fair_to_histograms(tmp_path):
-    same, changed = histogram_rank1(write_prcc(tmp_path / "prcc", PrccSpec(train_people=1), processes=2))
+    same, changed = histogram_rank1(write(tmp_path / "prcc", PrccSpec(train_people=1), processes=2))
     assert same > 0.7
     assert changed < 0.10
 

@@ -1,9 +1,16 @@
+import hashlib
 import re
+from collections import defaultdict
 
+import numpy as np
 import pytest
 
 from rlq.errors import SettingsError
+from rlq.synthetic.build import _manifest
 from rlq.synthetic.layouts import CelebSpec, PrccSpec, albums
+from rlq.synthetic.layouts.catalogue import LAYOUTS
+from rlq.synthetic.layouts.ccvid import CcvidSpec
+from rlq.synthetic.layouts.vc_clothes import VcClothesSpec
 
 PRCC = PrccSpec(train_people=30, test_people=12, train_pictures=10, test_pictures=4)
 CELEB = CelebSpec(train_people=12, test_people=5, train_pictures=15, query_pictures=2, gallery_pictures=4)
@@ -64,3 +71,75 @@ def test_senseless_sizes_are_refused():
         PrccSpec(artefacts=1.5)
     with pytest.raises(SettingsError, match="numbers them from 1 to 99"):
         CelebSpec(train_pictures=100)
+
+
+@pytest.mark.parametrize(
+    ("spec", "digest"),
+    [
+        (PrccSpec(), "e7715964b842246bd98fde6a101bf6bee8c2947346db199783f40947761d6588"),
+        (CelebSpec(), "77e6d406387a7c6ed1a85b6c717de94a01cb71c58d246bb88decc8114d4258f0"),
+    ],
+)
+def test_the_built_in_sets_consist_of_the_pictures_that_documented_scores_are_of(spec, digest):
+    lines = []
+    for album in albums(spec):
+        taken = (f"{picture.path},{picture.camera},{picture.outfit},{picture.masked}" for picture in album.pictures)
+        lines.append(f"{album.stream}|{album.pid}|{album.categories}|" + ";".join(taken))
+    assert hashlib.sha256("\n".join(lines).encode()).hexdigest() == digest
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_paths_and_keys_are_unique_and_splits_have_people_of_their_own(name):
+    found = albums(LAYOUTS[name].spec())
+    pictures = [picture for album in found for picture in album.pictures]
+    assert len({picture.path for picture in pictures}) == len(pictures)
+    keys = [(picture.split, picture.key) for picture in pictures]
+    assert len(set(keys)) == len(keys)
+    people = defaultdict(set)
+    for album in found:
+        for picture in album.pictures:
+            people[picture.split].add((album.stream, album.pid))
+    assert not people["train"] & (people["query"] | people["gallery"] | people["test"])
+    assert people["query"] == people["gallery"]
+
+
+def test_clothes_of_vc_clothes_change_between_cameras_3_and_4_only():
+    at_first = set()
+    for album in albums(VcClothesSpec()):
+        worn = defaultdict(set)
+        for picture in album.pictures:
+            _, camera, clothes, _ = picture.path.rpartition("/")[2].split("-")
+            worn[camera].add(clothes)
+            assert int(clothes) == picture.outfit + 1
+        assert worn["02"] == worn["03"] != worn["04"]
+        at_first |= worn["01"]
+    assert at_first == {"01", "02", "03"}
+
+
+def test_a_walk_goes_on_from_frame_to_frame():
+    walks = defaultdict(list)
+    for album in albums(CcvidSpec(3, 1)):
+        for picture in album.pictures:
+            walks[picture.tracklet].append(picture.phase)
+    for walk in walks.values():
+        assert np.diff(walk) == pytest.approx(1 / 24)
+    assert len({walk[0] for walk in walks.values()}) == len(walks)
+
+
+def test_more_people_than_names_can_number_are_refused():
+    with pytest.raises(SettingsError, match="PrccSpec: 1064 people; the names of this layout number 999 at most"):
+        PrccSpec(train_people=1000)
+    with pytest.raises(SettingsError, match="LtccSpec.cameras = 13 should be at most 12"):
+        LAYOUTS["ltcc"].spec(cameras=13)
+    with pytest.raises(SettingsError, match="CcvidSpec.walks = 1 should be at least 2"):
+        CcvidSpec(walks=1)
+    with pytest.raises(SettingsError, match=r"picture_size = \(256, 8\) should be at least 16 each way"):
+        PrccSpec(picture_size=(256, 8))
+
+
+def test_the_manifest_of_a_plain_set_names_its_sizes_only():
+    assert list(_manifest(PrccSpec())["spec"]) == [
+        "train_people", "test_people", "train_pictures", "val_pictures", "test_pictures", "artefacts", "seed",
+    ]  # fmt: skip
+    asked = _manifest(PrccSpec(picture_size=(64, 32), oddities=frozenset({"hidden_files"})))["spec"]
+    assert (asked["picture_size"], asked["oddities"]) == ([64, 32], ["hidden_files"])

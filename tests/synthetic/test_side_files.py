@@ -7,7 +7,7 @@ from PIL import Image
 
 from rlq.seeding import generator
 from rlq.synthetic.people import sample_person
-from rlq.synthetic.side_files import detect, lip_palette, write_gender, write_keypoints, write_mask, write_people
+from rlq.synthetic.side_files import detect, lip_palette, write_gender, write_mask, write_people
 
 TRUTH = np.column_stack([np.linspace(30, 90, 17), np.linspace(20, 240, 17), np.ones(17)])
 
@@ -57,12 +57,6 @@ def test_hidden_joints_are_less_certain():
     entries = [detect("x.jpg", truth, False, generator("hidden", number)) for number in range(60)]
     sure = np.stack([best(found)[:, 2] for found in entries if found])
     assert sure[:, 10].mean() < 0.6 * sure[:, 5].mean()
-
-
-def test_keypoints_are_valid_json(tmp_path):
-    entries = [entry for found in detections(False, 5) for entry in found]
-    write_keypoints(tmp_path / "keypoints.json", entries)
-    assert json.loads((tmp_path / "keypoints.json").read_text()) == entries
 
 
 def test_masks_are_palette_pictures_in_the_colours_of_schp(tmp_path):

@@ -1,11 +1,10 @@
 """The figures of a finished run: rank lists, artefacts, pose clusters, and the map of good and bad pictures."""
 
-import cv2
 import numpy as np
 from matplotlib.figure import Figure
 
 from rlq.artefacts import KINDS, ArtefactRanges, degrade, draw_artefact
-from rlq.attributes.pose import LINES
+from rlq.attributes.sheets import SHOWN, cluster_sheet
 from rlq.console import Console
 from rlq.data.pictures import read_picture
 from rlq.data.records import Record
@@ -24,7 +23,6 @@ from rlq.seeding import generator
 QUERIES, TOP = 6, 8  # of a rank list
 SAMPLES = 6  # pictures of a sheet's row
 MAPPED = 300  # pictures of the map, each good and bad
-SHOWN = (192, 96)  # height, width of a picture in a figure
 WITHOUT_PEOPLE = ("figures/tsne.png",)
 
 
@@ -48,7 +46,9 @@ def draw(
         figures["figures/artefacts.png"] = artefact_sheet(inputs.external_train, ranges, seed=settings.seed)
         figures["figures/tsne.png"] = good_and_bad(settings, inputs, network, ranges, place=place, console=console)
     if inputs.poses is not None:
-        figures["figures/pose_clusters.png"] = cluster_sheet(inputs, seed=settings.seed)
+        poses = inputs.poses
+        sheet = cluster_sheet(inputs.data.train, poses.train, poses.keypoints, seed=settings.seed)
+        figures["figures/pose_clusters.png"] = sheet
     return figures
 
 
@@ -93,19 +93,6 @@ def artefact_sheet(records: list[Record], ranges: ArtefactRanges, *, seed: int) 
     return picture_grid(rows, captions)
 
 
-def cluster_sheet(inputs: Inputs, *, seed: int) -> Figure:
-    """A row per pose cluster with some of its pictures, skeletons drawn where the keypoints are known."""
-    poses, rows, captions = inputs.poses, [], []
-    for cluster in range(int(poses.train.max()) + 1):
-        members = np.flatnonzero(poses.train == cluster)
-        chosen = np.sort(generator(seed, "cluster sheet", cluster).permutation(members)[:SAMPLES])
-        if len(chosen):
-            rows.append([_with_skeleton(inputs, int(index)) for index in chosen])
-            share = len(members) / len(poses.train)
-            captions.append([f"{cluster}: {share:.0%}" if i == 0 else "" for i in range(len(chosen))])
-    return picture_grid(rows, captions)
-
-
 def good_and_bad(
     settings: RlqSettings,
     inputs: Inputs,
@@ -133,17 +120,3 @@ def good_and_bad(
 
 def _shown(record: Record) -> np.ndarray:
     return resize(read_picture(record.path), SHOWN)
-
-
-def _with_skeleton(inputs: Inputs, index: int) -> np.ndarray:
-    picture = read_picture(inputs.data.train[index].path)
-    height, width = picture.shape[:2]
-    shown = np.ascontiguousarray(resize(picture, SHOWN))
-    poses = inputs.poses
-    if poses.keypoints is None or poses.train[index] == 0:
-        return shown
-    points = poses.keypoints[index][:, :2] * (SHOWN[1] / width, SHOWN[0] / height)
-    for first, second in LINES:
-        ends = (tuple(int(v) for v in points[joint]) for joint in (first, second))
-        cv2.line(shown, *ends, color=(0, 255, 80), thickness=2, lineType=cv2.LINE_AA)
-    return shown

@@ -1,18 +1,19 @@
 """Everything that an experiment reads before it trains; what is missing is told all at once, with a way out."""
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from rlq.data.catalogue import read as read_data
-from rlq.data.clothes import ClothesClasses, Recolouring, mask_path, missing_masks, read_unusable
+from rlq.data.clothes import ClothesClasses, Recolouring, mask_path, mask_problems, missing_masks, read_unusable
 from rlq.data.holdout import split_holdout
 from rlq.data.inspection import find_unreadable
 from rlq.data.records import Record, ReidData, TrainLabels, class_indices
 from rlq.data.samplers import keep_fraction, keep_identities
 from rlq.errors import DataError, SettingsError
 from rlq.evaluation.baselines import asked
-from rlq.methods.rlq.labels import GenderLabels, PoseLabels, gender_labels, pose_labels
+from rlq.methods.rlq.labels import GenderLabels, PoseLabels, gender_labels, pose_labels, pose_source
 from rlq.methods.rlq.settings import RlqSettings, without_clothes_labels
 from rlq.training.loop import check_selection
 
@@ -57,17 +58,19 @@ def gather_inputs(settings: RlqSettings, origin: str) -> Inputs:
         _stop(missing, settings, origin, data_there=False)
     if not data.clothes_known:
         settings = without_clothes_labels(settings)
-    recolouring_of, classes = _recolouring(settings, data, labels, missing)
+    broken = _broken([data] if external is None else [data, external], settings, missing)
+    recolouring_of, classes = _recolouring(settings, data, labels, missing, sizes=data.name not in broken)
     poses = genders = None
     try:
-        poses = pose_labels(settings, data)
+        file = pose_source(settings, data)
+        if data.name not in broken:  # poses are measured in pixels of their pictures
+            poses = pose_labels(settings, data, file)
     except DataError as error:
         missing.add("poses", error, "cap.pose.enabled=false")
     try:
         genders = gender_labels(settings, data)
     except DataError as error:
         missing.add("genders", error, "cap.gender.enabled=false")
-    _readable([data] if external is None else [data, external], settings, missing)
     if missing.reasons:
         _stop(missing, settings, origin, data_there=True)
     return Inputs(
@@ -147,19 +150,22 @@ def _kept(external: ReidData | None, settings: RlqSettings) -> list[Record]:
 
 
 def _recolouring(
-    settings: RlqSettings, data: ReidData, labels: TrainLabels, missing: _Missing
+    settings: RlqSettings, data: ReidData, labels: TrainLabels, missing: _Missing, *, sizes: bool
 ) -> tuple[Recolouring | None, ClothesClasses]:
+    """`sizes`: whether masks are compared with their pictures, which can be read then."""
     clothes = settings.clothes
     kind = clothes.labels if clothes.augment else "none"
     classes = ClothesClasses(labels.owner, len(labels.pid_names), clothes.palette, kind)
     if not clothes.augment:
         return None, classes
     masks = Path(clothes.masks) if clothes.masks else data.side_files / "masks"
-    absent = missing_masks([mask_path(masks, record.path, data.root) for record in data.train])
-    if absent:
+    problems = _mask_problems(settings, data, masks, sizes=sizes)
+    if problems:
+        mask, reason = problems[0]
         message = (
-            f"{len(absent)} of {len(data.train)} training pictures have no mask in {masks}, such as {absent[0]}; "
-            "they are palette PNGs of LIP labels, as SCHP writes them, named in clothes.masks"
+            f"{len(problems)} of {len(data.train)} training pictures have no usable mask in {masks}: {mask}: {reason}; "
+            f"rlq parsing import makes masks of SCHP's outputs, rlq parsing check --data {data.name} lists all problems, "
+            "clothes.masks names another folder"
         )
         missing.add("parsing masks", DataError(message), "clothes.augment=false")
         return None, classes
@@ -178,10 +184,12 @@ def _unusable(setting: str | None, usual: Path) -> frozenset[str]:
     return read_unusable(Path(setting) if setting else usual)
 
 
-def _readable(sets: list[ReidData], settings: RlqSettings, missing: _Missing) -> None:
-    """Look once at every picture of a set; a set that was found whole is not read again."""
+def _broken(sets: list[ReidData], settings: RlqSettings, missing: _Missing) -> set[str]:
+    """Look once at every picture of each set, and name the sets that have broken ones; one that was found whole is not
+    read again."""
+    found = set()
     for data in sets:
-        mark = Path(settings.tracking.folder) / ".checked" / f"{data.name}-{data.fingerprint}"
+        mark = _mark(settings, data.name, data.fingerprint)
         if mark.exists():
             continue
         files = [path for record in data.records for path in record.pictures]
@@ -190,9 +198,37 @@ def _readable(sets: list[ReidData], settings: RlqSettings, missing: _Missing) ->
             listed = "; ".join(f"{path} ({reason})" for path, reason in broken[:10])
             more = f" and {len(broken) - 10} more" if len(broken) > 10 else ""
             missing.add(f"{data.name}, {len(broken)} pictures that cannot be read", DataError(listed + more))
+            found.add(data.name)
             continue
-        mark.parent.mkdir(parents=True, exist_ok=True)
-        mark.touch()
+        _set_mark(mark)
+    return found
+
+
+def _mask_problems(settings: RlqSettings, data: ReidData, masks: Path, *, sizes: bool) -> list[tuple[Path, str]]:
+    """Masks at which training would stop; those that were found to fit are only looked for again."""
+    paths = [mask_path(masks, record.path, data.root) for record in data.train]
+    absent = missing_masks(paths)
+    if absent:
+        return [(path, "there is no such file") for path in absent]
+    if not sizes:
+        return []
+    newest = max(path.stat().st_mtime_ns for path in paths)
+    mark = _mark(settings, f"{data.name}-masks", data.fingerprint, masks.absolute(), newest)
+    problems = [] if mark.exists() else mask_problems(data.train, masks, data.root, os.cpu_count() or 1)
+    if not problems:
+        _set_mark(mark)
+    return problems
+
+
+def _mark(settings: RlqSettings, name: str, *facts: object) -> Path:
+    """A file that stands for a check that ended well, of just these facts."""
+    digest = hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+    return Path(settings.tracking.folder) / ".checked" / f"{name}-{digest}"
+
+
+def _set_mark(mark: Path) -> None:
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.touch()
 
 
 def _stop(missing: _Missing, settings: RlqSettings, origin: str, *, data_there: bool) -> None:

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rlq.attributes.alphapose import read_alphapose
 from rlq.attributes.clusters import cluster_poses, column_name, labels_of, read_clusters
 from rlq.attributes.gender import genders_of, read_genders
+from rlq.attributes.keypoints import read_keypoints
 from rlq.attributes.pose import match, mirrored, pose_vector
 from rlq.data.pictures import picture_sizes
 from rlq.data.records import Record, ReidData
@@ -32,20 +32,30 @@ class GenderLabels(NamedTuple):
     test: np.ndarray | None  # [queries + gallery]
 
 
-def pose_labels(settings: RlqSettings, data: ReidData) -> PoseLabels | None:
-    """None where the experiment does without. Raises DataError when labels cannot be had."""
+def pose_source(settings: RlqSettings, data: ReidData) -> Path | None:
+    """The file that pose labels come from; None without a pose branch, or with a set whose own table has them.
+
+    Raises DataError when there is no such file.
+    """
     pose = settings.cap.pose
-    if not pose.enabled:
+    if not pose.enabled or (pose.file is None and "pose" in data.attributes):
         return None
-    if pose.file is None and "pose" in data.attributes:
-        return _poses_of_table(settings, data)
     usual = [data.side_files / "pose_clusters.csv", data.side_files / "keypoints.json"]
     file = Path(pose.file) if pose.file else next((path for path in usual if path.is_file()), usual[1])
-    if not file.is_file():
+    if not file.exists():
         raise DataError(
             f"there is no {file}; rlq pose import and rlq pose extract make keypoints, and cap.pose.file takes "
-            "AlphaPose's result JSON or a pose cluster CSV from elsewhere"
+            "keypoints or pose clusters from elsewhere"
         )
+    return file
+
+
+def pose_labels(settings: RlqSettings, data: ReidData, file: Path | None) -> PoseLabels | None:
+    """Labels from what pose_source gave; None where the experiment does without. Raises DataError."""
+    if not settings.cap.pose.enabled:
+        return None
+    if file is None:
+        return _poses_of_table(settings, data)
     return _listed_poses(file, settings, data) if file.suffix == ".csv" else _clustered(file, settings, data)
 
 
@@ -61,7 +71,7 @@ def _listed_poses(file: Path, settings: RlqSettings, data: ReidData) -> PoseLabe
 def _clustered(file: Path, settings: RlqSettings, data: ReidData) -> PoseLabels:
     """Clusters of the training pictures' keypoints; where the file knows test pictures, their nearest clusters."""
     pose, train = settings.cap.pose, len(data.train)
-    keypoints, found = match(read_alphapose(file), data.records, data.root)
+    keypoints, found = match(read_keypoints(file).people, data.records, data.root)
     sizes = np.ones((len(found), 2), np.int64)
     sizes[found] = picture_sizes(record.path for record, there in zip(data.records, found, strict=True) if there)
     vectors = pose_vector(keypoints, sizes, pose.vector)

@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch.utils.data import DataLoader
 
 from rlq.console import Console
+from rlq.data.clothes import head_megabytes
 from rlq.data.datasets import ExternalPairs, TargetPictures, collate_pairs, collate_target, loader
 from rlq.data.samplers import IdentityBatches
 from rlq.data.transforms import TrainTransform
@@ -22,6 +24,8 @@ from rlq.methods.rlq.tad import TadStep
 from rlq.methods.rlq.weights import start_from, write_config
 from rlq.training.loop import Job, Metrics, Pass
 from rlq.training.optim import adam, learning_rate, set_learning_rate
+
+LARGE_HEAD = 2_000  # MB from which on the size of the clothes head is told
 
 
 def build(
@@ -40,6 +44,7 @@ def build(
     _check_teacher(network, teacher, settings)
     order = torch.channels_last if settings.compute.channels_last else torch.contiguous_format
     network = network.to(place.device, memory_format=order)
+    _warn_of_size(inputs, network, console)
     head = clothes_head(network, inputs.clothes.total)
     head = head.to(place.device) if head is not None else None
     optim = settings.optim
@@ -97,6 +102,19 @@ def describe(settings: RlqSettings, inputs: Inputs, place: Place) -> str:
         + f"\nrun      {settings.variant}, {settings.backbone.name}, {settings.schedule.epochs} epochs; "
         f"{settings.data.batch} pictures = {rows} rows per device, {place.world} x {place.device.type} "
         f"({rows * place.world} rows in all), {kind}"
+    )
+
+
+def _warn_of_size(inputs: Inputs, network: RlqNetwork, console: Console) -> None:
+    """Say what the clothes head will take before it is built, when that is much."""
+    size = head_megabytes(inputs.clothes, network.feature_width)
+    if "cal" not in network.branch_names or size < LARGE_HEAD:
+        return
+    fewer = replace(inputs.clothes, labels="person")
+    hint = f"; clothes.labels=person: {fewer.total:,} classes, {head_megabytes(fewer, network.feature_width):,.0f} MB"
+    console.line(
+        f"warning  {inputs.clothes.total:,} clothes classes of {network.feature_width} numbers: their head takes "
+        f"{size:,.0f} MB with its gradient and Adam's moments{hint if fewer.total < inputs.clothes.total else ''}"
     )
 
 

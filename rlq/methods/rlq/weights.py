@@ -1,11 +1,13 @@
-"""Weights beside what is needed to build their network: model.safetensors and config.json in one folder."""
+"""Weights beside what is needed to build their network: model.safetensors and config.json in one folder, or all of it
+in one exported file."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
 
 from rlq.config import validate
 from rlq.errors import DataError, SettingsError
@@ -15,6 +17,7 @@ from rlq.methods.rlq.settings import RlqSettings
 from rlq.training.checkpoint import load_weights, write_whole
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
+EXPORTED = "rlq-inference-1"  # what the metadata of an exported file call its format
 
 
 def write_config(folder: Path, settings: RlqSettings, identities: int) -> None:
@@ -23,16 +26,31 @@ def write_config(folder: Path, settings: RlqSettings, identities: int) -> None:
     write_whole(folder / CONFIG, lambda temporary: temporary.write_text(text + "\n"))
 
 
-def load_network(folder: Path, device: torch.device) -> tuple[RlqNetwork, RlqSettings]:
-    """The network of a weights folder, frozen, on a device. Raises DataError when the folder holds something else."""
-    config = _read_config(folder / CONFIG)
+def load_network(source: Path, device: torch.device) -> tuple[RlqNetwork, RlqSettings]:
+    """The network of a weights folder or of an exported .safetensors file, frozen, on a device.
+
+    That of an exported file has no heads: it gives features, `branch_features` and `embed`, and nothing else. Raises
+    DataError when there is something else.
+    """
+    exported = source.is_file()
+    config = _read_metadata(source) if exported else _read_config(source / CONFIG)
+    file = source if exported else source / WEIGHTS
     try:
-        settings = validate(RlqSettings, config["settings"], str(folder / CONFIG))
+        settings = validate(RlqSettings, config["settings"], str(source if exported else source / CONFIG))
     except SettingsError as error:
         raise DataError(f"these weights are of another version of rlq, or broken: {error}") from error
     network = RlqNetwork(settings, identities=config["identities"], pretrained=False)
-    _load(network, load_weights(folder / WEIGHTS), folder / WEIGHTS)
+    if exported:
+        leave_features_only(network)
+    _load(network, load_weights(file), file, "metadata" if exported else CONFIG)
     return freeze(network.to(device, memory_format=torch.channels_last)), settings
+
+
+def leave_features_only(network: RlqNetwork) -> RlqNetwork:
+    """Take away in place what serves training alone: all heads and the pose branch."""
+    network.id_heads = nn.ModuleDict()
+    network.pose_branch = network.pose_head = network.gender_head = None
+    return network
 
 
 def start_from(network: RlqNetwork, source: str) -> list[str]:
@@ -56,11 +74,28 @@ def start_from(network: RlqNetwork, source: str) -> list[str]:
     return [name for name in own if name not in fitting]
 
 
-def _load(network: RlqNetwork, tensors: dict[str, Tensor], file: Path) -> None:
+def _load(network: RlqNetwork, tensors: dict[str, Tensor], file: Path, told_by: str) -> None:
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:
-        raise DataError(f"{file} does not fit its {CONFIG}: {str(error).splitlines()[-1].strip()}") from error
+        raise DataError(f"{file} does not fit its {told_by}: {str(error).splitlines()[-1].strip()}") from error
+
+
+def _read_metadata(file: Path) -> dict[str, Any]:
+    """What an exported file says about itself, as a config.json would."""
+    try:
+        with safe_open(file, "pt") as tensors:
+            metadata = tensors.metadata() or {}
+        if metadata.get("format") == EXPORTED:
+            settings = json.loads(metadata["settings"])
+            if isinstance(settings, dict):
+                return {"identities": 1, "settings": settings}
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        raise DataError(f"{file} cannot be read as exported weights: {error}") from error
+    raise DataError(
+        f"{file} has no settings of rlq in it: name a file of `rlq weights export`, or a folder with {WEIGHTS} and "
+        f"{CONFIG}"
+    )
 
 
 def _read_config(path: Path) -> dict[str, Any]:

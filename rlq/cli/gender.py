@@ -1,0 +1,54 @@
+"""rlq gender: say who is male and who is female, and count it."""
+
+from pathlib import Path
+
+import click
+
+from rlq.cli.errors import one_line_errors
+
+
+@click.group()
+def gender() -> None:
+    """Label the people of a data set male or female, by hand."""
+
+
+@gender.command()
+@click.option("--data", "dataset", required=True, metavar="DATASET", help="As rlq data list names it.")
+@click.option("--root", default="data", show_default=True, help="The set's folder, or its parent.")
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="Instead of rlq/gender.csv in the set's folder."
+)
+@click.option("--split", type=click.Choice(["train", "test"]), default="train", show_default=True, help="Whose people.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0: any free one.")
+@click.option("--pictures", type=click.IntRange(1, 40), default=8, show_default=True, help="At most, per person.")
+def annotate(dataset: str, root: str, output: Path | None, split: str, port: int, pictures: int) -> None:
+    """Show one person after the other on a page of this machine; keys m, f and u answer, and are saved at once.
+
+    Goes on where it was left. Ctrl-C ends.
+    """
+    with one_line_errors():
+        from rlq.labelling import gender as logic
+
+        counts = logic.annotate(dataset, Path(root), output=output, port=port, pictures=pictures, part=split)
+        done = len(counts.answers) - len(counts.missing)
+        click.echo(
+            f"{done} of {len(counts.answers)} people are answered: {counts.count('m')} male, {counts.count('f')} "
+            f"female, {counts.count('u')} in doubt"
+        )
+
+
+@gender.command()
+@click.option("--data", "dataset", required=True, metavar="DATASET", help="As rlq data list names it.")
+@click.option("--root", default="data", show_default=True, help="The set's folder, or its parent.")
+@click.option(
+    "--file", type=click.Path(dir_okay=False, path_type=Path), help="Instead of rlq/gender.csv in the set's folder."
+)
+def check(dataset: str, root: str, file: Path | None) -> None:
+    """Count who is labelled male, female or in doubt, and who is missing; status 1 when training would stop."""
+    with one_line_errors():
+        from rlq.labelling import gender as logic
+
+        report = logic.check(dataset, Path(root), file=file)
+        click.echo(report.to_text())
+        if report.stops_training:
+            raise SystemExit(1)

@@ -1,0 +1,70 @@
+"""rlq parsing: take the masks of a human parser into a data set, and look at them."""
+
+from pathlib import Path
+
+import click
+
+from rlq.cli.errors import one_line_errors
+
+
+@click.group()
+def parsing() -> None:
+    """Bring in and look at parsing masks, by which clothes are recoloured."""
+
+
+@parsing.command(name="import")
+@click.argument("source", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--data", "dataset", required=True, metavar="DATASET", help="As rlq data list names it.")
+@click.option("--root", default="data", show_default=True, help="The set's folder, or its parent.")
+@click.option(
+    "--labels",
+    type=click.Choice(["lip", "atr", "pascal"]),
+    default="lip",
+    show_default=True,
+    help="What the parser was trained on; pascal knows no clothes, so torso and legs stand for them.",
+)
+@click.option(
+    "--split",
+    type=click.Choice(["all", "train", "query", "gallery"]),
+    default="all",
+    show_default=True,
+    help="Whose pictures the masks are of, where names repeat.",
+)
+@click.option(
+    "--output", type=click.Path(file_okay=False, path_type=Path), help="Instead of rlq/masks in the set's folder."
+)
+def import_(source: Path, dataset: str, root: str, labels: str, split: str, output: Path | None) -> None:
+    """Write the masks of the folder SOURCE, as SCHP writes them, where training looks for them.
+
+    They are PNGs or .npy arrays of labels, named by their pictures' paths below the set or any end of it, in a flat
+    folder their names alone.
+    """
+    with one_line_errors():
+        from rlq.labelling.parsing import import_masks
+
+        imported = import_masks(source, dataset, Path(root), labels=labels, output=output, split=split)
+        click.echo(imported.to_text())
+
+
+@parsing.command()
+@click.option("--data", "dataset", required=True, metavar="DATASET", help="As rlq data list names it.")
+@click.option("--root", default="data", show_default=True, help="The set's folder, or its parent.")
+@click.option(
+    "--masks", type=click.Path(file_okay=False, path_type=Path), help="Instead of rlq/masks in the set's folder."
+)
+@click.option(
+    "--sheet", type=click.Path(dir_okay=False, path_type=Path), help="A PNG to draw: pictures, masks, new clothes."
+)
+@click.option("--palette", type=click.Choice(["9", "6"]), default="9", show_default=True, help="Colours of the sheet.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Chooses what the sheet shows.")
+def check(dataset: str, root: str, masks: Path | None, sheet: Path | None, palette: str, seed: int) -> None:
+    """Read the mask of every training picture and count what they show; status 1 when training would stop."""
+    with one_line_errors():
+        from rlq.labelling.parsing_check import check_masks
+
+        report = check_masks(dataset, Path(root), masks=masks, palette=int(palette), sheet=sheet, seed=seed)
+        click.echo(report.to_text())
+        if sheet is not None and report.good:
+            click.echo(f"sheet: {sheet}")
+        if report.stops_training:
+            raise SystemExit(1)

@@ -1,0 +1,163 @@
+"""rlq pose: keypoints of a data set's pictures, and clusters of them."""
+
+import re
+from pathlib import Path
+
+import click
+
+from rlq.cli.errors import one_line_errors
+
+VECTORS = (  # as rlq.attributes.pose names them, which would load numpy
+    "lengths_angles",
+    "lengths_angles_coordinates",
+    "angles",
+    "normalised_lengths_angles",
+    "normalised_lengths_angles_coordinates",
+    "normalised_angles",
+)
+
+
+class Counts(click.ParamType):
+    """A number of clusters, or first:last:step with both ends."""
+
+    name = "K"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        numbers = re.fullmatch(r"(\d+)(?::(\d+)(?::(\d+))?)?", str(value))
+        if numbers is not None:
+            first, last, step = int(numbers[1]), int(numbers[2] or numbers[1]), int(numbers[3] or 1)
+            if 2 <= first <= last and step > 0:
+                return tuple(range(first, last + 1, step))
+        self.fail(f"{value!r} is no number of clusters such as 15, nor a row of them such as 5:40:5", param, ctx)
+
+
+@click.group()
+def pose() -> None:
+    """Import, extract and cluster the poses of a data set's pictures."""
+
+
+@pose.command(name="import")
+@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@click.option("--data", "dataset", required=True, help="The data set, such as prcc.")
+@click.option("--root", default="data", show_default=True, help="The set's folder, or its parent.")
+@click.option("--below", default="", help="Where SOURCE's names begin: a folder of the set, such as train.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="By default <set>/rlq/keypoints.json.")
+def import_(source: Path, dataset: str, root: str, below: str, output: Path | None) -> None:
+    """Bring keypoints into the form that training reads.
+
+    SOURCE is AlphaPose's result JSON, COCO's person keypoint annotations, or the folder that OpenPose wrote. An older
+    output file is replaced.
+    """
+    with one_line_errors():
+        from rlq.console import Console
+        from rlq.labelling.pose import import_keypoints
+
+        done = import_keypoints(source, dataset, Path(root), output=output, below=below, console=Console())
+        click.echo(done.to_text())
+
+
+@pose.command()
+@click.option("--data", "dataset", required=True, help="The data set, such as prcc.")
+@click.option("--root", default="data", show_default=True, help="The set's folder, or its parent.")
+@click.option(
+    "--weights",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A local .pth file; by default torchvision fetches its own.",
+)
+@click.option("--batch", type=click.IntRange(1), default=4, show_default=True, help="Pictures at a time.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option(
+    "--score", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="People above it are written."
+)
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="By default <set>/rlq/keypoints.json.")
+def extract(
+    dataset: str, root: str, weights: Path | None, batch: int, device: str, score: float, output: Path | None
+) -> None:
+    """Find people and their joints with torchvision's keypointrcnn_resnet50_fpn.
+
+    A run that was stopped goes on where it was. An older output file is replaced in the end. Exit status 1 when
+    pictures cannot be read.
+    """
+    with one_line_errors():
+        from rlq.console import Console
+        from rlq.labelling.pose import extract_keypoints
+
+        done = extract_keypoints(
+            *(dataset, Path(root)),
+            weights=weights,
+            batch=batch,
+            device=device,
+            score=score,
+            output=output,
+            console=Console(),
+        )
+        click.echo(done.to_text())
+        if done.unreadable:
+            raise SystemExit(1)
+
+
+@pose.command()
+@click.option("--data", "dataset", required=True, help="The data set, such as prcc.")
+@click.option("--root", default="data", show_default=True, help="The set's folder, or its parent.")
+@click.option(
+    "--keypoints",
+    type=click.Path(exists=True, path_type=Path),
+    help="Anything that rlq pose import takes; by default <set>/rlq/keypoints.json.",
+)
+@click.option(
+    "--k",
+    "counts",
+    type=Counts(),
+    multiple=True,
+    default=["15"],
+    show_default=True,
+    help="How many clusters; 5:40:5 is 5, 10, ..., 40. Repeatable.",
+)
+@click.option(
+    "--vector",
+    "vectors",
+    type=click.Choice([*VECTORS, "all"]),
+    multiple=True,
+    default=["lengths_angles"],
+    show_default=True,
+    help="What is measured of a pose. Repeatable.",
+)
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="By default <set>/rlq/pose_clusters.csv."
+)
+@click.option(
+    "--sheet",
+    "sheets",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="A folder for pictures of each clustering's members.",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+def cluster(
+    dataset: str,
+    root: str,
+    keypoints: Path | None,
+    counts: tuple[tuple[int, ...], ...],
+    vectors: tuple[str, ...],
+    output: Path | None,
+    sheets: Path | None,
+    seed: int,
+) -> None:
+    """Cluster the training pictures' poses into a file of the authors' form.
+
+    Clusterings that the file has already are kept beside the new ones.
+    """
+    with one_line_errors():
+        from rlq.console import Console
+        from rlq.labelling.pose import cluster_training
+
+        done = cluster_training(
+            *(dataset, Path(root)),
+            keypoints=keypoints,
+            counts=[count for some in counts for count in some],
+            vectors=VECTORS if "all" in vectors else vectors,
+            output=output,
+            sheets=sheets,
+            seed=seed,
+            console=Console(),
+        )
+        click.echo(done.to_text())

@@ -1,0 +1,44 @@
+"""rlq weights: the authors' checkpoints in, safetensors and ONNX out."""
+
+from pathlib import Path
+
+import click
+
+from rlq.cli.errors import one_line_errors
+
+
+@click.group()
+def weights() -> None:
+    """Import the authors' weights, export ours."""
+
+
+@weights.command(name="import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--output", type=click.Path(path_type=Path), help="Folder to write; else runs/imported/<name of FILE>.")
+@click.option("--data", "dataset", help="The data set, such as prcc; else told by the number of identities.")
+@click.option("--root", default="data", show_default=True, help="Where that data set will be looked for.")
+@click.option("--force", is_flag=True, help="Replace other weights in the output folder.")
+def import_(file: Path, output: Path | None, dataset: str | None, root: str, force: bool) -> None:
+    """Turn a .pth.tar of the authors of RLQ (or a plain CAL) into a folder for rlq evaluate, embed and tad.teacher.
+
+    Nothing in FILE is executed, and a file that is not exactly such a network is refused.
+    """
+    with one_line_errors():
+        from rlq import handover
+
+        handover.import_weights(file, output=output, dataset=dataset, root=root, force=force)
+
+
+@weights.command()
+@click.argument("run_or_weights", metavar="RUN_OR_CHECKPOINT")
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="The .safetensors or .onnx to write.")
+@click.option("--weights", "which", type=click.Choice(["best", "last"]), default="best", help="Which epoch of a run.")
+def export(run_or_weights: str, output: Path, which: str) -> None:
+    """Write the network that computes features, without heads, with its settings, to one file.
+
+    A .safetensors file goes wherever a weights folder goes; an .onnx file is compared with the network first.
+    """
+    with one_line_errors():
+        from rlq import handover
+
+        handover.export_weights(run_or_weights, output, which=which)

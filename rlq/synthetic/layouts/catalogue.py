@@ -1,0 +1,69 @@
+"""The layouts by the names of their data sets."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rlq.errors import SettingsError
+from rlq.synthetic.layouts.albums import Album, Facts, Spec
+from rlq.synthetic.layouts.ccvid import CcvidSpec, ccvid_albums, write_ccvid_lists
+from rlq.synthetic.layouts.celeb_reid import CelebLightSpec, CelebSpec, celeb_albums
+from rlq.synthetic.layouts.deepchange import DeepChangeSpec, deepchange_albums, write_deepchange_lists
+from rlq.synthetic.layouts.last import LastSpec, last_albums
+from rlq.synthetic.layouts.ltcc import LtccSpec, ltcc_albums, write_ltcc_lists
+from rlq.synthetic.layouts.ntu import NtuSpec, ntu_albums
+from rlq.synthetic.layouts.own import OwnSpec, own_albums, write_own_table
+from rlq.synthetic.layouts.prcc import PrccSpec, prcc_albums
+from rlq.synthetic.layouts.vc_clothes import VcClothesSpec, vc_clothes_albums
+
+
+def _no_lists(root: Path, spec: Spec, facts: list[Facts]) -> None:
+    """Names and folders say everything."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How one data set is laid out."""
+
+    folder: str  # its usual name below data.root
+    spec: type[Spec]
+    albums: Callable[[Any], list[Album]]  # of a spec of that type
+    write_lists: Callable[[Path, Any, list[Facts]], None] = _no_lists
+    pictures: bool = True  # single pictures, to which keypoints and the authors' lists belong; else video
+
+    @property
+    def oddities(self) -> Mapping[str, str]:
+        """The words for oddities that it can be asked for, and what each does."""
+        return self.spec.ODDITIES
+
+
+LAYOUTS: dict[str, Layout] = {
+    "prcc": Layout("prcc", PrccSpec, prcc_albums),
+    "ltcc": Layout("LTCC_ReID", LtccSpec, ltcc_albums, write_ltcc_lists),
+    "deepchange": Layout("DeepChangeDataset", DeepChangeSpec, deepchange_albums, write_deepchange_lists),
+    "last": Layout("last", LastSpec, last_albums),
+    "celeb_reid": Layout("Celeb-reID", CelebSpec, celeb_albums),
+    "celeb_reid_light": Layout("Celeb-reID-light", CelebLightSpec, celeb_albums),
+    "vc_clothes": Layout("VC-Clothes", VcClothesSpec, vc_clothes_albums),
+    "ntu120": Layout("NTU120-videos", NtuSpec, ntu_albums, pictures=False),
+    "ccvid": Layout("CCVID", CcvidSpec, ccvid_albums, write_ccvid_lists, pictures=False),
+    "csv": Layout("own", OwnSpec, own_albums, write_own_table),
+}
+
+
+def layout_called(name: str) -> Layout:
+    """The layout of a data set; an unknown name is answered with the known ones."""
+    if name not in LAYOUTS:
+        raise SettingsError(f"unknown layout {name!r}; known: {', '.join(LAYOUTS)}")
+    return LAYOUTS[name]
+
+
+def layout_of(spec: Spec) -> Layout:
+    """The layout that a spec belongs to."""
+    return next(known for known in LAYOUTS.values() if known.spec is type(spec))
+
+
+def albums(spec: Spec) -> list[Album]:
+    """All people of a set, in order."""
+    return layout_of(spec).albums(spec)

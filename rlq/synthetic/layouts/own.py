@@ -1,0 +1,77 @@
+"""Anybody's own pictures with a table, pictures.csv, that says all about them."""
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from rlq.seeding import generator
+from rlq.synthetic.layouts.albums import Album, Facts, Picture, Spec
+from rlq.synthetic.layouts.oddities import PICTURE_ODDITIES
+
+CAMERAS = {"A": "gate", "B": "hall", "C": "yard"}
+COLUMNS = ("path", "pid", "camera", "split", "clothes", "tracklet", "gender", "pose")
+
+
+@dataclass(frozen=True)
+class OwnSpec(Spec):
+    """Sizes of a set with a table; half of the people change clothes before camera C."""
+
+    ODDITIES: ClassVar[Mapping[str, str]] = PICTURE_ODDITIES | {
+        "byte_order_mark": "the table begins with one, as spreadsheets write it",
+        "without_cameras": "the column camera is empty",
+        "without_clothes": "there is no column clothes",
+        "listed_but_missing": "the first picture of the table is not on disk",
+    }
+
+    pictures: int = 4  # per person and camera, two of each walk; of the test's, those of A are the gallery
+    artefacts: float = 0.3
+
+
+def own_albums(spec: OwnSpec) -> list[Album]:
+    """All people, in order."""
+    found = []
+    for number in range(1, spec.train_people + spec.test_people + 1):
+        rng = generator(spec.seed, "own layout", number)
+        training = number <= spec.train_people
+        pid = f"guest {number}"
+        pictures = []
+        for camera, place in CAMERAS.items():
+            for index in range(spec.pictures):
+                if index % 2 == 0:
+                    start = float(rng.random())
+                tracklet = f"{number}-{place}-{index // 2 + 1}"
+                split = "train" if training else "gallery" if camera == "A" else "query"
+                path = f"pictures/{place}/{pid} ({index + 1}).jpg"
+                outfit, phase = int(camera == "C" and number % 2 == 1), start + 0.2 * (index % 2)
+                pictures.append(Picture(path, path, camera, outfit, split, training, tracklet, phase))
+        found.append(Album("own", pid, ("train",) if training else ("query", "gallery"), tuple(pictures)))
+    return found
+
+
+def write_own_table(root: Path, spec: OwnSpec, facts: list[Facts]) -> None:
+    """pictures.csv, a row per picture."""
+    columns = [column for column in COLUMNS if column != "clothes" or "without_clothes" not in spec.oddities]
+    encoding = "utf-8-sig" if "byte_order_mark" in spec.oddities else "utf-8"
+    with (root / "pictures.csv").open("w", newline="", encoding=encoding) as file:
+        writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        for known in facts:
+            writer.writerows(_row(spec, known, picture) for picture in known.album.pictures)
+    if "listed_but_missing" in spec.oddities:
+        (root / facts[0].album.pictures[0].path).unlink()
+
+
+def _row(spec: OwnSpec, known: Facts, picture: Picture) -> dict[str, str]:
+    pose = known.poses[picture.path]
+    return {
+        "path": picture.path,
+        "pid": known.album.pid,
+        "camera": "" if "without_cameras" in spec.oddities else CAMERAS[picture.camera],
+        "split": picture.split,
+        "clothes": ("weekday", "sunday")[picture.outfit],
+        "tracklet": picture.tracklet,
+        "gender": known.person.gender[0],
+        "pose": f"{pose}.0" if "float_labels" in spec.oddities else str(pose),
+    }

@@ -1,0 +1,43 @@
+"""VC-Clothes' layout: four cameras; clothes change between the third and the fourth."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rlq.seeding import generator
+from rlq.synthetic.layouts.albums import Album, Picture, Spec, look
+
+
+@dataclass(frozen=True)
+class VcClothesSpec(Spec):
+    """Sizes of a set in VC-Clothes' layout."""
+
+    MOST: ClassVar[Mapping[str, int]] = {"train_pictures": 99, "query_pictures": 49, "gallery_pictures": 50}
+    MOST_PEOPLE: ClassVar[int] = 9999
+
+    train_pictures: int = 3  # per person and camera
+    query_pictures: int = 1  # per person and camera
+    gallery_pictures: int = 2  # per person and camera
+    artefacts: float = 0.0  # the real set is drawn by a game engine
+
+
+def vc_clothes_albums(spec: VcClothesSpec) -> list[Album]:
+    """All people, in order; test people are numbered after those of the training."""
+    found = []
+    for number in range(1, spec.train_people + spec.test_people + 1):
+        rng = generator(spec.seed, "vc_clothes layout", number)
+        training = number <= spec.train_people
+        pid = f"{number:04d}"
+        # Cameras 2 and 3 see one outfit, 4 another, 1 either of them or a third.
+        worn = {1: int(rng.integers(3)), 2: 0, 3: 0, 4: 1}
+        amounts = {"train": spec.train_pictures}
+        if not training:
+            amounts = {"query": spec.query_pictures, "gallery": spec.gallery_pictures}
+        pictures = []
+        for camera, outfit in worn.items():
+            splits = [split for split, amount in amounts.items() for _ in range(amount)]
+            for place, split in enumerate(splits, start=1):
+                name = f"{pid}-{camera:02d}-{outfit + 1:02d}-{place:02d}"
+                pictures.append(Picture(f"{split}/{name}.jpg", name, look(camera), outfit, split, training))
+        found.append(Album("vc_clothes", pid, tuple(amounts), tuple(pictures)))
+    return found
