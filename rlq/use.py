@@ -13,6 +13,7 @@ from rlq.artefacts import ArtefactRanges
 from rlq.console import Console, percent, table
 from rlq.data.catalogue import read as read_data
 from rlq.data.inspection import look_at
+from rlq.data.listing import PICTURES
 from rlq.data.records import Protocol, ReidData
 from rlq.distributed import Place
 from rlq.errors import DataError, RlqError
@@ -27,8 +28,6 @@ from rlq.settings import TrackingSettings
 from rlq.synthetic.embedded import ensure_embedded
 from rlq.tracking import open_run, resolve_uri
 from rlq.training.checkpoint import write_whole
-
-PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
 
 @dataclass(frozen=True)

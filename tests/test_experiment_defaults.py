@@ -44,7 +44,7 @@ def test_the_recipe_file_writes_out_every_default():
     assert sorted(names(read_tree(EXPERIMENTS / "rlq.yaml"))) == sorted(flatten(written))
 
 
-# The mix follows the target set; LaST has six colours and 300 epochs; who has no clothes in its test chooses by General.
+# The mix follows the target set; LaST has six colours and 300 epochs; without clothes in the test, General chooses.
 SETS = {
     "prcc": ("CC/rank1", (0.5, 0.5, 0.0), 9, 200),
     "ltcc": ("CC/rank1", (0.33, 0.37, 0.30), 9, 200),

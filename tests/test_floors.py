@@ -8,7 +8,18 @@ import pytest
 import rlq
 
 HOUSE = Path(rlq.__file__).parent
-GROUND = ("errors", "shapes", "seeding", "artefacts", "config", "settings", "console", "distributed", "tracking")
+GROUND = (
+    "errors",
+    "files",
+    "shapes",
+    "seeding",
+    "artefacts",
+    "config",
+    "settings",
+    "console",
+    "distributed",
+    "tracking",
+)
 FLOORS = {
     0: GROUND,
     1: ("data", "models", "losses", "synthetic"),

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rlq.attributes.files import whole_file
 from rlq.attributes.people import JOINTS, Person, joint_rows, score_of
 from rlq.errors import DataError
+from rlq.files import written_whole
 
 KNOWN_JOINTS = (17, 26, 136)
 
@@ -28,7 +28,7 @@ def alphapose_people(content: Any, path: Path) -> Iterator[Person]:
 
 def write_alphapose(path: Path, entries: Iterable[Mapping[str, Any]]) -> None:
     """Write the list form, an entry per line, whole or not at all."""
-    with whole_file(path) as temporary:
+    with written_whole(path) as temporary:
         lines = ",\n".join(json.dumps(entry, allow_nan=False) for entry in entries)
         temporary.write_text(f"[{lines}]\n", encoding="utf-8")
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 from sklearn.cluster import KMeans
 
-from rlq.attributes.files import whole_file
 from rlq.attributes.pose import Variant
 from rlq.data.records import Record
 from rlq.data.tables import read_table
 from rlq.errors import DataError
+from rlq.files import written_whole
 
 STARTS = 10
 ITERATIONS = 1000
@@ -76,7 +76,7 @@ def column_name(variant: Variant, k: int) -> str:
 
 def write_clusters(path: Path, records: Sequence[Record], columns: Mapping[str, Sequence[object]]) -> None:
     """Write labels [N] per column name in the authors' form, at once or not at all."""
-    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+    with written_whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow([*LEADING, *columns])
         for record, *labels in zip(records, *columns.values(), strict=True):

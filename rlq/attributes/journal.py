@@ -22,21 +22,21 @@ class Journal:
     """The people of the pictures that were looked at so far: a line about the run, then one line per picture."""
 
     def __init__(self, path: Path, run: dict[str, Any]) -> None:
-        """Open or begin it. Raises DataError when it was begun with other settings (`run`), or is broken."""
-        self.path = path
+        """Open it, if it is there. Raises DataError when it was begun with other settings (`run`), or is broken."""
+        self.path, self.run = path, run
         self.people: dict[str, list[Entry]] = {}
         if path.is_file():
-            self._resume(run)
-        if not path.is_file() or not path.stat().st_size:
-            self._append([run])
+            self._resume()
 
     def add(self, findings: Sequence[Finding]) -> None:
-        """Keep the pictures that could be read."""
+        """Keep the pictures that could be read; the file begins with the first of them."""
         readable = [finding for finding in findings if finding.reason is None]
-        self._append([{"picture": finding.picture, "people": finding.people} for finding in readable])
+        rows = [{"picture": finding.picture, "people": finding.people} for finding in readable]
+        if rows:
+            self._append(rows if self.path.is_file() else [self.run, *rows])
         self.people.update((finding.picture, finding.people) for finding in readable)
 
-    def _resume(self, run: dict[str, Any]) -> None:
+    def _resume(self) -> None:
         content = self.path.read_bytes()
         whole = content.rfind(b"\n") + 1  # a line that was torn off is done again
         if whole < len(content):
@@ -51,8 +51,10 @@ class Journal:
                     self.people[row["picture"]] = list(row["people"])
             except (ValueError, KeyError, TypeError) as error:
                 raise DataError(f"{self.path}: line {number}: is broken ({error}); delete the file to begin") from error
-        if whole and begun != run:
-            differing = ", ".join(f"{key} {begun.get(key)}" for key in run if begun.get(key) != run[key])
+        if not self.people:
+            self.path.unlink()  # nothing is lost by beginning anew, with whatever settings
+        elif begun != self.run:
+            differing = ", ".join(f"{key} {begun.get(key)}" for key in self.run if begun.get(key) != self.run[key])
             raise DataError(
                 f"{self.path} was begun with {differing or 'other settings'}; go on with the same, or delete it to "
                 "begin anew"

@@ -6,8 +6,8 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 
 from rlq.data.clothes import LOWER, UPPER, read_label_png, read_mask, size_problem, usable
-from rlq.data.files import written_whole
 from rlq.errors import DataError
+from rlq.files import written_whole
 from rlq.synthetic.side_files import write_mask
 
 LabelSet = Literal["lip", "atr", "pascal"]

@@ -61,7 +61,7 @@ def make_synthetic(root: str, layout: str | None, people: int | None, seed: int,
         raise click.UsageError("--oddity goes with --layout")
     with one_line_errors():
         from rlq.synthetic.embedded import make_all, make_layout
-        from rlq.synthetic.layouts.catalogue import LAYOUTS
+        from rlq.synthetic.layouts.catalogue import LAYOUTS, layout_called
 
         if layout == "list":
             click.echo("\n".join(LAYOUTS))
@@ -69,7 +69,8 @@ def make_synthetic(root: str, layout: str | None, people: int | None, seed: int,
         if layout is None:
             made = make_all(Path(root), people=people, seed=seed)
         elif "list" in oddities:
-            click.echo("\n".join(sorted(LAYOUTS[layout].oddities)))
+            for word, meaning in sorted(layout_called(layout).oddities.items()):
+                click.echo(f"{word:<24}{meaning}")
             return
         else:
             made = [make_layout(Path(root), layout, people=people, seed=seed, oddities=oddities)]

@@ -75,8 +75,8 @@ def extract(
 ) -> None:
     """Find people and their joints with torchvision's keypointrcnn_resnet50_fpn.
 
-    A run that was stopped goes on where it was. An older output file is replaced in the end. Exit status 1 when
-    pictures cannot be read.
+    It takes seconds per picture on a CPU. A run that was stopped goes on where it was. An older output file is replaced
+    in the end. Exit status 1 when pictures cannot be read.
     """
     with one_line_errors():
         from rlq.console import Console

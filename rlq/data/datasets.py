@@ -4,6 +4,7 @@ Samples of training sets are asked for by a `Draw`, and everything random about 
 run's seed; the number of workers, and stopping and resuming, change nothing.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -208,7 +209,11 @@ def collate_plain(items: Sequence[tuple[Tensor, int]]) -> PlainBatch:
 def loader(
     dataset: Dataset, batches: Any, collate: Callable[[Sequence[Any]], Any], *, workers: int = 0, pin: bool = False
 ) -> DataLoader:
-    """A loader over `batches`, any iterable of lists of what the data set takes; its workers live on between epochs."""
+    """A loader over `batches`, any iterable of lists of what the data set takes; its workers live on between epochs.
+
+    More workers than there are cores get in each other's way, so there are never more.
+    """
+    workers = min(workers, os.cpu_count() or 1)
     return DataLoader(
         dataset,
         batch_sampler=batches,

@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from rlq.data.files import written_whole
 from rlq.data.listing import SHOWN, is_hidden
 from rlq.data.ntu import CLIP
 from rlq.data.parallel import parallel_map
 from rlq.errors import DataError
+from rlq.files import written_whole
 
 VIDEOS = (".mp4", ".avi")
 CAMERA = "C003"

@@ -37,6 +37,15 @@ def read_table(path: Path, columns: Collection[str], what: str) -> Iterator[Row]
         raise DataError(f"{path}: no readable {what} ({error})") from error
 
 
+def column_names(path: Path) -> list[str]:
+    """The columns of a CSV file, without its rows. Raises DataError when it cannot be read."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return [name.strip() for name in next(csv.reader(file), [])]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: no readable table ({error})") from error
+
+
 def read_lines(path: Path, what: str) -> Iterator[tuple[int, str]]:
     """Every line of a list with its number, without blanks around it; empty lines are left out."""
     try:

@@ -10,12 +10,12 @@ import numpy as np
 from rlq.attributes.parsing import LIP, Finding, look_at
 from rlq.console import Console, table
 from rlq.data.clothes import PALETTES, mask_path, read_mask, read_unusable, recolour
-from rlq.data.files import written_whole
 from rlq.data.parallel import parallel_map
 from rlq.data.pictures import read_picture
 from rlq.data.records import Record
 from rlq.data.sheets import Picture, picture_grid
 from rlq.errors import SettingsError
+from rlq.files import written_whole
 from rlq.labelling.parsing import MANY
 from rlq.labelling.sets import read_pictures
 from rlq.seeding import generator

@@ -13,7 +13,6 @@ import torch
 from rlq.attributes.alphapose import write_alphapose
 from rlq.attributes.clusters import cluster_poses, column_name, read_columns, write_clusters
 from rlq.attributes.extraction import WEIGHTS, detect, load_detector
-from rlq.attributes.files import whole_file
 from rlq.attributes.journal import Journal, pending
 from rlq.attributes.keypoints import KeypointSummary, read_keypoints
 from rlq.attributes.pose import Variant, match, match_names, pose_vector
@@ -22,6 +21,7 @@ from rlq.console import Console, percent, table
 from rlq.data.pictures import picture_sizes
 from rlq.data.records import Record, ReidData
 from rlq.errors import DataError, SettingsError
+from rlq.files import written_whole
 from rlq.labelling.sets import read_pictures
 
 KEYPOINTS, CLUSTERS = "keypoints.json", "pose_clusters.csv"  # in the folder rlq/ of a set
@@ -174,7 +174,7 @@ def extract_keypoints(
     people = [journal.people.get(name, []) for name in names]
     write_alphapose(output, [entry for entries in people for entry in entries])
     if not unreadable:
-        journal_file.unlink()
+        journal_file.unlink(missing_ok=True)
     return Extracted(
         output=output,
         pictures=len(names),
@@ -223,7 +223,7 @@ def cluster_training(
         clusterings.append(Clustering(column, np.bincount(labels, minlength=count + 1)))
         if sheets is not None:
             drawn.append(sheets / f"{column}.png")
-            with whole_file(drawn[-1]) as temporary:
+            with written_whole(drawn[-1]) as temporary:
                 figure = cluster_sheet(data.train, labels, joints, clusters=count, seed=seed)
                 figure.savefig(temporary, format="png", dpi=100)
     return Clustered(output, len(data.train), tuple(clusterings), tuple(drawn))

@@ -1,11 +1,8 @@
 """Files that keep a run: written whole or not at all, and read without executing anything in them."""
 
-import os
 import pickle
 import random
-import secrets
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from rlq.errors import DataError, RlqError
+from rlq.files import written_whole
 
 # What torch's reader has been seen to raise, or may, at bytes that are no checkpoint.
 UNREADABLE = (
@@ -24,24 +22,13 @@ UNREADABLE = (
 )
 
 
-def write_whole(path: Path, write: Any) -> None:
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Call `write(temporary path)` and move the result to `path`, so that readers see the old or the new file."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.touch()
-        mode = temporary.stat().st_mode  # as the user's umask has it; safetensors would let nobody else read
-        write(temporary)
-        temporary.chmod(mode)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except (OSError, RuntimeError, SafetensorError) as error:  # the last two are how torch and safetensors say "full"
-        reason = getattr(error, "strerror", None) or f"{_first_line(error)} (is the disk full?)"
-        raise RlqError(f"{path} cannot be written: {reason}") from error
-    finally:
-        with suppress(OSError):  # it is gone after a success, and was never there in a folder that is none
-            temporary.unlink()
+        with written_whole(path) as temporary:
+            write(temporary)
+    except (RuntimeError, SafetensorError) as error:  # how torch and safetensors say "full"
+        raise RlqError(f"{path} cannot be written: {_first_line(error)} (is the disk full?)") from error
 
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:

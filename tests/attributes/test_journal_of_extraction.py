@@ -34,12 +34,22 @@ def test_a_torn_last_line_is_done_again(path, left):
 
 def test_a_journal_torn_in_its_first_line_begins_anew(path):
     path.write_bytes(path.read_bytes()[:5])
-    assert Journal(path, RUN).people == {} and len(path.read_text().splitlines()) == 1
+    assert Journal(path, RUN).people == {} and not path.exists()
 
 
 def test_a_journal_of_other_settings_is_refused(path):
     with pytest.raises(DataError, match=r"journal was begun with score 0\.5; go on with the same, or delete it"):
         Journal(path, {**RUN, "score": 0.7})
+
+
+def test_a_journal_without_a_picture_may_go_on_with_other_settings(path):
+    path.write_text(path.read_text().splitlines(keepends=True)[0])
+    journal = Journal(path, {**RUN, "score": 0.7})
+    assert journal.people == {} and not path.exists()
+    journal.add([Finding("b.jpg", [], "no picture")])
+    assert not path.exists()  # nothing is worth keeping yet
+    journal.add([Finding("a.jpg", [])])
+    assert path.read_text() == '{"weights": "COCO_V1", "score": 0.7}\n{"picture": "a.jpg", "people": []}\n'
 
 
 def test_a_broken_line_is_named(path):

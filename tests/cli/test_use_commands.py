@@ -6,10 +6,10 @@ import shutil
 import numpy as np
 import pytest
 
+from rlq import files
 from rlq.data.catalogue import read
 from rlq.methods.rlq import closing
 from rlq.runs import find_run
-from rlq.training import checkpoint
 
 KEYS = {"rank1", "rank5", "rank10", "rank20", "mAP", "queries", "valid_queries", "gallery"}
 
@@ -166,7 +166,7 @@ def test_a_write_that_fails_leaves_the_old_features_as_they_were(home, whole_run
         raise OSError(28, "No space left on device")
 
     (pictures / "b.jpg").unlink()
-    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     shown = home.command("embed", "whole", pictures, "--output", output)
     assert shown.exit_code == 1 and "f.npz cannot be written: No space left on device" in shown.stderr
     assert output.read_bytes() == before and [path.name for path in output.parent.iterdir()] == ["f.npz"]

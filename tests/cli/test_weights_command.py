@@ -11,11 +11,10 @@ import pytest
 import torch
 from authors import Branches, PlainCal, save, trained, without
 
-from rlq import handover
+from rlq import files, handover
 from rlq.data.catalogue import read
 from rlq.methods.rlq import closing
 from rlq.runs import find_weights
-from rlq.training import checkpoint
 
 IDENTITIES = 150  # as PRCC
 TINY = [32, 16]
@@ -121,7 +120,7 @@ def test_an_import_that_fails_half_way_leaves_the_old_folder(home, published, im
     def full(_descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     shown = home.command("weights", "import", published, "--output", output)
     assert shown.exit_code == 1 and "No space left on device" in shown.stderr
     assert json.loads((output / "config.json").read_text())["settings"]["data"]["size"] == TINY

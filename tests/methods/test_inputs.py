@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from rlq.attributes.clusters import write_clusters
 from rlq.attributes.gender import plain_id, read_genders
@@ -119,7 +120,10 @@ def test_one_missing_mask_is_enough_to_be_told(gather, own_set):
     mask = sorted((own_set / "rlq/masks").rglob("*.png"))[5]
     mask.unlink()
     parts, message = missing(gather, *on(own_set))
-    assert parts == ["parsing masks"] and f"1 of 96 training pictures have no usable mask in {own_set}/rlq/masks" in message
+    assert (
+        parts == ["parsing masks"]
+        and f"1 of 96 training pictures have no usable mask in {own_set}/rlq/masks" in message
+    )
     assert str(mask) in message and message.endswith("--set clothes.augment=false")
 
 
@@ -192,5 +196,26 @@ def test_clusters_from_a_file_are_taken_as_they_are(gather, own_set):
     found = gather(*on(own_set))
     assert found.poses.train.tolist() == wanted.tolist() != usual.poses.train.tolist()
     assert found.poses.test is found.poses.keypoints is None
-    parts, message = missing(gather, *on(own_set), "cap.pose.flip_aware=true")
+    file = f"cap.pose.file={own_set}/rlq/pose_clusters.csv"
+    parts, message = missing(gather, *on(own_set), file, "cap.pose.flip_aware=true")
     assert parts == ["poses"] and "cap.pose.flip_aware needs keypoints" in message
+
+
+def test_clusters_of_another_k_are_made_from_keypoints_where_these_are_there(gather, own_set):
+    usual = gather()
+    write_clusters(own_set / "rlq/pose_clusters.csv", usual.data.train, {"R_LA_9": np.arange(96) % 10})
+    found = gather(*on(own_set))
+    assert found.poses.train.tolist() == usual.poses.train.tolist() and found.poses.keypoints is not None
+    assert gather(*on(own_set), "cap.pose.clusters=9", "cap.pose.flip_aware=true").poses.mirrored is not None
+    (own_set / "rlq/keypoints.json").unlink()
+    parts, message = missing(gather, *on(own_set))
+    assert parts == ["poses"] and "has no column R_LA_4, which rlq pose cluster --k 4 adds; it has" in message
+
+
+def test_a_mask_of_another_size_stops_the_run_before_it_starts(gather, own_set):
+    mask = sorted((own_set / "rlq/masks").rglob("*.png"))[7]
+    Image.new("P", (60, 256)).save(mask)
+    parts, message = missing(gather, *on(own_set))
+    assert parts == ["parsing masks"] and "1 of 96 training pictures have no usable mask" in message
+    assert f"{mask}: the mask is 60 x 256 (width x height), its picture 128 x 256" in message
+    assert "rlq parsing check --data prcc lists all problems" in message

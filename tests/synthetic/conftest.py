@@ -28,7 +28,7 @@ SMALL: dict[str, Spec] = {
     "vc_clothes": VcClothesSpec(1, 1, train_pictures=1, gallery_pictures=1, picture_size=SIZE),
     "ntu120": NtuSpec(2, 1, setups=1, actions=1),
     "ccvid": CcvidSpec(2, 2, walks=2, picture_size=SIZE),
-    "csv": OwnSpec(1, 1, pictures=2, picture_size=SIZE),
+    "csv": OwnSpec(1, 1, pictures=2, seed=3, picture_size=SIZE),
 }
 
 

@@ -4,6 +4,7 @@ import csv
 import json
 import re
 from collections import Counter, defaultdict
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -83,6 +84,12 @@ def test_pictures_masks_and_keypoints_have_the_size_asked_for(written, name):
     assert len(entries) >= 0.7 * len(pictures(root))
     assert 0.3 * SIZE[1] < np.median(at[..., 0]) < 0.7 * SIZE[1]
     assert 0.3 * SIZE[0] < np.median(at[..., 1]) < 0.7 * SIZE[0]
+    for entry, joints in zip(entries, at[..., :2], strict=True):
+        corner, extent = np.array(entry["box"]).reshape(2, 2)
+        assert corner == pytest.approx(
+            joints.min(axis=0) - 2, abs=0.02
+        )  # 8 pixels around, of a picture 4 times as large
+        assert corner + extent == pytest.approx(joints.max(axis=0) + 2, abs=0.03)
 
 
 @pytest.mark.parametrize("name", SINGLE)
@@ -91,6 +98,15 @@ def test_masks_are_there_for_just_the_training_pictures(written, name, small_spe
     masks = {path.relative_to(root / "rlq/masks").as_posix() for path in (root / "rlq").rglob("*.png")}
     training = {pic.path for album in albums(small_specs[name]) for pic in album.pictures if pic.split == "train"}
     assert masks == (set() if name.startswith("celeb") else {f"{path.rpartition('.')[0]}.png" for path in training})
+
+
+def test_small_masks_are_a_choice_of_the_pixels_of_large_ones(written, small_specs, tmp_path):
+    large = write(tmp_path / "large", replace(small_specs["prcc"], picture_size=None))
+    masks = sorted((large / "rlq/masks").rglob("*.png"))
+    assert len(masks) == 12
+    for path in masks:
+        with Image.open(path) as mask, Image.open(written["prcc"] / path.relative_to(large)) as small:
+            assert np.array_equal(np.asarray(small), np.asarray(mask)[::4, ::4])
 
 
 def test_gender_ids_are_spelt_as_the_authors_spell_them(written):
@@ -130,6 +146,11 @@ def test_deepchange_lists_every_picture_with_its_tracklet(written):
     assert set(query.values()) == set(gallery.values())  # a query's own tracklet is in the gallery, and is barred
     for name, tracklet in query.items():  # the same camera holds another tracklet of the same day
         assert any(other != tracklet and match.startswith(name[:19]) for match, other in gallery.items())
+
+
+def test_the_detector_errs_in_each_picture_of_a_tracklet_on_its_own(written):
+    entries = json.loads((written["deepchange"] / "rlq/keypoints.json").read_text())
+    assert len({entry["score"] for entry in entries}) > 0.9 * len(entries)
 
 
 def test_ccvid_lists_every_walk_of_at_least_ten_frames(written):
@@ -177,6 +198,7 @@ def test_a_table_says_everything_about_its_pictures(written):
     assert list(rows[0]) == ["path", "pid", "camera", "split", "clothes", "tracklet", "gender", "pose"]
     assert sorted(row["path"] for row in rows) == pictures(root)
     genders = {row["ID"]: row["Gender"] for row in table(root / "rlq/gender.csv")}
+    assert {row["gender"] for row in rows} == {"f", "m"}
     assert all(("f", "m")[int(genders[row["pid"]])] == row["gender"] for row in rows)
     assert {row["pose"] for row in rows} <= set("012345")
     assert {(row["pid"], row["clothes"]) for row in rows if row["camera"] == "yard"} == {

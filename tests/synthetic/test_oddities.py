@@ -12,9 +12,11 @@ import pytest
 from PIL import Image
 
 from rlq.errors import SettingsError
+from rlq.seeding import generator
+from rlq.synthetic.author_lists import cluster
 from rlq.synthetic.build import MANIFEST, write
 from rlq.synthetic.embedded import make_layout
-from rlq.synthetic.layouts.albums import stem
+from rlq.synthetic.layouts.albums import Picture, stem
 from rlq.synthetic.layouts.catalogue import LAYOUTS, albums
 from rlq.synthetic.layouts.ccvid import CcvidSpec
 from rlq.synthetic.layouts.celeb_reid import CelebSpec
@@ -170,6 +172,20 @@ def test_pose_clusters_are_floats_for_training_and_test_apart(listed):
     detected = json.loads((listed / "rlq/keypoints.json").read_text())
     for row in train:
         assert (row["R_LA_5"] == "0.0") == (f"train/{row['Image']}.jpg" not in detected)
+
+
+def test_a_cluster_is_that_of_the_best_scored_person():
+    def entry(name, number, score):
+        joints = generator("cluster", number).normal(0, 1, (17, 3))
+        return {"image_id": name, "keypoints": joints.ravel().tolist(), "score": score}
+
+    plain = [Picture(f"{number}.jpg", "", "A", 0, "train", False) for number in range(6)]
+    first = [entry(picture.path, number, 1.0) for number, picture in enumerate(plain[:5])]
+    assert cluster(plain, first) == {"0.jpg": 1, "1.jpg": 2, "2.jpg": 3, "3.jpg": 4, "4.jpg": 5, "5.jpg": 0}
+    twice = [*first, entry("5.jpg", 7, 0.5), entry("5.jpg", 4, 2.0), entry("5.jpg", 8, 0.7)]
+    labels = cluster(plain, twice)
+    assert labels["5.jpg"] == labels["4.jpg"]
+    assert cluster(plain, []) == dict.fromkeys(labels, 0)
 
 
 def test_hidden_files_lie_beside_the_pictures_and_above(listed):

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from rlq.attributes.annotate.people import Subject
 from rlq.attributes.gender import COLUMNS, EXTRA, Answer, answer_in, gender_of, person_in, plain_id, read_answers
-from rlq.data.files import written_whole
 from rlq.data.tables import Row, read_table
 from rlq.errors import DataError
+from rlq.files import written_whole
 
 
 class AnswerFile:

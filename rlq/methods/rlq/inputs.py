@@ -164,8 +164,8 @@ def _recolouring(
         mask, reason = problems[0]
         message = (
             f"{len(problems)} of {len(data.train)} training pictures have no usable mask in {masks}: {mask}: {reason}; "
-            f"rlq parsing import makes masks of SCHP's outputs, rlq parsing check --data {data.name} lists all problems, "
-            "clothes.masks names another folder"
+            f"rlq parsing import makes masks of SCHP's outputs, rlq parsing check --data {data.name} lists all "
+            "problems, clothes.masks names another folder"
         )
         missing.add("parsing masks", DataError(message), "clothes.augment=false")
         return None, classes

@@ -12,6 +12,7 @@ from rlq.attributes.keypoints import read_keypoints
 from rlq.attributes.pose import match, mirrored, pose_vector
 from rlq.data.pictures import picture_sizes
 from rlq.data.records import Record, ReidData
+from rlq.data.tables import column_names
 from rlq.errors import DataError
 from rlq.methods.rlq.settings import RlqSettings
 
@@ -40,14 +41,23 @@ def pose_source(settings: RlqSettings, data: ReidData) -> Path | None:
     pose = settings.cap.pose
     if not pose.enabled or (pose.file is None and "pose" in data.attributes):
         return None
-    usual = [data.side_files / "pose_clusters.csv", data.side_files / "keypoints.json"]
-    file = Path(pose.file) if pose.file else next((path for path in usual if path.is_file()), usual[1])
+    file = Path(pose.file) if pose.file else _usual_source(settings, data)
     if not file.exists():
         raise DataError(
             f"there is no {file}; rlq pose import and rlq pose extract make keypoints, and cap.pose.file takes "
             "keypoints or pose clusters from elsewhere"
         )
     return file
+
+
+def _usual_source(settings: RlqSettings, data: ReidData) -> Path:
+    """The set's cluster file where it has what is asked for, else its keypoints."""
+    pose = settings.cap.pose
+    clusters, keypoints = data.side_files / "pose_clusters.csv", data.side_files / "keypoints.json"
+    if clusters.is_file() and keypoints.exists():
+        fits = not pose.flip_aware and column_name(pose.vector, pose.clusters) in column_names(clusters)
+        return clusters if fits else keypoints
+    return clusters if clusters.is_file() else keypoints
 
 
 def pose_labels(settings: RlqSettings, data: ReidData, file: Path | None) -> PoseLabels | None:
@@ -64,7 +74,12 @@ def _listed_poses(file: Path, settings: RlqSettings, data: ReidData) -> PoseLabe
     pose = settings.cap.pose
     if pose.flip_aware:
         raise DataError(f"cap.pose.flip_aware needs keypoints (.json); {file} holds clusters only")
-    labels = labels_of(data.train, read_clusters(file, column_name(pose.vector, pose.clusters)), file)
+    column = column_name(pose.vector, pose.clusters)
+    if column not in (known := column_names(file)):
+        raise DataError(
+            f"{file}: has no column {column}, which rlq pose cluster --k {pose.clusters} adds; it has {known}"
+        )
+    labels = labels_of(data.train, read_clusters(file, column), file)
     return PoseLabels(labels, None, None, None)
 
 

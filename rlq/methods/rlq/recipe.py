@@ -1,6 +1,5 @@
 """Which step, when: puts network, optimisers, loaders and evaluation of RLQ together for the loop."""
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -186,5 +185,4 @@ def _batches(settings: RlqSettings, pids: object, stream: str, place: Place) -> 
 def _loader(
     settings: RlqSettings, pictures: object, batches: IdentityBatches, collate: Callable, place: Place
 ) -> DataLoader:
-    workers = min(settings.data.workers, os.cpu_count() or 1)
-    return loader(pictures, batches, collate, workers=workers, pin=place.device.type == "cuda")
+    return loader(pictures, batches, collate, workers=settings.data.workers, pin=place.device.type == "cuda")
