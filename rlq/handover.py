@@ -122,6 +122,7 @@ def _source(
     left_out = [
         f"{name} {list(shape)}: the clothes head serves training only" for name, shape in released.left_out.items()
     ]
+    left_out += [f"{key}: no part of the network" for key in released.unread]
     zeros = [f"{name}: the file has none, so it is 0; features do not depend on it" for name in rebuilt.zeros]
     return {
         "file": file.name,

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -83,10 +82,8 @@ class AnswerFile:
         writer.writeheader()
         writer.writerows(lines)
         content = text.getvalue().encode()
-        with written_whole(self.path) as partial, partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())  # a power cut must not take what somebody typed
+        with written_whole(self.path) as partial:
+            partial.write_bytes(content)
         self._own[number], self._known = rows, content
 
     def _content(self) -> bytes | None:

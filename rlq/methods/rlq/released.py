@@ -53,6 +53,7 @@ class Released:
     clusters: int | None  # pose clusters, without the class of pictures in which no pose was found
     epoch: int | None  # counted from 0
     rank1: float | None
+    unread: tuple[str, ...] = ()  # other keys of the file, such as an optimiser's
 
 
 class Rebuilt(NamedTuple):
@@ -82,9 +83,6 @@ def sort_out(tree: Any) -> Released:
     if not isinstance(tree, dict) or MODEL not in tree:
         found = some(tree) if isinstance(tree, dict) and tree else f"a {type(tree).__name__}"
         raise DataError(f"holds no {MODEL}, but {found}: it is no published checkpoint of RLQ or CAL")
-    unknown = [key for key in tree if key not in KEYS]
-    if unknown:
-        raise DataError(f"holds {some(unknown)}, which is none of {', '.join(KEYS)}")
     model, head, clothes = (_tensors(tree.get(key, {}), key) for key in (MODEL, HEAD, CLOTHES))
     if HEAD in tree and set(head) != {"classifier.weight", "classifier.bias"}:
         raise DataError(f"should hold classifier.weight and classifier.bias in {HEAD}, not {some(head) or 'nothing'}")
@@ -104,6 +102,7 @@ def sort_out(tree: Any) -> Released:
         clusters=poses - 1 if poses is not None else None,
         epoch=_number(tree, "epoch", int),
         rank1=_number(tree, "rank1", float),
+        unread=tuple(sorted(str(key) for key in tree if key not in KEYS)),
     )
 
 
