@@ -91,8 +91,8 @@ def test_frames_of_clips_serve_as_external_set(home, sets, whole_run):
     shown = home.command("data", "ntu-frames", videos, "--root", sets)
     assert shown.exit_code == 0, shown.output
     assert home.command("data", "check", "ntu120", "--root", sets).exit_code == 0
-    (teacher,) = (home.folder / "runs/teachers").glob("*/run.json")
-    changes = [*TINY, "tad.external=ntu120", f"tad.external_root={sets}", f"tad.teacher={teacher.parent}"]
+    teacher = home.folder / "runs/teachers" / home.tracked(whole_run.run_id).data.tags["rlq.teacher"]
+    changes = [*TINY, "tad.external=ntu120", f"tad.external_root={sets}", f"tad.teacher={teacher}"]
     shown = home.command(*home.train_words(*changes, "tracking.name=clips"))
     assert shown.exit_code == 0, shown.output
     assert home.named("clips").data.metrics["loss/tad/distill_bot_lq"] > 0

@@ -1,6 +1,5 @@
 """Find people and their joints in pictures, with torchvision's Keypoint R-CNN (He et al. 2017, arXiv 1703.06870)."""
 
-import pickle
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,13 +14,10 @@ from rlq.attributes.people import JOINTS
 from rlq.data.inspection import look_at
 from rlq.data.pictures import read_picture
 from rlq.errors import DataError
+from rlq.models.reading import load_plain
 
 WEIGHTS = KeypointRCNN_ResNet50_FPN_Weights.COCO_V1
 SIDES = (800, 1333)  # a picture's shorter side is brought to the first, unless the longer would pass the second
-UNREADABLE = (  # what torch.load has been seen to raise, or may, at bytes that are no weights
-    *(pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError),
-    *(LookupError, AssertionError, TypeError, AttributeError),
-)
 
 
 def load_detector(
@@ -31,7 +27,7 @@ def load_detector(
 
     It finds people above this score. Raises DataError when weights cannot be fetched, read, or do not fit.
     """
-    state = _fetched() if weights is None else _local(weights)
+    state = _fetched() if weights is None else load_plain(weights, "file of weights")
     network = KeypointRCNN(
         resnet_fpn_backbone(backbone_name="resnet50", weights=None, trainable_layers=0),
         num_classes=2,
@@ -77,15 +73,6 @@ def _fetched() -> dict[str, Tensor]:
             f"torchvision's keypoint weights cannot be fetched ({reason}); fetch {WEIGHTS.url} where there is a "
             "network, and name the file here: --weights FILE"
         ) from error
-
-
-def _local(path: Path) -> dict[str, Tensor]:
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise DataError(f"there are no weights {path}") from error
-    except UNREADABLE as error:
-        raise DataError(f"{path} cannot be read as weights: {str(error).splitlines()[0][:200]}") from error
 
 
 def _tensor(path: Path) -> Tensor:

@@ -1,6 +1,5 @@
 """Files that keep a run: written whole or not at all, and read without executing anything in them."""
 
-import pickle
 import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,12 +13,7 @@ from torch import Tensor, nn
 
 from rlq.errors import DataError, RlqError
 from rlq.files import written_whole
-
-# What torch's reader has been seen to raise, or may, at bytes that are no checkpoint.
-UNREADABLE = (
-    *(pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError),
-    *(LookupError, AssertionError, TypeError, AttributeError),
-)
+from rlq.models.reading import first_line, load_plain
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
@@ -28,7 +22,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         with written_whole(path) as temporary:
             write(temporary)
     except (RuntimeError, SafetensorError) as error:  # how torch and safetensors say "full"
-        raise RlqError(f"{path} cannot be written: {_first_line(error)} (is the disk full?)") from error
+        raise RlqError(f"{path} cannot be written: {first_line(error)} (is the disk full?)") from error
 
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:
@@ -38,12 +32,7 @@ def save_state(path: Path, state: Mapping[str, Any]) -> None:
 
 def load_state(path: Path) -> dict[str, Any]:
     """Read what save_state wrote. Raises DataError when it is broken or holds more than plain data."""
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise DataError(f"there is no checkpoint {path}") from error
-    except UNREADABLE as error:
-        raise DataError(f"{path} is not a checkpoint of rlq: {_first_line(error)}") from error
+    return load_plain(path, "checkpoint of rlq")
 
 
 def save_weights(path: Path, network: nn.Module) -> None:
@@ -82,7 +71,3 @@ def restore_random_state(state: Mapping[str, Any]) -> None:
     torch.set_rng_state(state["torch"])
     if "cuda" in state and torch.cuda.is_available():
         torch.cuda.set_rng_state(state["cuda"])
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -30,8 +30,8 @@ def test_without_a_network_the_way_out_is_told(monkeypatch):
             r"w\.pth: are no weights of torchvision's keypointrcnn",
         ),
         ([1, 2], r"w\.pth: are no weights of torchvision's keypointrcnn_resnet50_fpn"),
-        (b"words", r"w\.pth cannot be read as weights"),
-        (None, r"there are no weights .*w\.pth"),
+        (b"words", r"w\.pth is not a file of weights"),
+        (None, r"there is no file of weights .*w\.pth"),
     ],
 )
 def test_weights_of_something_else_are_refused(tmp_path, content, message):

@@ -25,7 +25,7 @@ from rlq.errors import DataError
 from rlq.methods.rlq.network import RlqNetwork
 from rlq.methods.rlq.released_names import ID_HEAD, ID_HEAD_APART, POSE_HEAD, Layout, find_layout, published_name, some
 from rlq.methods.rlq.settings import RlqSettings
-from rlq.training.checkpoint import UNREADABLE
+from rlq.models.reading import UNREADABLE
 
 MODEL, HEAD, CLOTHES = "model_state_dict", "classifier_state_dict", "clothes_classifier_state_dict"
 KEYS = (MODEL, HEAD, CLOTHES, "rank1", "epoch")
