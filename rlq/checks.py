@@ -12,13 +12,15 @@ import numpy as np
 import torch
 
 from rlq.console import Console, percent, table
-from rlq.data.catalogue import data_set, read
+from rlq.data.catalogue import data_set
+from rlq.data.celeb_reid import CameraReading
 from rlq.data.inspection import inspect
 from rlq.data.records import Published, Record, ReidData
 from rlq.distributed import Place
 from rlq.evaluation.baselines import Asked, asked, chance, histogram_features
 from rlq.evaluation.evaluator import Evaluator
 from rlq.evaluation.metrics import Ranking
+from rlq.sets import read_set
 from rlq.settings import DataSettings
 
 SPLITS = ("train", "query", "gallery")
@@ -163,13 +165,20 @@ class Report:
         return f"side files: {found}" + (f" (not there: {', '.join(absent)})" if absent and there else "")
 
 
-def check(name: str, root: Path, *, colours: bool | None = None, console: Console | None = None) -> Report:
+def check(
+    name: str,
+    root: Path,
+    *,
+    colours: bool | None = None,
+    celeb_camera: CameraReading = "first_digit",
+    console: Console | None = None,
+) -> Report:
     """Read a data set whole: every name, every picture, and a ranking by colours. Raises DataError.
 
     `colours` None ranks sets of up to 50,000 test pictures.
     """
     console = console or Console(quiet=True)
-    data = read(name, root)
+    data = read_set(name, root, console, celeb_camera=celeb_camera)
     files = [path for record in data.records for path in record.pictures]
     started = time.monotonic()
     reasons, digests = [], []

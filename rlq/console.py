@@ -13,13 +13,15 @@ Item = TypeVar("Item")
 class Console:
     """Lines and progress bars; a quiet one (other processes of a group, tests) shows nothing."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
-        self.quiet = quiet
+    def __init__(self, *, quiet: bool = False, aside: bool = False) -> None:
+        """`aside` sends lines to the error stream, where output is for a program."""
+        self.quiet, self.aside = quiet, aside
 
     def line(self, text: str = "") -> None:
         if not self.quiet:
-            tqdm.write(text, file=sys.stdout)
-            sys.stdout.flush()
+            stream = sys.stderr if self.aside else sys.stdout
+            tqdm.write(text, file=stream)
+            stream.flush()
 
     def progress(self, items: Iterable[Item], label: str, total: int | None = None) -> Iterable[Item]:
         """The same items; on a terminal with a bar that vanishes when done."""

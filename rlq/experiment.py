@@ -27,8 +27,8 @@ from rlq.methods.rlq.network import RlqNetwork
 from rlq.methods.rlq.settings import RlqSettings
 from rlq.methods.rlq.weights import load_network
 from rlq.runs import SETTINGS, About, find_run, find_weights, read_about, write_about
+from rlq.sets import ensure_set
 from rlq.settings import TrackingSettings
-from rlq.synthetic.embedded import ensure_embedded
 from rlq.tracking import NullTracker, Tracker, git_tags, library_versions, open_run, resolve_uri
 from rlq.training.loop import History, fit
 from rlq.training.stopping import Stopped
@@ -114,9 +114,9 @@ def _run_in(group: _Group, loaded: Loaded, folder: Path, *, kind: str = "run", a
         torch.set_num_threads(settings.compute.threads)
     seconds: dict[str, float] = {}
     clock = time.monotonic()
-    ensure_embedded(settings.data.dataset, Path(settings.data.root), place, console)
+    ensure_set(settings.data.dataset, Path(settings.data.root), place, console)
     if settings.tad.enabled:
-        ensure_embedded(settings.tad.external, external_root(settings), place, console)
+        ensure_set(settings.tad.external, external_root(settings), place, console)
     inputs = gather_inputs(settings, loaded.origin)
     if inputs.settings != settings:
         settings, loaded = inputs.settings, loaded._replace(settings=inputs.settings)

@@ -11,7 +11,7 @@ import numpy as np
 from rlq import distributed
 from rlq.artefacts import ArtefactRanges
 from rlq.console import Console, percent, table
-from rlq.data.catalogue import read as read_data
+from rlq.data.celeb_reid import CameraReading
 from rlq.data.inspection import look_at
 from rlq.data.listing import PICTURES
 from rlq.data.records import Protocol, ReidData
@@ -24,8 +24,8 @@ from rlq.methods.rlq.network import RlqNetwork
 from rlq.methods.rlq.settings import RlqSettings, artefact_ranges
 from rlq.methods.rlq.weights import load_network
 from rlq.runs import ABOUT, find_weights, read_about
+from rlq.sets import read_set
 from rlq.settings import TrackingSettings
-from rlq.synthetic.embedded import ensure_embedded
 from rlq.tracking import open_run, resolve_uri
 from rlq.training.checkpoint import write_whole
 
@@ -65,19 +65,21 @@ def evaluate(
     root: str | None = None,
     artefact: str | None = None,
     shots: str | None = None,
+    celeb_camera: CameraReading | None = None,
+    console: Console | None = None,
 ) -> Evaluated:
     """Rank a data set with the weights of a run or of a folder; numbers of a run go into the run as well.
 
-    `shots` (multi or single) overrules the run's data.prcc_shots.
+    `shots` (multi or single) overrules the run's data.prcc_shots, `celeb_camera` its data.celeb_camera.
     """
     folder, run = find_weights(word, weights, Path(TrackingSettings().folder))
     with _alone() as place:
         network, settings = load_network(folder, place.device)
         name = dataset or settings.data.dataset
         data_root = Path(root or settings.data.root)
-        console = Console()
-        ensure_embedded(name, data_root, place, console)
-        data = _test_of(name, data_root, settings)
+        console = console or Console()
+        camera = celeb_camera or settings.data.celeb_camera
+        data = _rankable(read_set(name, data_root, console, place=place, celeb_camera=camera))
         if shots == "single" and not data.single_shot:
             raise RlqError(f"--shots single is for PRCC's layout; {name} has one way to rank its gallery")
         options = settings.data.model_copy(update={"prcc_shots": shots}) if shots else settings.data
@@ -85,18 +87,23 @@ def evaluate(
         evaluator = Evaluator(data, options, place=place, console=console, artefacts=ranges)
         rankings = evaluator.rank(network.embed)
     if run is not None:
-        words = ["test" if dataset is None else name, weights, *(word for word in (artefact, shots) if word)]
+        words = [
+            "test" if dataset is None else name,
+            weights,
+            *(word for word in (artefact, shots, celeb_camera) if word),
+        ]
         _into_run(run, settings, {f"{'-'.join(words)}/{key}": value for key, value in flat(rankings).items()})
     return Evaluated(rankings, data.protocols, options.prcc_shots if data.single_shot else None)
 
 
-def _test_of(name: str, root: Path, settings: RlqSettings) -> ReidData:
-    """A data set that can be ranked by features of single pictures."""
-    data = read_data(name, root, celeb_camera=settings.data.celeb_camera)
+def _rankable(data: ReidData) -> ReidData:
+    """The same data set. Raises DataError unless features of single pictures can rank it."""
     if data.holds_tracklets:
-        raise DataError(f"{name} holds tracklets; these weights give a feature per picture")
+        raise DataError(f"{data.name} holds tracklets; these weights give a feature per picture")
     if not data.query or not data.gallery:
-        raise DataError(f"{name} in {data.root} has {len(data.query)} queries and {len(data.gallery)} gallery pictures")
+        raise DataError(
+            f"{data.name} in {data.root} has {len(data.query)} queries and {len(data.gallery)} gallery pictures"
+        )
     return data
 
 

@@ -26,7 +26,7 @@ FLOORS = {
     2: ("attributes", "evaluation"),
     3: ("training",),
     4: ("methods",),
-    5: ("experiment", "runs", "use", "comparison", "checks", "labelling", "handover"),
+    5: ("experiment", "runs", "use", "comparison", "checks", "sets", "labelling", "handover"),
     7: ("cli",),
     8: ("__main__",),
 }

@@ -129,6 +129,17 @@ def make_home(folder: Path) -> Home:
 
 def without_clocks(metrics: dict[str, Any]) -> dict[str, Any]:
     """The metrics that a second run repeats to the last bit; what `rlq evaluate` added to a run later is none of it."""
-    added = ("-best", "-last", "-pixelation", "-gaussian", "-motion", "-multi", "-single")
+    added = (
+        "-best",
+        "-last",
+        "-pixelation",
+        "-gaussian",
+        "-motion",
+        "-multi",
+        "-single",
+        "-none",
+        "-y",
+        "-first_digit",
+    )
     own = {name: value for name, value in metrics.items() if not name.split("/")[0].endswith(added)}
     return {name: value for name, value in own.items() if not name.startswith(("speed/", "time/"))}

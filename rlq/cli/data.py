@@ -30,8 +30,15 @@ def list_sets() -> None:
     help="Rank the test by colour histograms, which a fair clothes-changing problem defeats. By default up to 50,000 "
     "test pictures.",
 )
+@click.option(
+    "--celeb-camera",
+    type=click.Choice(["first_digit", "y", "none"]),
+    default="first_digit",
+    show_default=True,
+    help="Celeb-reID: what bars a match.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def check(dataset: str, root: str, colours: bool | None, as_json: bool) -> None:
+def check(dataset: str, root: str, colours: bool | None, celeb_camera: str, as_json: bool) -> None:
     """Count, compare with the published numbers, open every picture, and look for duplicates across splits.
 
     Exit status 1 when a picture cannot be read.
@@ -40,7 +47,8 @@ def check(dataset: str, root: str, colours: bool | None, as_json: bool) -> None:
         from rlq import checks
         from rlq.console import Console
 
-        report = checks.check(dataset, Path(root), colours=colours, console=Console())
+        console = Console(aside=as_json)
+        report = checks.check(dataset, Path(root), colours=colours, celeb_camera=celeb_camera, console=console)
         click.echo(report.to_json() if as_json else report.to_text())
         if report.unreadable:
             raise SystemExit(1)

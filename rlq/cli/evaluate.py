@@ -14,6 +14,7 @@ from rlq.cli.errors import one_line_errors
 @click.option(
     "--shots", type=click.Choice(["multi", "single"]), help="PRCC: rank all of camera A, or 10 draws of one per person."
 )
+@click.option("--celeb-camera", type=click.Choice(["first_digit", "y", "none"]), help="Celeb-reID: what bars a match.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 def evaluate(
     run_or_weights: str,
@@ -22,6 +23,7 @@ def evaluate(
     root: str | None,
     artefact: str | None,
     shots: str | None,
+    celeb_camera: str | None,
     as_json: bool,
 ) -> None:
     """Rank a data set with the weights of a run (id, prefix of one, name or folder) or of a weights folder.
@@ -30,8 +32,16 @@ def evaluate(
     """
     with one_line_errors():
         from rlq import use
+        from rlq.console import Console
 
         evaluated = use.evaluate(
-            run_or_weights, weights=weights, dataset=dataset, root=root, artefact=artefact, shots=shots
+            run_or_weights,
+            weights=weights,
+            dataset=dataset,
+            root=root,
+            artefact=artefact,
+            shots=shots,
+            celeb_camera=celeb_camera,
+            console=Console(aside=as_json),
         )
         click.echo(evaluated.to_json() if as_json else evaluated.to_table())

@@ -11,7 +11,7 @@ from rlq.attributes.gender import Answer, Person, people_of, read_answers
 from rlq.console import Console, table
 from rlq.data.records import Record, ReidData
 from rlq.errors import DataError
-from rlq.labelling.sets import read_pictures
+from rlq.sets import read_pictures
 
 Part = Literal["train", "test"]
 PARTS: tuple[Part, ...] = ("train", "test")

@@ -11,7 +11,7 @@ from rlq.data.clothes import mask_path
 from rlq.data.parallel import parallel_map
 from rlq.data.records import ReidData
 from rlq.errors import DataError
-from rlq.labelling.sets import read_pictures
+from rlq.sets import read_pictures
 
 SPLITS = ("train", "query", "gallery")
 MANY = 500  # from here on several processes pay

@@ -17,8 +17,8 @@ from rlq.data.sheets import Picture, picture_grid
 from rlq.errors import SettingsError
 from rlq.files import written_whole
 from rlq.labelling.parsing import MANY
-from rlq.labelling.sets import read_pictures
 from rlq.seeding import generator
+from rlq.sets import read_pictures
 from rlq.synthetic.side_files import PALETTE
 
 SHOWN = 10  # of the pictures without a mask; broken masks are listed all

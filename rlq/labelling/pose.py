@@ -22,7 +22,7 @@ from rlq.data.pictures import picture_sizes
 from rlq.data.records import Record, ReidData
 from rlq.errors import DataError, SettingsError
 from rlq.files import written_whole
-from rlq.labelling.sets import read_pictures
+from rlq.sets import read_pictures
 
 KEYPOINTS, CLUSTERS = "keypoints.json", "pose_clusters.csv"  # in the folder rlq/ of a set
 SHOWN = 3  # examples in a message

@@ -5,11 +5,13 @@ import shutil
 
 import numpy as np
 import pytest
+from tiny_runs import TARGET
 
 from rlq import files
 from rlq.data.catalogue import read
 from rlq.methods.rlq import closing
 from rlq.runs import find_run
+from rlq.synthetic import embedded
 
 KEYS = {"rank1", "rank5", "rank10", "rank20", "mAP", "queries", "valid_queries", "gallery"}
 
@@ -60,6 +62,36 @@ def test_the_table_shows_percent_counts_and_what_is_not_in_the_paper(home, whole
     cells = {line.split()[0]: line.split()[1:] for line in lines[2:5]}
     assert cells["CC"][0] == f"{100 * whole_run.metrics['best/CC/rank1']:.1f}" and cells["CC"][-3:] == ["8", "8", "8"]
     assert lines[5] == "General: not in the paper"
+
+
+def test_single_shot_is_named_and_has_numbers_of_its_own(home, whole_run):
+    multi, single = (home.command("evaluate", "whole", "--shots", shots) for shots in ("multi", "single"))
+    assert multi.stdout.endswith("gallery: multi-shot\n")
+    assert single.stdout.endswith("gallery: single-shot, mean of 10 draws\n")
+    found = json.loads(home.command("evaluate", "whole", "--shots", "single", "--json").stdout)
+    assert found["CC"]["gallery"] == 4 and found["CC"]["draws"] == 10
+    metrics = home.tracked(whole_run.run_id).data.metrics
+    assert metrics["test-best-single/CC/mAP"] == pytest.approx(found["CC"]["mAP"])
+    shown = home.command("evaluate", "whole", "--data", "synthetic_celeb", "--shots", "single")
+    assert shown.exit_code == 1 and "--shots single is for PRCC's layout; synthetic_celeb has one way" in shown.stderr
+
+
+def test_the_reading_of_celebs_cameras_can_be_chosen(home, whole_run):
+    words = ["evaluate", "whole", "--data", "synthetic_celeb", "--json", "--celeb-camera"]
+    found = {
+        reading: json.loads(home.command(*words, reading).stdout)["GENERAL"] for reading in ("none", "first_digit")
+    }
+    assert found["none"]["mAP"] != found["first_digit"]["mAP"]
+    metrics = home.tracked(whole_run.run_id).data.metrics
+    assert metrics["synthetic_celeb-best-none/General/mAP"] == pytest.approx(found["none"]["mAP"])
+
+
+def test_json_stays_alone_when_a_built_in_set_has_to_be_made(home, whole_run, tmp_path, monkeypatch):
+    monkeypatch.setattr(embedded, "EMBEDDED", {"synthetic": ("synthetic/prcc", TARGET)})
+    for words in (["evaluate", "whole", "--data", "synthetic"], ["data", "check", "synthetic"]):
+        shown = home.command(*words, "--root", tmp_path / words[0], "--json")
+        assert shown.exit_code == 0 and len(json.loads(shown.stdout)) >= 3
+        assert f"data     making {tmp_path / words[0]}/synthetic/prcc (once)" in shown.stderr
 
 
 def test_another_set_and_spoilt_pictures_have_numbers_of_their_own(home, whole_run):

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rlq import sets
 from rlq.attributes.clusters import cluster_poses, labels_of, read_clusters
 from rlq.attributes.keypoints import read_keypoints
 from rlq.attributes.pose import match, pose_vector
@@ -13,8 +14,8 @@ from rlq.console import Console
 from rlq.data.catalogue import read
 from rlq.data.pictures import picture_sizes
 from rlq.errors import DataError
-from rlq.labelling import pose, sets
-from rlq.labelling.sets import read_pictures
+from rlq.labelling import pose
+from rlq.sets import read_pictures
 
 QUIET = Console(quiet=True)
 
@@ -85,7 +86,7 @@ def test_more_clusters_than_poses_and_absent_keypoints_are_explained(root, tmp_p
 def test_sets_of_tracklets_are_refused(monkeypatch, root):
     data = read("prcc", root)
     tracklets = replace(data, train=[replace(data.train[0], frames=("1.jpg",))])
-    monkeypatch.setattr(sets, "read", lambda *_args: tracklets)
+    monkeypatch.setattr(sets, "read", lambda *_args, **_options: tracklets)
     with pytest.raises(DataError, match="prcc holds tracklets; labels are made for sets of single pictures only"):
         read_pictures("prcc", root, QUIET)
 
