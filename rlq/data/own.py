@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from rlq.data.listing import absent
+from rlq.data.listing import absent, is_hidden
 from rlq.data.records import Protocol, Record, ReidData
 from rlq.data.tables import SHOWN, Row, read_table
 from rlq.errors import DataError
 
 TABLE = "pictures.csv"
-LAYOUT = "pictures.csv with the columns path, pid, camera, split and, where known, clothes, tracklet, gender, pose"
+LAYOUT = "pictures.csv (or one .csv of another name) with the columns path, pid, camera, split and, where known, clothes, tracklet, gender, pose"
 REQUIRED = ("path", "pid", "camera", "split")
 OPTIONAL = ("clothes", "tracklet", "gender", "pose")
 SPLITS = ("train", "query", "gallery")
@@ -32,14 +32,15 @@ NO_CLOTHES = "the table has no clothes of query and gallery pictures"
 
 def holds_own(place: Path) -> bool:
     """Whether this is a table, or a folder with one."""
-    return place.is_file() or (place / TABLE).is_file()
+    return _table_of(place) is not None
 
 
 def read_own(root: Path, name: str = "csv") -> ReidData:
     """All pictures of a table, in the order of their paths."""
-    asked = (root.parent if root.is_file() else root).absolute()
+    found = _table_of(root) or root / TABLE
+    asked = found.parent.absolute()
     folder = asked.resolve()
-    table = folder / (root.name if root.is_file() else TABLE)
+    table = folder / found.name
     rows = list(read_table(table, REQUIRED, "table of pictures"))
     if not rows:
         raise DataError(f"{table}: has no row; a row is a picture, with {', '.join(REQUIRED)}")
@@ -73,6 +74,16 @@ def read_own(root: Path, name: str = "csv") -> ReidData:
 def _record(folder: Path, path: str, row: Row, camera: str, dressed: bool) -> Record:
     clothes = f"{row['pid']}/{row['clothes']}" if dressed else row["pid"]
     return Record(folder / path, row["pid"], camera, clothes, row["split"], path, row.get("tracklet", ""))
+
+
+def _table_of(place: Path) -> Path | None:
+    """A table itself, a folder's pictures.csv, or the only .csv that a folder holds."""
+    if place.is_file():
+        return place
+    if (place / TABLE).is_file():
+        return place / TABLE
+    tables = [path for path in place.glob("*.csv") if not is_hidden(path)]
+    return tables[0] if len(tables) == 1 else None
 
 
 def _check_columns(table: Path, row: Row) -> None:

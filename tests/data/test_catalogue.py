@@ -113,7 +113,8 @@ def test_every_set_is_found_below_its_parent_by_its_usual_names(tmp_path, touch,
 def test_a_table_of_any_name_is_a_data_set(tmp_path, touch):
     touch(tmp_path, "a.jpg")
     touch(tmp_path, "mine.csv", text="path,pid,camera,split\na.jpg,1,1,train")
-    assert len(read("csv", tmp_path / "mine.csv").train) == 1
+    assert len(read("csv", tmp_path / "mine.csv").train) == len(read("csv", tmp_path).train) == 1
+    touch(tmp_path, "other.csv", text="path,pid,camera,split\na.jpg,1,1,train")  # which of the two is meant?
     with pytest.raises(DataError, match=r"Your own pictures \(csv\) is not below .*; tried .*own; .* pictures.csv"):
         read("csv", tmp_path)
 

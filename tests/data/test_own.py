@@ -70,7 +70,10 @@ def test_the_table_itself_can_be_named_and_its_words_are_in_the_fingerprint(tabl
     renamed = source.rename(source.with_name("mine.csv"))
     data = read_own(renamed)
     before = data.fingerprint
-    assert len(data.records) == 6 and holds_own(renamed) and not holds_own(source.parent)
+    assert len(data.records) == 6 and holds_own(renamed)
+    assert holds_own(source.parent) and read_own(source.parent).fingerprint == data.fingerprint
+    (source.parent / "notes.csv").touch()
+    assert not holds_own(source.parent)
     renamed.write_text(renamed.read_text().replace("blue", "green"))
     assert read_own(renamed).fingerprint != before
 
