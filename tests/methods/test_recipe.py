@@ -1,9 +1,13 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from tiny import ATTRIBUTES_OFF, CPU, IDENTITIES, noise_inputs, tiny_network, tiny_settings, tiny_teacher, values_of
 
 from rlq.console import Console
+from rlq.data.clothes import ClothesClasses
 from rlq.errors import SettingsError
+from rlq.methods.rlq import recipe
 from rlq.methods.rlq.recipe import build, describe
 from rlq.methods.rlq.weights import load_network
 from rlq.training.checkpoint import save_weights
@@ -105,3 +109,23 @@ def test_the_description_counts_people_pictures_and_rows(inputs):
     data, run = describe(tiny_settings("clothes.augment=true", "tad.external=celeb_reid"), inputs, CPU).splitlines()
     assert "noise: 24 training pictures of 4 people, 3 queries, 4 gallery pictures; external celeb_reid: 24" in data
     assert "8 pictures = 16 rows per device, 1 x cpu (16 rows in all)" in run
+
+
+def test_the_memory_of_a_large_clothes_head_is_told_before_it_is_built(inputs, capsys, monkeypatch):
+    many = replace(inputs, clothes=ClothesClasses(inputs.labels.owner, IDENTITIES))
+    own, width = len(inputs.labels.owner), tiny_network(tiny_settings()).feature_width
+    monkeypatch.setattr(recipe, "LARGE_HEAD", 0)
+    monkeypatch.setattr(recipe, "clothes_head", lambda *_args: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        build(tiny_settings(), many, None, place=CPU, console=Console(), folder=None)
+    told, classes = capsys.readouterr().out, own + 81 * IDENTITIES
+    assert f"warning  {classes} clothes classes of {width} numbers: their head takes " in told
+    assert f"{16 * classes * width / 1e6:,.0f} MB with its gradient and Adam's moments; clothes.labels=person: " in told
+    assert f"{own + IDENTITIES} classes, {16 * (own + IDENTITIES) * width / 1e6:,.0f} MB" in told
+
+
+def test_a_small_clothes_head_and_none_at_all_are_built_without_a_word(inputs, capsys, monkeypatch):
+    build(tiny_settings(), inputs, None, place=CPU, console=Console(), folder=None)
+    monkeypatch.setattr(recipe, "LARGE_HEAD", 0)
+    build(tiny_settings("branches=[bot]", *ATTRIBUTES_OFF), inputs, None, place=CPU, console=Console(), folder=None)
+    assert "warning" not in capsys.readouterr().out
