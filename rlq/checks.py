@@ -78,6 +78,7 @@ class Report:
             if published
             else None,
             "side_files": self.side_files,
+            "shared_pids": self.data.shared_pids,
             "unreadable": [[str(path), reason] for path, reason in self.unreadable],
             "duplicates": [{"paths": list(found.paths), "why": found.why} for found in self.duplicates],
             "files": self.files,
@@ -91,7 +92,7 @@ class Report:
             [f"{self.data.name} in {self.data.root}, fingerprint {self.data.fingerprint}"],
             [self._split_table(), *self._clothes_lines()],
             [self._protocol_table(), *self._protocol_notes()],
-            [*self._picture_lines(), *self._duplicate_lines(), self._side_line()],
+            [*self._picture_lines(), *self._duplicate_lines(), self._people_line(), self._side_line()],
         ]
         return "\n\n".join("\n".join(lines) for lines in parts)
 
@@ -107,9 +108,7 @@ class Report:
         return table(rows, header=["split", *columns]) + note
 
     def _clothes_lines(self) -> list[str]:
-        if not self.data.clothes_known:
-            return ["clothes: not labelled in training"]
-        lines = []
+        lines = [] if self.data.clothes_known or not self.data.train else ["clothes: not labelled in training"]
         for part, found in self.clothes_per_person.items():
             lines.append(
                 f"clothes per person ({part}): {found['fewest']:g} to {found['most']:g}, median {found['median']:g}; "
@@ -149,7 +148,7 @@ class Report:
         if not self.unreadable:
             return [f"pictures: all {self.files:,} can be read ({rate})"]
         broken = [f"  {path}: {why}" for path, why in self.unreadable]
-        return [f"{len(self.unreadable)} pictures cannot be read, of {self.files:,} ({rate}):", *broken]
+        return [f"pictures: {len(self.unreadable)} of {self.files:,} cannot be read ({rate}):", *broken]
 
     def _duplicate_lines(self) -> list[str]:
         if not self.duplicates:
@@ -157,6 +156,15 @@ class Report:
         lines = [f"  {found.why}: {', '.join(found.paths)}" for found in self.duplicates[:SHOWN]]
         more = [f"  and {len(self.duplicates) - SHOWN} more (--json lists all)"] if len(self.duplicates) > SHOWN else []
         return [f"duplicates: {len(self.duplicates)} pictures lie in two splits or under two people:", *lines, *more]
+
+    def _people_line(self) -> str:
+        if self.data.pids_restart:
+            return "people: numbers begin anew in the test, where equal pids are other people"
+        shared = self.data.shared_pids
+        if not shared:
+            return "people: no pid of the test is in training"
+        listed = ", ".join(shared[:SHOWN]) + (", ..." if len(shared) > SHOWN else "")
+        return f"people: {len(shared)} pids of the test are in training too ({listed}); are they the same people?"
 
     def _side_line(self) -> str:
         there = self.side_files
@@ -189,14 +197,14 @@ def check(
     unreadable = [(path, reason) for path, reason in zip(files, reasons, strict=True) if reason]
     if colours is None:
         colours = len(data.query) + len(data.gallery) <= RANKED_UNASKED
+    parts = _parts(data)
+    dressed = {split: data.clothes_known if split == "train" else _labelled(parts["test"]) for split in parts}
     ranked = colours and not unreadable and bool(data.query) and not data.holds_tracklets
     return Report(
         data=data,
         published=data_set(name).published,
-        splits={split: _counts(records) for split, records in _parts(data).items()},
-        clothes_per_person={
-            part: _clothes(records) for part, records in _parts(data).items() if part in ("train", "test") and records
-        },
+        splits={split: _counts(records, dressed[split]) for split, records in parts.items()},
+        clothes_per_person={p: _clothes(parts[p]) for p in ("train", "test") if dressed[p] and parts[p]},
         asked={protocol.name: asked(data.query, data.gallery, protocol) for protocol in data.protocols},
         unreadable=unreadable,
         duplicates=find_duplicates(data, digests),
@@ -242,12 +250,17 @@ def _parts(data: ReidData) -> dict[str, list[Record]]:
     return {**{split: getattr(data, split) for split in SPLITS}, "test": [*data.query, *data.gallery]}
 
 
-def _counts(records: list[Record]) -> dict[str, int]:
+def _labelled(records: list[Record]) -> bool:
+    """Whether clothes are labelled; else the pid stands for them."""
+    return any(record.clothes != record.pid for record in records)
+
+
+def _counts(records: list[Record], dressed: bool) -> dict[str, int]:
     tracklets = {"tracklets": len(records)} if records and records[0].frames else {}
     return tracklets | {
         "pictures": sum(max(1, len(record.frames)) for record in records),
         "identities": len({record.pid for record in records}),
-        "clothes": len({record.clothes for record in records}),
+        "clothes": len({record.clothes for record in records}) if dressed else 0,
         "cameras": len({record.camera for record in records}),
     }
 

@@ -118,12 +118,9 @@ def _run_in(group: _Group, loaded: Loaded, folder: Path, *, kind: str = "run", a
     if settings.tad.enabled:
         ensure_set(settings.tad.external, external_root(settings), place, console)
     inputs = gather_inputs(settings, loaded.origin)
-    if inputs.settings != settings:
-        settings, loaded = inputs.settings, loaded._replace(settings=inputs.settings)
-        console.line(
-            f"note     {settings.data.dataset} has no clothes labels, so clothes losses are off "
-            "(losses.clothes_adversarial = 0, losses.kl_clothes = 0); CAL learns identities alone"
-        )
+    settings, loaded = inputs.settings, loaded._replace(settings=inputs.settings)
+    for note in inputs.notes:
+        console.line(f"note     {note}")
     check_selectable(settings, inputs.data)
     seconds["data"], clock = time.monotonic() - clock, time.monotonic()
     teacher = teacher_id = None
@@ -135,6 +132,7 @@ def _run_in(group: _Group, loaded: Loaded, folder: Path, *, kind: str = "run", a
         torch.manual_seed(settings.seed)
         job = recipe.build(settings, inputs, teacher, place=place, console=console, folder=folder)
         console.line(recipe.describe(settings, inputs, place))
+        seconds["setup"], clock = time.monotonic() - clock, time.monotonic()
         baselines = closing.baselines(settings, inputs, job, place=place, console=console)
         tracker.log_metrics(baselines, step=0)
         seconds["baselines"], clock = time.monotonic() - clock, time.monotonic()
@@ -244,12 +242,12 @@ def _open(
     if not place.is_main:
         return NullTracker()
     settings = loaded.settings
-    name = about.name if about else settings.tracking.name or f"{settings.variant} {settings.data.dataset}"
+    name = about.name if about else settings.tracking.name or f"{settings.title} {settings.data.dataset}"
     digest = inputs.data.fingerprint
     tags = {
         "rlq.kind": kind,
         "rlq.method": settings.method,
-        "rlq.variant": settings.variant,
+        "rlq.variant": settings.title,
         "rlq.dataset": settings.data.dataset,
         "rlq.data_fingerprint": digest,
         "rlq.selection": settings.data.selection,
@@ -299,7 +297,7 @@ def _end(place: Place, folder: Path, tracker: Tracker, status: str, reason: str 
 
 def _new_folder(settings: RlqSettings) -> Path:
     """runs/<name>-<time>-<four random digits>: a name that no other run has; the same on every process."""
-    words = settings.tracking.name or f"{settings.variant}-{settings.data.dataset}"
+    words = settings.tracking.name or f"{settings.title}-{settings.data.dataset}"
     stem = "".join(c if c.isalnum() or c in "-_." else "-" for c in words)
     unique = f"{stem}-{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"  # runs of one sweep start in one second
     return Path(settings.tracking.folder) / str(distributed.share_from_main(unique))

@@ -99,7 +99,7 @@ def guess_data(file: Path, released: Released, given: str | None) -> tuple[str, 
         identities = released.identities or trained_on.get(given)
         if identities is None:
             raise DataError(f"{file} has no identity head, and how many people {given} trains is not known ({listed})")
-        return given, identities, "as you say"
+        return given, identities, _as_said(given, identities, trained_on.get(given))
     if released.identities is None:
         raise DataError(f"{file} has no identity head to tell its data set by; say it with --data ({listed})")
     fitting = [name for name, count in trained_on.items() if count == released.identities]
@@ -109,6 +109,12 @@ def guess_data(file: Path, released: Released, given: str | None) -> tuple[str, 
             "say which one with --data"
         )
     return fitting[0], released.identities, f"the set with {released.identities} training identities; or say --data"
+
+
+def _as_said(name: str, identities: int, published: int | None) -> str:
+    """A set of another size may well be meant, such as a part of it; a slip of the pen should show."""
+    other = published not in (None, identities)
+    return "as you say" + (f"; {name} trains {published} people, this file {identities}" if other else "")
 
 
 def _stem(file: Path) -> str:

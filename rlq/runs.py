@@ -9,6 +9,11 @@ from rlq.methods.rlq.weights import CONFIG, WEIGHTS
 
 ABOUT = "run.json"
 SETTINGS = "experiment.yaml"
+FOREIGN = {  # files that people take for weights -> what to do
+    ".onnx": "ONNX files are for other programs; name the run, its folder or a .safetensors of rlq weights export",
+    ".tar": "rlq weights import turns it into a folder first",
+    ".pth": "rlq weights import turns it into a folder first",
+}
 
 
 @dataclass(frozen=True)
@@ -62,9 +67,11 @@ def find_weights(word: str, which: str, runs: Path) -> tuple[Path, Path | None]:
     """The weights that a word names, as load_network takes them, and the run's folder if the word names a run.
 
     The word is a folder of weights, its model.safetensors, an exported .safetensors file, or a run, whose `which` (best
-    or last) weights are meant.
+    or last) weights are meant. Raises RlqError for anything else.
     """
     path = Path(word)
+    if path.suffix.lower() in FOREIGN and path.is_file():
+        raise RlqError(f"{word}: {FOREIGN[path.suffix.lower()]}")
     if path.suffix == ".safetensors" and path.is_file() and not (path.name == WEIGHTS and _has_config(path.parent)):
         return path, None
     for folder in (path, path.parent) if path.is_file() else (path,):

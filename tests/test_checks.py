@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -82,6 +83,25 @@ def test_colours_are_left_out_when_not_wanted_and_the_queries_are_counted_all_th
     report = checks.check("synthetic", home.folder / "data", colours=False)
     assert not report.rankings and "--colours does it" in report.to_text()
     assert json.loads(report.to_json())["protocols"]["CC"] == {"queries": 8, "valid_queries": 8, "gallery": 8}
+
+
+def test_people_of_the_test_who_are_in_training_are_told(home, tmp_path):
+    folder = tmp_path / "prcc"
+    shutil.copytree(home.folder / "data/synthetic/prcc", folder)
+    person = sorted((folder / "rgb/test/C").iterdir())[0]
+    shutil.copytree(person, folder / "rgb/test/C/001")
+    report = checks.check("prcc", folder)
+    assert "people: 1 pids of the test are in training too (001); are they the same people?" in report.to_text()
+    assert json.loads(report.to_json())["shared_pids"] == ["001"]
+    again = checks.check("synthetic_celeb", home.folder / "data")
+    assert "people: numbers begin anew in the test" in again.to_text() and not again.data.shared_pids
+
+
+def test_clothes_that_nobody_labelled_are_not_counted(home):
+    data = read("synthetic", home.folder / "data")
+    bare = [replace(record, clothes=record.pid) for record in data.query]
+    assert checks._counts(bare, checks._labelled(bare))["clothes"] == 0
+    assert checks._counts(data.gallery, checks._labelled([*data.query, *data.gallery]))["clothes"] == 4
 
 
 def test_the_side_files_that_are_there_are_named(report):

@@ -82,6 +82,30 @@ def test_baselines_keep_what_belongs_to_the_data_set_that_they_are_put_on(name, 
     assert on_prcc.clothes.augment == (name == "base")
 
 
+@pytest.mark.parametrize(
+    ("file", "changes", "title"),
+    [
+        ("prcc", (), "RLQ"),
+        ("prcc", ("tad.enabled=false",), "BM + CAP"),
+        ("prcc", ("tad.enabled=false", "cap.pose.enabled=false"), "BM + G"),
+        ("prcc", ("cap.gender.enabled=false",), "BM + TAD + P"),
+        ("prcc", ("cap.pose.enabled=false", "cap.gender.enabled=false"), "BM + TAD"),
+        ("prcc", ("clothes.augment=false",), "RLQ (no recolouring)"),
+        ("base", (), "BM"),
+        ("cal", (), "CAL"),
+        ("cal", ("clothes.augment=true", "losses.triplet=1"), "CAL + triplet + aug"),
+        ("bot", (), "BoT"),
+        ("celeb_reid", (), "BM + CAP"),
+        ("own_data", (), "BM (no recolouring)"),
+        ("teacher", (), "teacher"),
+        ("rlq_paper_text", (), "RLQ (paper text)"),
+        ("prcc", ("variant=mine", "tad.enabled=false"), "mine"),
+    ],
+)
+def test_a_run_is_called_by_the_parts_that_are_on(file, changes, title):
+    assert experiment.load(EXPERIMENTS / f"{file}.yaml", changes).settings.title == title
+
+
 def test_a_run_on_another_base_can_be_repeated_by_what_it_says(tmp_path):
     loaded = experiment.load(EXPERIMENTS / "cal.yaml", ["seed=2"], base=EXPERIMENTS / "ltcc.yaml")
     assert loaded.origin.split() == [

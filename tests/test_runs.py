@@ -3,7 +3,7 @@ import json
 import pytest
 
 from rlq.errors import RlqError
-from rlq.runs import About, find_run, read_about, write_about
+from rlq.runs import About, find_run, find_weights, read_about, write_about
 
 
 @pytest.fixture
@@ -75,3 +75,24 @@ def test_a_folder_of_something_else_is_refused(tmp_path, text):
         (tmp_path / "run.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(RlqError, match=r"is not the folder of a run: its run\.json cannot be read"):
         read_about(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("m.onnx", "ONNX files are for other programs; name the run, its folder or a .safetensors of rlq weights exp"),
+        ("prcc.pth.tar", "rlq weights import turns it into a folder first"),
+        ("prcc.pth", "rlq weights import turns it into a folder first"),
+        ("PRCC.TAR", "rlq weights import turns it into a folder first"),
+    ],
+)
+def test_weights_of_other_programs_are_answered_with_what_to_do(runs, tmp_path, name, told):
+    file = tmp_path / "weights" / name
+    with pytest.raises(RlqError, match=f"there is no run {file}"):
+        find_weights(str(file), "best", runs)
+    file.parent.mkdir()
+    (file.parent / "config.json").write_text("{}")  # a file beside weights is not those weights
+    file.write_bytes(b"")
+    with pytest.raises(RlqError, match=f"^{file}: {told}"):
+        find_weights(str(file), "best", runs)
+    assert find_weights(str(file.parent), "best", runs) == (file.parent, None)

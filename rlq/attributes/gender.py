@@ -64,7 +64,12 @@ def genders_of(records: Sequence[Record], genders: Mapping[Person, int], source:
     missing = [pid for person, pid in people.items() if person not in genders]
     if missing:
         raise DataError(f"{source}: {_lacking(missing, people, genders)}")
-    return np.array([genders[part_of(record.split), plain_id(record.pid)] for record in records], np.int64)
+    return np.array([genders[person_of(record)] for record in records], np.int64)
+
+
+def person_of(record: Record) -> Person:
+    """Whom a record shows, as gender files tell people apart."""
+    return part_of(record.split), plain_id(record.pid)
 
 
 def people_of(records: Iterable[Record]) -> dict[Person, str]:

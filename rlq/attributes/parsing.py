@@ -1,5 +1,6 @@
 """Masks of human parsers: their label sets, how theirs become LIP's, and whether a mask serves to recolour clothes."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
@@ -57,6 +58,9 @@ TO_LIP: dict[LabelSet, np.ndarray] = {  # uint8 [labels of the set]
     "atr": np.array([LIP.index(name) for name in ATR.values()], np.uint8),
     "pascal": np.array([LIP.index(name) for name in PASCAL.values()], np.uint8),
 }
+LIP_SHOES, ATR_FACE = (LIP.index("left shoe"), LIP.index("right shoe")), list(ATR).index("face")
+PASCAL_TORSO = list(PASCAL).index("torso")
+TELLING = 20  # fewer masks tell nothing about their set
 
 
 class Source(NamedTuple):
@@ -66,6 +70,13 @@ class Source(NamedTuple):
     picture: Path
     target: Path
     labels: LabelSet
+
+
+class Reading(NamedTuple):
+    """What came of reading a parser's mask."""
+
+    problem: str = ""  # why it cannot be taken
+    labels: frozenset[int] = frozenset()  # its own, not yet LIP's
 
 
 class Finding(NamedTuple):
@@ -94,14 +105,29 @@ def read_labels(path: Path, labels: LabelSet = "lip") -> np.ndarray:
     return numbers.astype(np.uint8)
 
 
-def source_problem(source: Source) -> str | None:
-    """Why a parser's mask cannot be taken, after reading it whole; None when it can."""
+def look_at_source(source: Source) -> Reading:
+    """Read a parser's mask whole, and compare its size with its picture's."""
     try:
-        height, width = read_labels(source.file, source.labels).shape
-        problem = size_problem((width, height), source.picture)
+        mask = read_labels(source.file, source.labels)
+        problem = size_problem((mask.shape[1], mask.shape[0]), source.picture)
     except DataError as error:
-        return str(error)
-    return f"{source.file}: {problem}" if problem else None
+        return Reading(str(error))
+    return Reading(f"{source.file}: {problem}") if problem else Reading(labels=_labels_in(mask))
+
+
+def other_set(labels: LabelSet, seen: Mapping[int, int], masks: int) -> LabelSet | None:
+    """The set that masks are more likely of than of `labels`, by how many of the `masks` show each label.
+
+    The sets overlap, so most masks of a smaller one pass for LIP's. Pascal's end at 6, and nearly all show its torso;
+    ATR's end at 17, where LIP's shoes begin, and mostly show a face, whose number is LIP's rare scarf.
+    """
+    if masks < TELLING:
+        return None
+    if labels != "pascal" and max(seen) < len(PASCAL) and 2 * seen.get(PASCAL_TORSO, 0) > masks:
+        return "pascal"
+    if labels == "lip" and not any(label in seen for label in LIP_SHOES) and 2 * seen.get(ATR_FACE, 0) > masks:
+        return "atr"
+    return None
 
 
 def convert(source: Source) -> None:
@@ -123,8 +149,11 @@ def look_at(pair: tuple[Path, Path]) -> Finding:
         return Finding("unreadable", str(error))
     if problem:
         return Finding("size", f"{path}: {problem}")
-    seen = frozenset(np.flatnonzero(np.bincount(mask.ravel())).tolist())
-    return Finding("good", "", seen, usable(mask, UPPER), usable(mask, LOWER))
+    return Finding("good", "", _labels_in(mask), usable(mask, UPPER), usable(mask, LOWER))
+
+
+def _labels_in(mask: np.ndarray) -> frozenset[int]:
+    return frozenset(np.flatnonzero(np.bincount(mask.ravel())).tolist())
 
 
 def _read_npy(path: Path) -> np.ndarray:

@@ -7,7 +7,7 @@ import click
 from rlq.cli.errors import one_line_errors
 
 
-@click.command()
+@click.command(short_help="Train plain CAL, the base model and RLQ alike.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Change a setting of all three.")
 def compare(file: Path, changes: tuple[str, ...]) -> None:

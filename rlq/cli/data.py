@@ -12,7 +12,7 @@ def data() -> None:
     """List, check and make data sets."""
 
 
-@data.command(name="list")
+@data.command(name="list", short_help="Show the data sets that rlq reads.")
 def list_sets() -> None:
     """Show the data sets that rlq reads, and what their folders hold."""
     from rlq.data.catalogue import CATALOGUE
@@ -21,7 +21,7 @@ def list_sets() -> None:
         click.echo(f"{name:<18}{known.title}: {' or '.join(known.folders)} below data.root, with {known.layout}")
 
 
-@data.command()
+@data.command(short_help="Count a data set, open every picture, compare with the published numbers.")
 @click.argument("dataset")
 @click.option("--root", default="data", show_default=True, help="The set's folder, or its parent.")
 @click.option(
@@ -54,7 +54,7 @@ def check(dataset: str, root: str, colours: bool | None, celeb_camera: str, as_j
             raise SystemExit(1)
 
 
-@data.command(name="make-synthetic")
+@data.command(name="make-synthetic", short_help="Draw pedestrians, in the layout of any set.")
 @click.option("--root", default="data", show_default=True, help="Made below ROOT/synthetic, or ROOT with --layout.")
 @click.option("--layout", help="One set in the layout of a real one instead, such as ltcc; --layout list names all.")
 @click.option("--people", type=click.IntRange(4, 900), default=None, help="Training people of each set.")
@@ -88,7 +88,7 @@ def make_synthetic(root: str, layout: str | None, people: int | None, seed: int,
             )
 
 
-@data.command(name="ntu-frames")
+@data.command(name="ntu-frames", short_help="Take frames from the clips of NTU RGB+D 120.")
 @click.argument("videos", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--root", default="data", show_default=True, help="Frames are written below ROOT/NTU120.")
 @click.option(

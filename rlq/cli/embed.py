@@ -7,7 +7,7 @@ import click
 from rlq.cli.errors import one_line_errors
 
 
-@click.command()
+@click.command(short_help="Write features of every picture below a folder.")
 @click.argument("run_or_weights", metavar="RUN_OR_CHECKPOINT")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The .npz to write.")

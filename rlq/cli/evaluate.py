@@ -5,7 +5,7 @@ import click
 from rlq.cli.errors import one_line_errors
 
 
-@click.command()
+@click.command(short_help="Rank a data set with weights that exist.")
 @click.argument("run_or_weights", metavar="RUN_OR_CHECKPOINT")
 @click.option("--weights", type=click.Choice(["best", "last"]), default="best", help="Which epoch of a run.")
 @click.option("--data", "dataset", help="Another data set than the run's, such as prcc.")

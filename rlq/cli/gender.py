@@ -12,7 +12,7 @@ def gender() -> None:
     """Label the people of a data set male or female, by hand."""
 
 
-@gender.command()
+@gender.command(short_help="Label people on a local page, by keys.")
 @click.option("--data", "dataset", required=True, metavar="DATASET", help="As rlq data list names it.")
 @click.option("--root", default="data", show_default=True, help="The set's folder, or its parent.")
 @click.option(
@@ -37,7 +37,7 @@ def annotate(dataset: str, root: str, output: Path | None, split: str, port: int
         )
 
 
-@gender.command()
+@gender.command(short_help="Count who is labelled and who is missing.")
 @click.option("--data", "dataset", required=True, metavar="DATASET", help="As rlq data list names it.")
 @click.option("--root", default="data", show_default=True, help="The set's folder, or its parent.")
 @click.option(

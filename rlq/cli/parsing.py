@@ -9,10 +9,10 @@ from rlq.cli.errors import one_line_errors
 
 @click.group()
 def parsing() -> None:
-    """Bring in and look at parsing masks, by which clothes are recoloured."""
+    """Bring in and look at the masks that recolour clothes."""
 
 
-@parsing.command(name="import")
+@parsing.command(name="import", short_help="Take in the masks of SCHP or another parser.")
 @click.argument("source", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--data", "dataset", required=True, metavar="DATASET", help="As rlq data list names it.")
 @click.option("--root", default="data", show_default=True, help="The set's folder, or its parent.")
@@ -46,7 +46,7 @@ def import_(source: Path, dataset: str, root: str, labels: str, split: str, outp
         click.echo(imported.to_text())
 
 
-@parsing.command()
+@parsing.command(short_help="Look at every training picture's mask.")
 @click.option("--data", "dataset", required=True, metavar="DATASET", help="As rlq data list names it.")
 @click.option("--root", default="data", show_default=True, help="The set's folder, or its parent.")
 @click.option(

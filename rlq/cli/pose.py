@@ -56,7 +56,7 @@ def import_(source: Path, dataset: str, root: str, below: str, output: Path | No
         click.echo(done.to_text())
 
 
-@pose.command()
+@pose.command(short_help="Find joints with torchvision's Keypoint R-CNN.")
 @click.option("--data", "dataset", required=True, help="The data set, such as prcc.")
 @click.option("--root", default="data", show_default=True, help="The set's folder, or its parent.")
 @click.option(
@@ -96,7 +96,7 @@ def extract(
             raise SystemExit(1)
 
 
-@pose.command()
+@pose.command(short_help="Cluster poses into a file of the authors' form.")
 @click.option("--data", "dataset", required=True, help="The data set, such as prcc.")
 @click.option("--root", default="data", show_default=True, help="The set's folder, or its parent.")
 @click.option(

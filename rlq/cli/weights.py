@@ -12,7 +12,7 @@ def weights() -> None:
     """Import the authors' weights, export ours."""
 
 
-@weights.command(name="import")
+@weights.command(name="import", short_help="Turn the authors' checkpoint into a weights folder.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--output", type=click.Path(path_type=Path), help="Folder to write; else runs/imported/<name of FILE>.")
 @click.option("--data", "dataset", help="The data set, such as prcc; else told by the number of identities.")
@@ -29,7 +29,7 @@ def import_(file: Path, output: Path | None, dataset: str | None, root: str, for
         handover.import_weights(file, output=output, dataset=dataset, root=root, force=force)
 
 
-@weights.command()
+@weights.command(short_help="Write safetensors or ONNX.")
 @click.argument("run_or_weights", metavar="RUN_OR_CHECKPOINT")
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="The .safetensors or .onnx to write.")
 @click.option("--weights", "which", type=click.Choice(["best", "last"]), default="best", help="Which epoch of a run.")

@@ -25,6 +25,7 @@ class DataSet:
     read: Callable[..., ReidData]  # of its folder and name; with asks_cameras, of `camera` too
     published: Published | None = None  # what its authors report
     parts: tuple[str, ...] = ()  # files and folders that are all there, unless it is half-unpacked
+    hint: str = ""  # what to do when it is not there
     asks_cameras: bool = False  # whether data.celeb_camera says how its file names are read
 
 
@@ -72,7 +73,15 @@ CATALOGUE: dict[str, DataSet] = {
         vc_clothes.PUBLISHED,
         vc_clothes.SPLITS,
     ),
-    "ntu120": DataSet("NTU RGB+D 120, frames", ("NTU120",), ntu.LAYOUT, ntu.holds_ntu, ntu.read_ntu, ntu.PUBLISHED),
+    "ntu120": DataSet(
+        "NTU RGB+D 120, frames",
+        ("NTU120",),
+        ntu.LAYOUT,
+        ntu.holds_ntu,
+        ntu.read_ntu,
+        ntu.PUBLISHED,
+        hint="rlq data ntu-frames takes them from the clips",
+    ),
     "ccvid": DataSet(
         "CCVID, tracklets",
         ("CCVID",),
@@ -106,6 +115,7 @@ def find(name: str, root: Path) -> Path:
     raise DataError(
         f"{wanted.title} ({name}) is not below data.root = {root}; tried {places}; its folder holds {wanted.layout}"
         + "".join(_half_unpacked(wanted, folder) for folder in tried)
+        + (f"; {wanted.hint}" if wanted.hint else "")
     )
 
 
@@ -120,7 +130,7 @@ def _half_unpacked(wanted: DataSet, folder: Path) -> str:
 def data_set(name: str) -> DataSet:
     """What the catalogue knows about a name."""
     if name not in CATALOGUE:
-        near = get_close_matches(name, CATALOGUE, n=1)
+        near = get_close_matches(name.lower().replace("-", "_"), CATALOGUE, n=1)
         hint = f"; did you mean {near[0]}?" if near else "."
         raise DataError(f"unknown data set {name!r}{hint} Known: {', '.join(sorted(CATALOGUE))}")
     return CATALOGUE[name]

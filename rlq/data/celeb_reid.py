@@ -53,7 +53,7 @@ def read_celeb_reid(root: Path, name: str = "celeb_reid", *, camera: CameraReadi
     """All pictures; `camera` says what bars a match: the first digit of y, y itself, or nothing."""
     root = root.resolve()
     train, query, gallery = (_read_split(root, split, camera) for split in SPLITS)
-    return ReidData(name, root, train, query, gallery, PROTOCOLS)
+    return ReidData(name, root, train, query, gallery, PROTOCOLS, pids_restart=True)
 
 
 def _read_split(root: Path, split: str, camera: CameraReading) -> list[Record]:

@@ -106,9 +106,10 @@ def _matched(
     if len(matches) == len(found) > 0:
         return matches
     odd = [f"{person}/{name}" if person else name for person, name in found if not pattern.fullmatch(name)]
+    if not odd:
+        raise DataError(f"{title}: {folder} has no pictures such as {example}; is the archive unpacked whole?")
     raise DataError(
-        f"{title}: {folder} has {len(found)} pictures, {len(odd)} of them not named like {example}"
-        + (f": {odd[:SHOWN]}" if odd else "; is the archive unpacked whole?")
+        f"{title}: {folder} has {len(found)} pictures, {len(odd)} of them not named like {example}: {odd[:SHOWN]}"
     )
 
 

@@ -1,19 +1,24 @@
 """Take the middle frame out of each clip of NTU RGB+D 120, which makes the pictures that `rlq.data.ntu` reads.
 
 Clips of camera 3 are used, as RLQ's authors do: <subject>/<action>/C003/<clip>.mp4, or all in one folder. A frame is
-cropped to its person where a mask of it is given: a picture <clip>.png, in which all but 0 is person.
+cropped to its person where a mask of it is given: a picture <clip>.png, in which all but 0 is person. Which of both
+the pictures of a folder are, its rlq/frames.json says.
 """
 
-from collections.abc import Callable
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
 from PIL import Image
 
 from rlq.data.listing import SHOWN, is_hidden
-from rlq.data.ntu import CLIP
+from rlq.data.ntu import CLIP, holds_ntu
 from rlq.data.parallel import parallel_map
 from rlq.errors import DataError
 from rlq.files import written_whole
@@ -23,6 +28,8 @@ CAMERA = "C003"
 MARGIN = 10  # pixels kept around the person
 SMALLEST = 100  # a person less wide or high is not cropped
 QUALITY = 95
+RECORD = Path("rlq/frames.json")  # below the pictures
+REMEDY = "delete the folder {} or name another --root"
 
 
 class Extraction(NamedTuple):
@@ -32,6 +39,8 @@ class Extraction(NamedTuple):
     written: int
     there_already: int
     cropped: int  # of those written
+    without_mask: int | None  # of those written; None: no masks were asked for
+    small: int  # of those written: nobody in the mask, or a person of less than 100 pixels
     unreadable: tuple[str, ...]  # of the others: clip or mask, and what is wrong with it
 
     def to_text(self, output: Path) -> str:
@@ -40,6 +49,11 @@ class Extraction(NamedTuple):
             f"{output}: {self.written} pictures written, {self.cropped} of them cropped to the person; "
             f"{self.there_already} were there; {self.clips} clips"
         ]
+        if self.without_mask is not None:
+            lines.append(
+                f"left whole: {self.without_mask} clips without a mask, {self.small} whose mask shows a person of less "
+                f"than {SMALLEST} pixels in width or height"
+            )
         if self.unreadable:
             lines.append(f"{len(self.unreadable)} clips gave no picture:")
         return "\n".join([*lines, *(f"  {reason}" for reason in self.unreadable)])
@@ -52,8 +66,8 @@ class _Job(NamedTuple):
 
 
 class _Done(NamedTuple):
-    cropped: bool
-    error: str  # "" when the picture was written
+    picture: Literal["cropped", "without mask", "small"] | None  # None when it was not written
+    error: str = ""
 
 
 def extract_frames(
@@ -67,24 +81,55 @@ def extract_frames(
     """Write <output>/<subject>/<clip>.jpg for every clip below `videos`; pictures that are there are left as they are.
 
     `progress` is told how many clips are done, of how many. Clips that cannot be read do not stop the others; they are
-    in the result, for the caller to tell, and the next call tries just these again.
+    in the result, for the caller to tell, and the next call tries just these again. Raises DataError when no clip has
+    a mask in `masks`, and when pictures are there that were cropped and the new ones should not be, or the reverse.
     """
     clips = _clips(videos)
-    mask_of = {} if masks is None else _by_stem(masks, (".png",), "masks")
+    mask_of = {} if masks is None else _masks(masks, clips)
     jobs = [_Job(clip, mask_of.get(stem), _picture(output, stem)) for stem, clip in sorted(clips.items())]
+    _record(output, cropped=masks is not None)
     todo = [job for job in jobs if not job.picture.exists()]
-    there, cropped, broken = len(jobs) - len(todo), 0, []
+    there, made, broken = len(jobs) - len(todo), Counter[str](), []
     for number, done in enumerate(parallel_map(_take, todo, processes), start=1):
-        cropped += done.cropped
-        if done.error:
+        if done.picture is None:
             broken.append(done.error)
+        else:
+            made[done.picture] += 1
         if progress is not None:
             progress(there + number, len(jobs))
-    return Extraction(len(jobs), len(todo) - len(broken), there, cropped, tuple(broken))
+    without_mask = None if masks is None else made["without mask"]
+    return Extraction(len(jobs), made.total(), there, made["cropped"], without_mask, made["small"], tuple(broken))
 
 
 def middle_frame(clip: Path) -> np.ndarray:
     """Frame n // 2 of n, BGR uint8 [H, W, 3]; the frames before it are decoded too, as seeking is not exact."""
+    with _silence():
+        return _middle_frame(clip)
+
+
+def crop_to_person(frame: np.ndarray, person: np.ndarray) -> np.ndarray:
+    """The person's box and a margin, or `frame` itself where the box is small: frame [H, W, 3], person [H, W] bool."""
+    rows, columns = np.flatnonzero(person.any(axis=1)), np.flatnonzero(person.any(axis=0))
+    if not len(rows):
+        return frame
+    (top, bottom), (left, right) = rows[[0, -1]], columns[[0, -1]]
+    if min(bottom - top, right - left) + 1 < SMALLEST:
+        return frame
+    return frame[max(0, top - MARGIN) : bottom + 1 + MARGIN, max(0, left - MARGIN) : right + 1 + MARGIN]
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """What OpenCV and ffmpeg print about broken clips names none of them; our own report does."""
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # read once per process, with its first video
+    before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(before)
+
+
+def _middle_frame(clip: Path) -> np.ndarray:
     video = cv2.VideoCapture(str(clip), cv2.CAP_FFMPEG)
     try:
         count = int(video.get(cv2.CAP_PROP_FRAME_COUNT)) if video.isOpened() else 0
@@ -99,17 +144,6 @@ def middle_frame(clip: Path) -> np.ndarray:
     if not decoded:
         raise DataError(f"{clip}: frame {count // 2} of {count} cannot be decoded")
     return frame
-
-
-def crop_to_person(frame: np.ndarray, person: np.ndarray) -> np.ndarray:
-    """The person's box and a margin, or all of it where the box is small: frame [H, W, 3], person [H, W] bool."""
-    rows, columns = np.flatnonzero(person.any(axis=1)), np.flatnonzero(person.any(axis=0))
-    if not len(rows):
-        return frame
-    (top, bottom), (left, right) = rows[[0, -1]], columns[[0, -1]]
-    if min(bottom - top, right - left) + 1 < SMALLEST:
-        return frame
-    return frame[max(0, top - MARGIN) : bottom + 1 + MARGIN, max(0, left - MARGIN) : right + 1 + MARGIN]
 
 
 def _clips(videos: Path) -> dict[str, Path]:
@@ -127,6 +161,36 @@ def _clips(videos: Path) -> dict[str, Path]:
             "clips lie in it as P001/A001/C003/S001C003P001R001A001_rgb.mp4, or side by side"
         )
     return chosen
+
+
+def _masks(folder: Path, clips: dict[str, Path]) -> dict[str, Path]:
+    """The masks in a folder, some of which are of these clips."""
+    found = _by_stem(folder, (".png",), "masks")
+    if found.keys().isdisjoint(clips):
+        shown = [found[stem].name for stem in sorted(found)[:SHOWN]]
+        there = f"its {len(found)} .png files are called like {shown}" if found else "it holds no .png file"
+        raise DataError(
+            f"{folder}: none of {len(clips)} clips has a mask there; they should be called like "
+            f"{min(clips)}.png, but {there}"
+        )
+    return found
+
+
+def _record(output: Path, *, cropped: bool) -> None:
+    """Write down what the pictures of a folder will be; where some are already, refuse to mix both kinds."""
+    path, wanted = output / RECORD, "cropped to masks" if cropped else "left whole"
+    if not holds_ntu(output):
+        with written_whole(path) as partial:
+            partial.write_text(json.dumps({"frames": wanted}) + "\n", encoding="utf-8")
+        return
+    if not path.exists():  # somebody else's pictures: nothing is known of them
+        return
+    try:
+        frames = json.loads(path.read_text(encoding="utf-8"))["frames"]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise DataError(f"{path} does not say what the frames there are ({error}); {REMEDY.format(output)}") from error
+    if frames != wanted:
+        raise DataError(f"{output}: its frames are {frames}, the new ones would be {wanted}; {REMEDY.format(output)}")
 
 
 def _by_stem(folder: Path, suffixes: tuple[str, ...], what: str) -> dict[str, Path]:
@@ -152,15 +216,18 @@ def _take(job: _Job) -> _Done:
     """Write one picture; an error is told as text, so that the other clips go on."""
     try:
         frame = middle_frame(job.clip)
-        picture = frame if job.mask is None else crop_to_person(frame, _person(job.mask, frame.shape[:2]))
+        picture, what = frame, "without mask"
+        if job.mask is not None:
+            picture = crop_to_person(frame, _person(job.mask, frame.shape[:2]))
+            what = "small" if picture is frame else "cropped"
         encoded, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
         if not encoded:
             raise DataError(f"{job.clip}: its frame of shape {list(picture.shape)} cannot be written as JPEG")
         with written_whole(job.picture) as partial:
             partial.write_bytes(data.tobytes())
     except DataError as error:
-        return _Done(False, str(error))
-    return _Done(picture.size < frame.size, "")
+        return _Done(None, str(error))
+    return _Done(what)
 
 
 def _person(mask: Path, shape: tuple[int, int]) -> np.ndarray:

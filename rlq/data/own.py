@@ -19,7 +19,10 @@ from rlq.data.tables import SHOWN, Row, read_table
 from rlq.errors import DataError
 
 TABLE = "pictures.csv"
-LAYOUT = "pictures.csv (or one .csv of another name) with the columns path, pid, camera, split and, where known, clothes, tracklet, gender, pose"
+LAYOUT = (
+    "pictures.csv (or one .csv of another name) with the columns path, pid, camera, split and, where known, clothes, "
+    "tracklet, gender, pose"
+)
 REQUIRED = ("path", "pid", "camera", "split")
 OPTIONAL = ("clothes", "tracklet", "gender", "pose")
 SPLITS = ("train", "query", "gallery")

@@ -54,6 +54,7 @@ class ReidData:
     gallery: list[Record]
     protocols: tuple[Protocol, ...]
     single_shot: bool = False  # whether its paper ranks one gallery picture per person (data.prcc_shots)
+    pids_restart: bool = False  # whether numbers begin anew in the test, where equal ones are other people (Celeb-reID)
     clothes_known: bool = True  # whether training clothes are labelled; else a placeholder per person stands for them
     refused: Mapping[str, str] = field(default_factory=dict)  # protocol that people may expect here -> why it is not
     lists: tuple[Path, ...] = ()  # files that labels were read from, beside the names of pictures
@@ -73,6 +74,12 @@ class ReidData:
     def holds_tracklets(self) -> bool:
         """Whether its records are tracklets, which only a video method takes."""
         return any(record.frames for record in (*self.train[:1], *self.query[:1], *self.gallery[:1]))
+
+    @property
+    def shared_pids(self) -> list[str]:
+        """Pids of training people that the test has too, though its numbers do not begin anew."""
+        tested = {record.pid for record in (*self.query, *self.gallery)}
+        return [] if self.pids_restart else sorted_pids({record.pid for record in self.train} & tested)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -66,7 +66,11 @@ def refuse_lines(path: Path, wrong: Sequence[tuple[int, str]], advice: str) -> N
 
 
 def _check_header(path: Path, names: list[str], columns: Collection[str], what: str) -> None:
+    if not names:
+        raise DataError(f"{path}: is empty; a {what} has the columns {', '.join(columns)}")
     missing = [name for name in columns if name not in names]
+    if missing and len(names) == 1 and any(mark in names[0] for mark in ";\t|"):
+        raise DataError(f"{path}: separates its fields otherwise than by commas ({names[0]!r}); save it with commas")
     if missing:
         raise DataError(
             f"{path}: has no column {', '.join(missing)}; a {what} has {', '.join(columns)}; found are {names}"

@@ -7,7 +7,7 @@ from typing import Literal
 from rlq.attributes.annotate.people import subjects_of
 from rlq.attributes.annotate.server import Page
 from rlq.attributes.annotate.store import AnswerFile
-from rlq.attributes.gender import Answer, Person, people_of, read_answers
+from rlq.attributes.gender import Answer, Person, people_of, person_of, read_answers
 from rlq.console import Console, table
 from rlq.data.records import Record, ReidData
 from rlq.errors import DataError
@@ -42,7 +42,7 @@ class PartCounts:
 class GenderReport:
     """What a gender file says about a set."""
 
-    file: Path
+    source: str  # the file, or the set's own table
     parts: tuple[PartCounts, ...]
     strangers: int  # people in the file whom the set does not have
 
@@ -53,7 +53,7 @@ class GenderReport:
 
     def to_text(self) -> str:
         header = ["people", "in all", "labelled", "male", "female", "in doubt", "missing"]
-        lines = [f"{self.file}:", table([part.to_row() for part in self.parts], header=header)]
+        lines = [f"{self.source}:", table([part.to_row() for part in self.parts], header=header)]
         for part in self.parts:
             if part.missing:
                 more = f" and {len(part.missing) - SHOWN} more" if len(part.missing) > SHOWN else ""
@@ -84,6 +84,8 @@ def annotate(
     page = Page(answers, data.name, port=port)
     done = sum(answer is not None for answer in answers.answers)
     console.line(f"{data.name}: {done} of {len(subjects)} people ({part}) are answered in {answers.path}")
+    if "gender" in data.attributes:
+        console.line(f"the table of {name} has a column gender; training reads this file instead once it is there")
     console.line(f"open {page.address}")
     console.line("keys m, f, u (in doubt); every answer is saved at once; Ctrl-C ends")
     page.serve()
@@ -94,15 +96,27 @@ def check(name: str, root: Path, *, file: Path | None = None, console: Console |
     """Count the answers about a set's people. Raises DataError when there is no file, or when it is broken."""
     data = read_pictures(name, root, console or Console())
     path = file or data.side_files / "gender.csv"
-    if not path.is_file():
-        raise DataError(f"there is no {path}; rlq gender annotate --data {name} makes it, the authors' file goes there")
-    answers = read_answers(path)
     people: dict[Person, str] = people_of(data.records)
+    if path.is_file() or "gender" not in data.attributes:
+        if not path.is_file():
+            raise DataError(
+                f"there is no {path}; rlq gender annotate --data {name} makes it, the authors' file goes there"
+            )
+        source, answers = str(path), read_answers(path)
+    else:
+        source, answers = f"the table of {name} in {data.root}", _of_table(data)
     parts = tuple(
         PartCounts(part, {pid: answers.get(person) for person, pid in people.items() if person[0] == part})
         for part in PARTS
     )
-    return GenderReport(path, parts, len(answers.keys() - people.keys()))
+    return GenderReport(source, parts, len(answers.keys() - people.keys()))
+
+
+def _of_table(data: ReidData) -> dict[Person, Answer]:
+    """What the set's own table says, where doubt is no word of its own."""
+    known = data.attributes["gender"]
+    of_records = {person_of(record): known[record.path] for record in data.records if record.path in known}
+    return {person: "m" if gender else "f" for person, gender in of_records.items()}
 
 
 def _records(data: ReidData, part: Part) -> list[Record]:

@@ -1,11 +1,13 @@
 """Take masks of a human parser (SCHP) into a data set."""
 
 import os
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from rlq.attributes.mask_names import mask_files, match_masks
-from rlq.attributes.parsing import SUFFIXES, LabelSet, Source, convert, source_problem
+from rlq.attributes.parsing import NAMES, SUFFIXES, LabelSet, Source, convert, look_at_source, other_set
 from rlq.console import Console
 from rlq.data.clothes import mask_path
 from rlq.data.parallel import parallel_map
@@ -16,6 +18,7 @@ from rlq.sets import read_pictures
 SPLITS = ("train", "query", "gallery")
 MANY = 500  # from here on several processes pay
 SHOWN = 10
+TITLES = {"lip": "LIP", "atr": "ATR", "pascal": "Pascal-Person-Part"}
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,9 @@ class Imported:
     output: Path
     covered: dict[str, tuple[int, int]]  # split -> (pictures with a new mask, pictures)
     strangers: tuple[str, ...]  # files of the source that show no picture of the set
+    labels: LabelSet
+    seen: dict[str, int]  # label, by its name in that set -> masks that show it
+    likely: LabelSet | None  # the set that the masks look like, where it is another one
 
     def to_text(self) -> str:
         taken = ", ".join(f"{split} {have} of {count}" for split, (have, count) in self.covered.items())
@@ -35,7 +41,18 @@ class Imported:
                 f"{len(self.strangers)} files of the source show no picture of the set: "
                 f"{', '.join(self.strangers[:3])}{more}"
             )
+        lines.append(labels_seen(self.seen))
+        if self.likely is not None:
+            lines.append(
+                f"are these masks of {TITLES[self.labels]}'s labels? they look like {TITLES[self.likely]}'s: "
+                f"--labels {self.likely}"
+            )
         return "\n".join(lines)
+
+
+def labels_seen(seen: Mapping[str, int]) -> str:
+    """A line for people: how many masks show each label."""
+    return "labels seen: " + ", ".join(f"{name} {count}" for name, count in seen.items())
 
 
 def import_masks(
@@ -71,8 +88,11 @@ def import_masks(
         Source(file, record.path, mask_path(target, record.path, data.root), labels) for file, record in matched.items()
     ]
     workers = processes or (os.cpu_count() or 1 if len(sources) >= MANY else 1)
-    checked = console.progress(parallel_map(source_problem, sources, workers), "reading masks", len(sources))
-    problems = [problem for problem in checked if problem]
+    problems: list[str] = []
+    counts: Counter[int] = Counter()
+    for read in console.progress(parallel_map(look_at_source, sources, workers), "reading masks", len(sources)):
+        counts.update(read.labels)
+        problems += [read.problem] if read.problem else []
     if problems:
         listed = "\n".join(f"  {problem}" for problem in problems[:SHOWN])
         more = f"\n  and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
@@ -83,7 +103,8 @@ def import_masks(
         part: (sum(record.split == part for record in matched.values()), len(getattr(data, part))) for part in SPLITS
     }
     strangers = tuple(file.relative_to(source).as_posix() for file in files if file not in matched)
-    return Imported(target, covered, strangers)
+    seen = {NAMES[labels][label]: counts[label] for label in sorted(counts)}
+    return Imported(target, covered, strangers, labels, seen, other_set(labels, counts, len(sources)))
 
 
 def _keep_apart(source: Path, target: Path) -> None:

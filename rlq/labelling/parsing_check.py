@@ -16,7 +16,7 @@ from rlq.data.records import Record
 from rlq.data.sheets import Picture, picture_grid
 from rlq.errors import SettingsError
 from rlq.files import written_whole
-from rlq.labelling.parsing import MANY
+from rlq.labelling.parsing import MANY, labels_seen
 from rlq.seeding import generator
 from rlq.sets import read_pictures
 from rlq.synthetic.side_files import PALETTE
@@ -75,7 +75,7 @@ class MaskReport:
             header = ["unusable", "listed", "listed, not training", "under 1% of the picture"]
             lines += ["", table([self.upper.to_row("upper"), self.lower.to_row("lower")], header=header)]
             lines.append(f"{self.one_colour} of {self.good} get one colour for everything worn")
-            lines.append("labels seen: " + ", ".join(f"{name} {count}" for name, count in self.seen.items()))
+            lines.append(labels_seen(self.seen))
         return "\n".join(lines)
 
 

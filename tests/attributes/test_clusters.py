@@ -101,7 +101,7 @@ def test_labels_with_a_decimal_point_and_a_gallery_called_test(tmp_path, records
             "Category,Image,R_LA_20\ntrain,a,1\n",
             r"has no column R_LA_15; .*; found are \['Category', 'Image', 'R_LA_20'\]",
         ),
-        ("", "has no column Category, Image, R_LA_15"),
+        ("", "is empty; a file of pose clusters has the columns Category, Image, R_LA_15"),
         ("Category,Image,R_LA_15\n", "holds no picture"),
         ("Category,Image,R_LA_15\ntrain,a,1\ntrain,b,x\n", "line 3: label 'x' is no whole number from 0 to 15"),
         ("Category,Image,R_LA_15\ntrain,a,16\n", "line 2: label '16' is no whole number"),

@@ -15,8 +15,9 @@ from rlq.attributes.parsing import (
     Source,
     convert,
     look_at,
+    look_at_source,
+    other_set,
     read_labels,
-    source_problem,
 )
 from rlq.data.clothes import LOWER, UPPER, WHOLE, read_mask
 from rlq.errors import DataError
@@ -149,12 +150,25 @@ def test_a_mask_of_another_size_is_told_with_both_sizes(tmp_path):
     Image.new("RGB", (5, 9)).save(tmp_path / "a.jpg")
     np.save(tmp_path / "a.npy", labels(20))
     source = Source(tmp_path / "a.npy", tmp_path / "a.jpg", tmp_path / "out.png", "lip")
-    assert source_problem(source) is None
+    assert look_at_source(source) == ("", frozenset(range(20)))
     np.save(tmp_path / "a.npy", labels(20, (5, 9)))
-    assert f"a.npy: the mask is 9 x 5 (width x height), its picture 5 x 9: {tmp_path / 'a.jpg'}" in source_problem(
-        source
-    )
-    assert "masks of pascal hold 0 to 6" in source_problem(source._replace(labels="pascal"))
+    read = look_at_source(source)
+    assert read.labels == frozenset()
+    assert f"a.npy: the mask is 9 x 5 (width x height), its picture 5 x 9: {tmp_path / 'a.jpg'}" in read.problem
+    assert "masks of pascal hold 0 to 6" in look_at_source(source._replace(labels="pascal")).problem
+
+
+def test_the_set_of_masks_is_guessed_from_what_many_of_them_show():
+    atr = {0: 20, 4: 20, 6: 18, 9: 15, 11: 11, 17: 1}
+    pascal = {0: 20, 1: 20, 2: 11, 6: 8}
+    lip = {0: 20, 5: 20, 9: 17, 11: 20, 13: 15, 18: 1}
+    assert other_set("lip", atr, 20) == "atr" and other_set("lip", pascal, 20) == "pascal"
+    assert other_set("atr", pascal, 20) == "pascal"
+    assert other_set("atr", atr, 20) is other_set("pascal", pascal, 20) is other_set("lip", lip, 20) is None
+    assert other_set("lip", atr, 19) is other_set("lip", pascal, 19) is None  # too few
+    assert other_set("lip", atr | {11: 10}, 20) is None  # scarves of LIP's, maybe
+    assert other_set("lip", {0: 20}, 20) is other_set("lip", {0: 20, 1: 20}, 20) is None  # nobody, and silhouettes
+    assert other_set("lip", pascal | {7: 1}, 20) is None
 
 
 def test_a_mask_is_looked_at_as_training_will(tmp_path):

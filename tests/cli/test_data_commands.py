@@ -46,7 +46,7 @@ def test_check_of_a_broken_set_is_status_1_and_lists_every_broken_picture(home, 
     broken[0].write_bytes(b"")
     broken[1].write_bytes(broken[1].read_bytes()[:500])
     shown = home.command("data", "check", "celeb_reid", "--root", tmp_path)
-    assert shown.exit_code == 1 and "2 pictures cannot be read, of " in shown.stdout
+    assert shown.exit_code == 1 and "pictures: 2 of 64 cannot be read (" in shown.stdout
     assert all(f"  {path}: " in shown.stdout for path in broken)
     assert "differs from" in shown.stdout and "ranked by colour" not in shown.stdout
 

@@ -1,14 +1,17 @@
 """rlq parsing: import and check."""
 
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from rlq.attributes.parsing import NAMES
 from rlq.data.clothes import read_mask
 from rlq.synthetic.side_files import write_mask
+from rlq.synthetic.tool_files import to_atr, to_pascal
 
 TRAIN = 96  # training pictures of the tiny set
 
@@ -38,6 +41,8 @@ def test_masks_come_in_by_path_and_are_counted_by_split(home, target, schp, tmp_
     lines = shown.stdout.splitlines()
     assert lines[0] == f"{TRAIN} masks written to {tmp_path / 'out'}: train 96 of 96, query 0 of 16, gallery 0 of 8"
     assert lines[1].endswith("1 files of the source show no picture of the set: rgb/val/001/A_cropped_rgb999.png")
+    checked = home.command("parsing", "check", "--data", "synthetic").stdout.splitlines()
+    assert lines[2:] == [line for line in checked if line.startswith("labels seen: background 96, ")]
     theirs = sorted((target / "rlq/masks").rglob("*.png"))
     assert len(theirs) == TRAIN == len([path for path in (tmp_path / "out").rglob("*") if path.is_file()])
     for path in theirs:
@@ -53,6 +58,25 @@ def test_a_flat_folder_of_keys_and_another_label_set(home, target, tmp_path):
     assert shown.exit_code == 0 and "train 12 of 96" in shown.stdout
     made = sorted((tmp_path / "out/rgb/train/001").iterdir())
     assert len(made) == 12 and set(np.unique(read_mask(made[0]))) == {0, 5}
+
+
+@pytest.mark.parametrize(
+    ("convert", "labels", "title"), [(to_atr, "atr", "ATR"), (to_pascal, "pascal", "Pascal-Person-Part")]
+)
+def test_masks_of_another_set_are_taken_with_a_hint(home, schp, tmp_path, convert, labels, title):
+    counts = Counter()
+    for path in schp.rglob("*.png"):
+        mask = convert(read_mask(path))
+        counts.update(set(mask.ravel().tolist()))
+        write_mask(path, mask)
+    for said, hints in (
+        ("lip", [f"are these masks of LIP's labels? they look like {title}'s: --labels {labels}"]),
+        (labels, []),
+    ):
+        shown = imported(home, schp, tmp_path / "out", "--labels", said)
+        assert shown.exit_code == 0, shown.output
+        seen = ", ".join(f"{NAMES[said][label]} {counts[label]}" for label in sorted(counts))
+        assert shown.stdout.splitlines()[1:] == [f"labels seen: {seen}", *hints]
 
 
 def test_names_that_fit_several_pictures_are_refused(home, schp, tmp_path):

@@ -130,6 +130,6 @@ def test_broken_pictures_are_listed_before_anything_is_trained(home, bare_root, 
     before = sorted((home.folder / "runs").iterdir())
     alone = ("tad.enabled=false", "clothes.augment=false", "cap.pose.enabled=false", "cap.gender.enabled=false")
     message = refused(home.command(*prcc(home, f"data.root={tmp_path}", *alone)))
-    assert "prcc, 2 pictures that cannot be read" in message
+    assert "prcc, pictures that cannot be read (2): " in message
     assert str(first) in message and str(second) in message
     assert sorted((home.folder / "runs").iterdir()) == before

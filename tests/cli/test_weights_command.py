@@ -13,6 +13,7 @@ from authors import Branches, PlainCal, save, trained, without
 
 from rlq import files, handover
 from rlq.data.catalogue import read
+from rlq.errors import SettingsError
 from rlq.methods.rlq import closing
 from rlq.runs import find_weights
 
@@ -134,6 +135,17 @@ def test_the_number_of_identities_tells_the_data_set(identities, name):
     released = SimpleNamespace(identities=identities)
     assert handover.guess_data(Path("w"), released, None)[:2] == (name, identities)
     assert handover.guess_data(Path("w"), released, "synthetic") == ("synthetic", identities, "as you say")
+    assert handover.guess_data(Path("w"), released, name) == (name, identities, "as you say")
+
+
+def test_a_set_that_trains_another_number_of_people_is_pointed_out(home, tmp_path):
+    file = tmp_path / "w.pth.tar"
+    save(PlainCal(), file, identities=16)
+    shown = home.command("weights", "import", file, "--output", tmp_path / "w", "--data", "ltcc")
+    assert shown.exit_code == 0, shown.output
+    told = "ltcc (as you say; ltcc trains 77 people, this file 16)"
+    assert f"data      {told}" in shown.stdout.splitlines()
+    assert json.loads((tmp_path / "w/source.json").read_text())["data"] == told
 
 
 def test_the_data_set_is_asked_for_when_the_heads_do_not_tell(home, tmp_path):
@@ -153,6 +165,19 @@ def test_the_data_set_is_asked_for_when_the_heads_do_not_tell(home, tmp_path):
     assert shown.exit_code == 0, shown.output
     assert "not there id_heads.cal.weight: the file has none, so it is 0" in shown.stdout
     assert json.loads((tmp_path / "w/config.json").read_text())["identities"] == 150
+
+
+def test_files_that_cannot_be_ranked_with_say_what_to_do(home, published, tmp_path):
+    onnx = tmp_path / "m.onnx"
+    onnx.write_bytes(b"")
+    told = {published: "rlq weights import turns it into a folder first", onnx: "ONNX files are for other programs"}
+    for file, what in told.items():
+        for words in (("evaluate", file), ("weights", "export", file, "--output", tmp_path / "m.safetensors")):
+            shown = home.command(*words)
+            assert shown.exit_code == 1 and shown.stderr.startswith(f"Error: {file}: {what}")
+        wanted = rf"tad\.teacher = {file} is no experiment file \(\.yaml\), folder of weights or run: {file}: {what}"
+        with pytest.raises(SettingsError, match=wanted):
+            home.run(f"tad.teacher={file}")
 
 
 def test_a_file_that_is_no_checkpoint_is_one_line_and_leaves_nothing(home, tmp_path):

@@ -119,6 +119,14 @@ def test_a_table_of_any_name_is_a_data_set(tmp_path, touch):
         read("csv", tmp_path)
 
 
+def test_words_that_are_nearly_a_name_are_answered_with_it_and_clips_with_the_way_to_frames(tmp_path):
+    for word, name in (("LTCC", "ltcc"), ("Celeb-reID", "celeb_reid"), ("DeepChang", "deepchange")):
+        with pytest.raises(DataError, match=f"unknown data set '{word}'; did you mean {name}?"):
+            read(word, tmp_path)
+    with pytest.raises(DataError, match="; rlq data ntu-frames takes them from the clips"):
+        read("ntu120", tmp_path)
+
+
 def test_what_a_half_unpacked_folder_lacks_is_said(tmp_path, touch):
     touch(
         tmp_path, "LTCC_ReID/train/001_1_c1_000001.png", "DeepChange/train-set/a.jpg", "DeepChange/train-set-bbox.txt"

@@ -1,3 +1,5 @@
+import json
+
 import cv2
 import numpy as np
 import pytest
@@ -28,6 +30,20 @@ def clip(folder, subject=1, camera=3, action=1):
     return folder / f"P{subject:03d}/A{action:03d}/C{camera:03d}/{name(subject, camera, action)}.mp4"
 
 
+def mask(folder, subject, box=None, action=1):
+    """A mask with a person in this box: rows and columns, from and to."""
+    person = np.zeros((HEIGHT, WIDTH), np.uint8)
+    if box is not None:
+        person[box[0] : box[1], box[2] : box[3]] = 1
+    folder.mkdir(exist_ok=True)
+    Image.fromarray(person).save(folder / f"{name(subject, action=action)}.png")
+
+
+def whole_frames(clips, written, there=0):
+    """What comes of clips that can all be read, without masks."""
+    return Extraction(clips, written, there, cropped=0, without_mask=None, small=0, unreadable=())
+
+
 @pytest.fixture(scope="module")
 def videos(tmp_path_factory):
     folder = tmp_path_factory.mktemp("videos")
@@ -41,11 +57,7 @@ def videos(tmp_path_factory):
 def test_the_middle_frame_of_each_clip_of_camera_3_is_taken(videos, tmp_path):
     seen = []
     done = extract_frames(videos, tmp_path, progress=lambda *numbers: seen.append(numbers))
-    assert done == Extraction(clips=3, written=3, there_already=0, cropped=0, unreadable=()) and seen == [
-        (1, 3),
-        (2, 3),
-        (3, 3),
-    ]
+    assert done == whole_frames(clips=3, written=3) and seen == [(1, 3), (2, 3), (3, 3)]
     levels = {path.stem: cv2.imread(str(path)).mean() for path in sorted(tmp_path.rglob("*.jpg"))}
     wanted = {name(1): 20 + 2 * 40, name(2, action=7): 20 + 2 * 40, name(3): 20}
     assert levels == pytest.approx(wanted, abs=4)
@@ -59,14 +71,14 @@ def test_pictures_that_are_there_are_left_as_they_are(videos, tmp_path):
     (tmp_path / f"P003/{name(3)}.jpg").unlink()
     seen = []
     done = extract_frames(videos, tmp_path, progress=lambda *numbers: seen.append(numbers))
-    assert done == Extraction(clips=3, written=1, there_already=2, cropped=0, unreadable=()) and seen == [(3, 3)]
+    assert done == whole_frames(clips=3, written=1, there=2) and seen == [(3, 3)]
     assert picture.read_bytes() == b"mine"
 
 
 def test_other_processes_write_the_same_bytes(videos, tmp_path):
     extract_frames(videos, tmp_path / "one")
     extract_frames(videos, tmp_path / "two", processes=2)
-    one, two = ({path.name: path.read_bytes() for path in (tmp_path / part).rglob("*.*")} for part in ("one", "two"))
+    one, two = ({path.name: path.read_bytes() for path in (tmp_path / part).rglob("*.jpg")} for part in ("one", "two"))
     assert one == two and len(one) == 3
 
 
@@ -84,11 +96,11 @@ def test_every_broken_clip_is_told_and_the_others_are_done(videos, tmp_path):
     text = done.to_text(output).splitlines()
     assert text[0] == f"{output}: 0 pictures written, 0 of them cropped to the person; 1 were there; 4 clips"
     assert text[1] == "3 clips gave no picture:" and text[2] == f"  {done.unreadable[0]}" and len(text) == 5
-    assert [path.name for path in output.rglob("*") if path.is_file()] == [f"{name(1)}.jpg"]
+    assert {path.name for path in output.rglob("*") if path.is_file()} == {f"{name(1)}.jpg", "frames.json"}
     write_clip(clip(source, 3))
     clip(source, 2).unlink()
     clip(source, 4).unlink()
-    assert extract_frames(source, output) == Extraction(clips=2, written=1, there_already=1, cropped=0, unreadable=())
+    assert extract_frames(source, output) == whole_frames(clips=2, written=1, there=1)
 
 
 def test_a_frame_is_cropped_to_its_person_and_a_margin(tmp_path):
@@ -158,3 +170,93 @@ def test_a_clip_that_ends_before_its_middle_is_broken(tmp_path):
     short.write_bytes(b"no video at all")
     with pytest.raises(DataError, match=r"short.avi: no video that can be decoded \(15 bytes\)"):
         middle_frame(short)
+
+
+def test_pictures_left_whole_are_counted_by_their_reason(videos, tmp_path):
+    masks, output = tmp_path / "masks", tmp_path / "frames"
+    mask(masks, 1, (20, 180, 100, 220))
+    mask(masks, 2, (20, 180, 100, 199), action=7)
+    done = extract_frames(videos, output, masks=masks)
+    assert done == Extraction(3, 3, 0, cropped=1, without_mask=1, small=1, unreadable=())
+    assert done.to_text(output).splitlines() == [
+        f"{output}: 3 pictures written, 1 of them cropped to the person; 0 were there; 3 clips",
+        "left whole: 1 clips without a mask, 1 whose mask shows a person of less than 100 pixels in width or height",
+    ]
+    (output / f"P002/{name(2, action=7)}.jpg").unlink()
+    mask(masks, 2, action=7)  # nobody
+    assert extract_frames(videos, output, masks=masks) == Extraction(3, 1, 2, 0, 0, 1, ())
+    assert "left whole" not in extract_frames(videos, tmp_path / "other").to_text(output)
+
+
+def test_masks_of_other_clips_only_are_refused_before_anything_is_written(videos, tmp_path):
+    masks, output = tmp_path / "masks", tmp_path / "frames"
+    masks.mkdir()
+    wanted = f"{masks}: none of 3 clips has a mask there; they should be called like {name(1)}.png, but "
+    with pytest.raises(DataError, match=f"^{wanted}it holds no .png file$"):
+        extract_frames(videos, output, masks=masks)
+    mask(masks, 5)
+    mask(masks, 4)
+    with pytest.raises(DataError, match=rf"^{wanted}its 2 .png files are called like \['{name(4)}.png', '{name(5)}"):
+        extract_frames(videos, output, masks=masks)
+    assert not output.exists()
+    mask(masks, 3)
+    assert extract_frames(videos, output, masks=masks).without_mask == 2
+    write_clip(clip(tmp_path / "videos", 3))
+    write_clip(clip(tmp_path / "videos", 6))  # the only one left, without a mask; the folder is the right one
+    assert extract_frames(tmp_path / "videos", output, masks=masks)[:5] == (2, 1, 1, 0, 1)
+
+
+def test_cropped_and_whole_frames_are_never_mixed(videos, tmp_path):
+    masks, whole, cropped = tmp_path / "masks", tmp_path / "whole", tmp_path / "cropped"
+    mask(masks, 1, (20, 180, 100, 220))
+    extract_frames(videos, whole)
+    extract_frames(videos, cropped, masks=masks)
+    before = files(tmp_path)
+    with pytest.raises(
+        DataError, match=f"{whole}: its frames are left whole, the new ones would be cropped to masks; "
+    ):
+        extract_frames(videos, whole, masks=masks)
+    with pytest.raises(DataError, match=f"cropped to masks, .* left whole; delete the folder {cropped} or .* --root$"):
+        extract_frames(videos, cropped)
+    assert files(tmp_path) == before
+    record = cropped / "rlq/frames.json"
+    assert json.loads(record.read_text()) == {"frames": "cropped to masks"}
+    assert len(read_ntu(cropped).train) == 3
+    for text in ("", "[]", "{}"):
+        record.write_text(text)
+        with pytest.raises(DataError, match=r"frames\.json does not say what the frames there are .*delete the folder"):
+            extract_frames(videos, cropped, masks=masks)
+
+
+def test_what_is_recorded_counts_only_beside_pictures(videos, tmp_path):
+    broken, output = clip(tmp_path / "videos", 1), tmp_path / "frames"
+    broken.parent.mkdir(parents=True)
+    broken.write_bytes(b"")
+    assert extract_frames(tmp_path / "videos", output).written == 0
+    mask(tmp_path / "masks", 1, (20, 180, 100, 220))
+    assert extract_frames(videos, output, masks=tmp_path / "masks").cropped == 1
+    (output / "rlq/frames.json").unlink()  # pictures that somebody else made
+    assert extract_frames(videos, output) == whole_frames(clips=3, written=0, there=3)
+    assert not (output / "rlq/frames.json").exists()
+
+
+def test_broken_clips_are_named_by_us_alone(tmp_path, capfd):
+    source = tmp_path / "videos"
+    good = write_clip(clip(source, 1)).read_bytes()
+    short = write_clip(source / f"{name(2)}.avi", frames=40, codec="MJPG")
+    short.write_bytes(short.read_bytes()[: short.stat().st_size * 3 // 10])
+    for subject, data in ((3, b""), (4, good[: len(good) // 2])):
+        clip(source, subject).parent.mkdir(parents=True)
+        clip(source, subject).write_bytes(data)
+    level = cv2.utils.logging.getLogLevel()
+    capfd.readouterr()
+    # in processes of their own, as ffmpeg's level is read with the first video, which is past in this one
+    done = extract_frames(source, tmp_path / "frames", processes=2)
+    assert len(done.unreadable) == 3 and capfd.readouterr() == ("", "")
+    with pytest.raises(DataError, match="no video that can be decoded"):
+        middle_frame(clip(source, 3))
+    assert cv2.utils.logging.getLogLevel() == level
+
+
+def files(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}

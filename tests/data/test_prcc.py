@@ -84,7 +84,7 @@ def test_missing_folders_empty_ones_and_odd_people_are_explained(prcc_folder, tm
         read_prcc(root)
     shutil.rmtree(root / "rgb/train")
     (root / "rgb/train").mkdir()
-    with pytest.raises(DataError, match="has 0 pictures"):
+    with pytest.raises(DataError, match="has no pictures such as"):
         read_prcc(root)
 
 

@@ -16,7 +16,9 @@ def test_rows_are_read_without_blanks_marks_and_whatever_ends_the_lines(tmp_path
     ("text", "told"),
     [
         ("a,c\n1,2\n", r"has no column b; a table has a, b; found are \['a', 'c'\]"),
-        ("", r"has no column a, b; .* found are \[\]"),
+        ("", r"is empty; a table has the columns a, b"),
+        ("a;b\n1;2\n", r"separates its fields otherwise than by commas \('a;b'\); save it with commas"),
+        ("a\tb\n", "separates its fields otherwise"),
         ("a,b,a\n", "names the column a more than once"),
         ("a,b\n1,2\n1,2,3\n", "line 3: has more than 2 fields"),
     ],

@@ -65,10 +65,30 @@ def test_poses_and_genders_come_from_the_columns_of_the_table(gather):
 def test_clusters_above_k_and_flip_awareness_are_refused(gather, rows):
     for row in rows:
         row["pose"] = 7
-    with pytest.raises(DataError, match=r"the table of csv has pose clusters up to 7; --set cap\.pose\.clusters=7"):
+    with pytest.raises(
+        DataError, match=r"pose clusters up to 7 \(of 0_0\.png\), cap\.pose\.clusters is 4: is that a slip"
+    ):
         gather()
     with pytest.raises(DataError, match="flip_aware needs keypoints; the table of csv holds clusters only"):
         gather("cap.pose.flip_aware=true")
+
+
+def test_a_file_of_genders_goes_before_the_column_and_its_strangers_are_told(gather, tmp_path):
+    (tmp_path / "rlq").mkdir()
+    rows = "".join(f"train,{pid},0\n" for pid in (0, 1, 2, 3, 9))
+    (tmp_path / "rlq/gender.csv").write_text(f"Category,ID,Gender\n{rows}")
+    found = gather()
+    assert found.genders.train.tolist() == [0] * 16 and found.genders.test is None
+    assert found.notes == (
+        "the gender file lists 1 training people whom csv does not have; is it of another data set?",
+    )
+
+
+def test_people_of_the_test_who_train_are_told(gather, rows):
+    assert gather().notes == ()
+    rows[0]["split"] = "query"
+    (note,) = gather().notes
+    assert note.startswith("1 people of the test have pids of training people, such as ['0']; where they are the same")
 
 
 def test_a_column_that_is_empty_for_some_training_pictures_is_refused(gather, rows):

@@ -127,13 +127,13 @@ def test_a_walk_goes_on_from_frame_to_frame():
 
 
 def test_more_people_than_names_can_number_are_refused():
-    with pytest.raises(SettingsError, match="PrccSpec: 1064 people; the names of this layout number 999 at most"):
+    with pytest.raises(SettingsError, match="^prcc: 1064 people; the names of this layout number 999 at most"):
         PrccSpec(train_people=1000)
-    with pytest.raises(SettingsError, match="LtccSpec.cameras = 13 should be at most 12"):
+    with pytest.raises(SettingsError, match="^ltcc: cameras = 13 should be at most 12"):
         LAYOUTS["ltcc"].spec(cameras=13)
-    with pytest.raises(SettingsError, match="CcvidSpec.walks = 1 should be at least 2"):
+    with pytest.raises(SettingsError, match="^ccvid: walks = 1 should be at least 2"):
         CcvidSpec(walks=1)
-    with pytest.raises(SettingsError, match=r"picture_size = \(256, 8\) should be at least 16 each way"):
+    with pytest.raises(SettingsError, match=r"^prcc: picture_size = \(256, 8\) should be at least 16 each way"):
         PrccSpec(picture_size=(256, 8))
 
 

@@ -250,18 +250,18 @@ def test_lists_of_bad_masks_have_keys_without_splits(tmp_path):
 
 
 def test_oddities_that_need_more_pictures_are_refused():
-    with pytest.raises(SettingsError, match="name_in_train_and_val needs val_pictures of 1 or more"):
+    with pytest.raises(SettingsError, match="^prcc: the oddity name_in_train_and_val needs val_pictures of 1 or more"):
         PrccSpec(val_pictures=0, oddities=frozenset({"name_in_train_and_val"}))
-    with pytest.raises(SettingsError, match="repeated_y needs gallery_pictures of 2 or more"):
+    with pytest.raises(SettingsError, match="^celeb_reid: the oddity repeated_y needs gallery_pictures of 2 or more"):
         CelebSpec(gallery_pictures=1, oddities=frozenset({"repeated_y"}))
 
 
 def test_unknown_words_are_answered_with_the_known_ones():
-    with pytest.raises(
-        SettingsError, match="CcvidSpec has no oddity person_without_b; it knows empty_tracklet, hidden"
-    ):
-        odd(CCVID, "person_without_b")
-    with pytest.raises(SettingsError, match="joints_26 and joints_136 exclude each other"):
+    for name, layout in LAYOUTS.items():
+        known = ", ".join(sorted(layout.oddities))
+        with pytest.raises(SettingsError, match=f"^{name} has no oddity nope, other; it knows {known}$"):
+            layout.spec(oddities=frozenset({"other", "nope"}))
+    with pytest.raises(SettingsError, match="^prcc: the oddities joints_26 and joints_136 exclude each other"):
         odd(PRCC, "joints_136", "joints_26")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rlq.attributes.gender import part_of, people_of, plain_id
+from rlq.attributes.gender import part_of, people_of, person_of
 from rlq.data.records import Record
 from rlq.seeding import generator
 
@@ -27,7 +27,7 @@ def subjects_of(records: Iterable[Record], pictures: int) -> list[Subject]:
     records = list(records)
     of: dict[tuple[str, str], list[Record]] = {}
     for record in records:
-        of.setdefault((part_of(record.split), plain_id(record.pid)), []).append(record)
+        of.setdefault(person_of(record), []).append(record)
     return [
         Subject(
             pid,

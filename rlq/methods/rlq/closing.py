@@ -80,7 +80,7 @@ def close(
         figure.savefig(job.folder / f"{Path(name).name}", dpi=100)
         if settings.tracking.pictures or not figures.shows_people(name):
             tracker.log_figure(figure, name)
-    params = {"data.dataset": settings.data.dataset, "variant": settings.variant, "epoch": history.best_epoch}
+    params = {"data.dataset": settings.data.dataset, "variant": settings.title, "epoch": history.best_epoch}
     tracker.log_model(job.folder / "best", "rlq", params)
     return found
 
@@ -131,7 +131,7 @@ def summary(
     shots = [f"gallery: {SHOTS[settings.data.prcc_shots]}"] if inputs.data.single_shot else []
     lines = [
         "",
-        summary_table(metrics, inputs.data.protocols, settings.variant, settings.schedule.epochs),
+        summary_table(metrics, inputs.data.protocols, settings.title, settings.schedule.epochs),
         *shots,
         f"time     {times}",
         f"model    {metrics['model/parameters_inference'] / 1e6:.3f} M parameters and "

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,7 @@ class Inputs:
     genders: GenderLabels | None
     external: ReidData | None
     external_train: list[Record]
+    notes: tuple[str, ...] = ()  # what somebody should know before it trains
 
 
 class _Missing:
@@ -83,14 +85,37 @@ def gather_inputs(settings: RlqSettings, origin: str) -> Inputs:
         genders=genders,
         external=external,
         external_train=_kept(external, settings),
+        notes=tuple(_notes(data, genders)),
     )
+
+
+def _notes(data: ReidData, genders: GenderLabels | None) -> Iterator[str]:
+    if not data.clothes_known:
+        yield (
+            f"{data.name} has no clothes labels, so clothes losses are off (losses.clothes_adversarial = 0, "
+            "losses.kl_clothes = 0); CAL learns identities alone"
+        )
+    if data.shared_pids:
+        yield (
+            f"{len(data.shared_pids)} people of the test have pids of training people, such as {data.shared_pids[:3]}; "
+            "where they are the same people, the numbers say nothing about people never seen"
+        )
+    if genders is not None and genders.strangers:
+        yield (
+            f"the gender file lists {genders.strangers} training people whom {data.name} does not have; is it of "
+            "another data set?"
+        )
 
 
 def check_selectable(settings: RlqSettings, data: ReidData) -> None:
     """Raise SettingsError unless the metric that chooses the best epoch can be measured on this data."""
     select, name = settings.schedule.select, settings.schedule.select.split("/")[0]
     if name in data.refused:
-        raise SettingsError(f"schedule.select = {select}: {data.name} has no {name}, {data.refused[name]}")
+        known = data.protocols[0].name
+        raise SettingsError(
+            f"schedule.select = {select}: {data.name} has no {name}, {data.refused[name]}; "
+            f"--set schedule.select={known}/rank1"
+        )
     check_selection(select, [protocol.name for protocol in data.protocols])
     (protocol,) = (one for one in data.protocols if one.name == name)
     if not asked(data.query, data.gallery, protocol).valid_queries:
@@ -197,7 +222,8 @@ def _broken(sets: list[ReidData], settings: RlqSettings, missing: _Missing) -> s
         if broken:
             listed = "; ".join(f"{path} ({reason})" for path, reason in broken[:10])
             more = f" and {len(broken) - 10} more" if len(broken) > 10 else ""
-            missing.add(f"{data.name}, {len(broken)} pictures that cannot be read", DataError(listed + more))
+            mend = f"; replace or leave them out (rlq data check {data.name} lists all)"
+            missing.add(f"{data.name}, pictures that cannot be read ({len(broken)})", DataError(listed + more + mend))
             found.add(data.name)
             continue
         _set_mark(mark)

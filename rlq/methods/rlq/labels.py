@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rlq.attributes.clusters import cluster_poses, column_name, labels_of, read_clusters
-from rlq.attributes.gender import genders_of, read_genders
+from rlq.attributes.gender import genders_of, people_of, read_genders
 from rlq.attributes.keypoints import read_keypoints
 from rlq.attributes.pose import match, mirrored, pose_vector
 from rlq.data.pictures import picture_sizes
@@ -31,6 +31,7 @@ class GenderLabels(NamedTuple):
 
     train: np.ndarray  # [N]
     test: np.ndarray | None  # [queries + gallery]
+    strangers: int = 0  # training people of the file whom the set does not have
 
 
 def pose_source(settings: RlqSettings, data: ReidData) -> Path | None:
@@ -39,9 +40,11 @@ def pose_source(settings: RlqSettings, data: ReidData) -> Path | None:
     Raises DataError when there is no such file.
     """
     pose = settings.cap.pose
-    if not pose.enabled or (pose.file is None and "pose" in data.attributes):
+    if not pose.enabled:
         return None
     file = Path(pose.file) if pose.file else _usual_source(settings, data)
+    if not file.exists() and not pose.file and "pose" in data.attributes:
+        return None
     if not file.exists():
         raise DataError(
             f"there is no {file}; rlq pose import and rlq pose extract make keypoints, and cap.pose.file takes "
@@ -77,7 +80,8 @@ def _listed_poses(file: Path, settings: RlqSettings, data: ReidData) -> PoseLabe
     column = column_name(pose.vector, pose.clusters)
     if column not in (known := column_names(file)):
         raise DataError(
-            f"{file}: has no column {column}, which rlq pose cluster --k {pose.clusters} adds; it has {known}"
+            f"{file}: has no column {column}, which rlq pose cluster --k {pose.clusters} adds (or name keypoints as "
+            f"cap.pose.file); it has {', '.join(known[:5])}{', ...' if len(known) > 5 else ''}"
         )
     labels = labels_of(data.train, read_clusters(file, column), file)
     return PoseLabels(labels, None, None, None)
@@ -106,21 +110,23 @@ def gender_labels(settings: RlqSettings, data: ReidData) -> GenderLabels | None:
     if not gender.enabled:
         return None
     unseen = [*data.query, *data.gallery]
-    if gender.file is None and "gender" in data.attributes:
+    file = Path(gender.file) if gender.file else data.side_files / "gender.csv"
+    if not gender.file and not file.is_file() and "gender" in data.attributes:
         known = data.attributes["gender"]
         there = all(record.path in known for record in unseen)
         return GenderLabels(_of_table("gender", data), _of_table("gender", data, unseen) if there else None)
-    file = Path(gender.file) if gender.file else data.side_files / "gender.csv"
     if not file.is_file():
         raise DataError(f"there is no {file}; rlq gender annotate --data {data.name} makes it")
     listed = read_genders(file)
     train = genders_of(data.train, listed, file)
     if settings.data.selection == "holdout":  # these are training people, listed as such
         unseen = [replace(record, split="train") for record in unseen]
+    people = people_of([*data.train, *(record for record in unseen if record.split == "train")])
+    strangers = sum(part == "train" and (part, pid) not in people for part, pid in listed)
     try:
-        return GenderLabels(train, genders_of(unseen, listed, file))
+        return GenderLabels(train, genders_of(unseen, listed, file), strangers)
     except DataError:  # only training needs them; without those of the test, its accuracy is not measured
-        return GenderLabels(train, None)
+        return GenderLabels(train, None, strangers)
 
 
 def _poses_of_table(settings: RlqSettings, data: ReidData) -> PoseLabels:
@@ -131,7 +137,11 @@ def _poses_of_table(settings: RlqSettings, data: ReidData) -> PoseLabels:
     labels = _of_table("pose", data)
     most = int(labels.max())
     if most > pose.clusters:
-        raise DataError(f"the table of {data.name} has pose clusters up to {most}; --set cap.pose.clusters={most}")
+        example = data.train[int(labels.argmax())].path.relative_to(data.root).as_posix()
+        raise DataError(
+            f"the table of {data.name} has pose clusters up to {most} (of {example}), cap.pose.clusters is "
+            f"{pose.clusters}: is that a slip, or --set cap.pose.clusters={most}?"
+        )
     return PoseLabels(labels, None, None, None)
 
 

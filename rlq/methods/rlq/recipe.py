@@ -98,7 +98,7 @@ def describe(settings: RlqSettings, inputs: Inputs, place: Place) -> str:
         f"data     {inputs.data.name}: {len(inputs.data.train)} training pictures of {len(inputs.labels.pid_names)} "
         f"people, {len(inputs.data.query)} queries, {len(inputs.data.gallery)} gallery pictures"
         + (f"; external {settings.tad.external}: {len(inputs.external_train)}" if inputs.external is not None else "")
-        + f"\nrun      {settings.variant}, {settings.backbone.name}, {settings.schedule.epochs} epochs; "
+        + f"\nrun      {settings.title}, {settings.backbone.name}, {settings.schedule.epochs} epochs; "
         f"{settings.data.batch} pictures = {rows} rows per device, {place.world} x {place.device.type} "
         f"({rows * place.world} rows in all), {kind}"
     )

@@ -152,7 +152,7 @@ class RlqSettings(Settings):
     """One experiment."""
 
     method: Literal["rlq"] = "rlq"
-    variant: str = "RLQ"  # a word for tables and tags
+    variant: str | None = None  # a word for tables and tags; None: made of the parts that are on
     seed: Whole = 1
     init_from: str | None = None  # run folder or .safetensors whose weights the network starts from
     branches: tuple[Branch, ...] = ("cal", "bot")
@@ -174,6 +174,24 @@ class RlqSettings(Settings):
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    @property
+    def title(self) -> str:
+        """What tables and tags call this: `variant`, or the paper's words for the parts that are on."""
+        if self.variant is not None:
+            return self.variant
+        pose, gender, one = self.cap.pose.enabled, self.cap.gender.enabled, len(self.branches) == 1
+        attributes = "CAP" if pose and gender else "P" if pose else "G" if gender else None
+        whole = self.tad.enabled and attributes == "CAP" and not one
+        base = "RLQ" if whole else {"cal": "CAL", "bot": "BoT"}[self.branches[0]] if one else "BM"
+        parts = [base]
+        if self.branches == ("cal",) and self.losses.triplet:
+            parts.append("triplet")
+        if one and self.clothes.augment:
+            parts.append("aug")
+        if not whole:
+            parts += [part for part in ("TAD" if self.tad.enabled else None, attributes) if part]
+        return " + ".join(parts) + ("" if one or self.clothes.augment else " (no recolouring)")
 
     @property
     def anchor(self) -> Branch:

@@ -16,6 +16,7 @@ SMALLEST = 16  # pixels a side
 class Spec:
     """Sizes of a set. Every layout adds its own, and may be asked for oddities of real files."""
 
+    LAYOUT: ClassVar[str]  # the data set whose layout it is; messages name it
     ODDITIES: ClassVar[Mapping[str, str]] = PICTURE_ODDITIES  # word -> what it does
     LEAST: ClassVar[Mapping[str, int]] = {}  # of sizes that need not, or must not, be 1
     MOST: ClassVar[Mapping[str, int]] = {}
@@ -29,21 +30,21 @@ class Spec:
     oddities: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        title = type(self).__name__
+        title = self.LAYOUT
         for name in (field.name for field in fields(self) if field.type is int and field.name != "seed"):
             value, least, most = getattr(self, name), self.LEAST.get(name, 1), self.MOST.get(name, math.inf)
             if value < least:
-                raise SettingsError(f"{title}.{name} = {value} should be at least {least}")
+                raise SettingsError(f"{title}: {name} = {value} should be at least {least}")
             if value > most:
-                raise SettingsError(f"{title}.{name} = {value} should be at most {most}")
+                raise SettingsError(f"{title}: {name} = {value} should be at most {most}")
         people = sum(getattr(self, field.name) for field in fields(self) if field.name.endswith("_people"))
         if people > self.MOST_PEOPLE:
             raise SettingsError(f"{title}: {people} people; the names of this layout number {self.MOST_PEOPLE} at most")
         share = getattr(self, "artefacts", 0.0)
         if not 0 <= share <= 1:
-            raise SettingsError(f"{title}.artefacts = {share} should be a share between 0 and 1")
+            raise SettingsError(f"{title}: artefacts = {share} should be a share between 0 and 1")
         if self.picture_size is not None and min(self.picture_size) < SMALLEST:
-            raise SettingsError(f"{title}.picture_size = {self.picture_size} should be at least {SMALLEST} each way")
+            raise SettingsError(f"{title}: picture_size = {self.picture_size} should be at least {SMALLEST} each way")
         check_oddities(self.oddities, self.ODDITIES, title)
 
 

@@ -39,16 +39,19 @@ class Layout:
 
 
 LAYOUTS: dict[str, Layout] = {
-    "prcc": Layout("prcc", PrccSpec, prcc_albums),
-    "ltcc": Layout("LTCC_ReID", LtccSpec, ltcc_albums, write_ltcc_lists),
-    "deepchange": Layout("DeepChangeDataset", DeepChangeSpec, deepchange_albums, write_deepchange_lists),
-    "last": Layout("last", LastSpec, last_albums),
-    "celeb_reid": Layout("Celeb-reID", CelebSpec, celeb_albums),
-    "celeb_reid_light": Layout("Celeb-reID-light", CelebLightSpec, celeb_albums),
-    "vc_clothes": Layout("VC-Clothes", VcClothesSpec, vc_clothes_albums),
-    "ntu120": Layout("NTU120-videos", NtuSpec, ntu_albums, pictures=False),
-    "ccvid": Layout("CCVID", CcvidSpec, ccvid_albums, write_ccvid_lists, pictures=False),
-    "csv": Layout("own", OwnSpec, own_albums, write_own_table),
+    layout.spec.LAYOUT: layout
+    for layout in (
+        Layout("prcc", PrccSpec, prcc_albums),
+        Layout("LTCC_ReID", LtccSpec, ltcc_albums, write_ltcc_lists),
+        Layout("DeepChangeDataset", DeepChangeSpec, deepchange_albums, write_deepchange_lists),
+        Layout("last", LastSpec, last_albums),
+        Layout("Celeb-reID", CelebSpec, celeb_albums),
+        Layout("Celeb-reID-light", CelebLightSpec, celeb_albums),
+        Layout("VC-Clothes", VcClothesSpec, vc_clothes_albums),
+        Layout("NTU120-videos", NtuSpec, ntu_albums, pictures=False),
+        Layout("CCVID", CcvidSpec, ccvid_albums, write_ccvid_lists, pictures=False),
+        Layout("own", OwnSpec, own_albums, write_own_table),
+    )
 }
 
 

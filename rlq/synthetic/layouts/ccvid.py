@@ -18,6 +18,7 @@ GAIT = 24  # frames per turn of the gait
 class CcvidSpec(Spec):
     """Sizes of a set in CCVID's layout. One outfit serves the first half of a session's walks, another the rest."""
 
+    LAYOUT: ClassVar[str] = "ccvid"
     ODDITIES: ClassVar[Mapping[str, str]] = FILE_ODDITIES | {
         "listed_but_missing": "the folder of the first listed training tracklet is not on disk",
         "empty_tracklet": "the folder of the last listed training tracklet holds no picture",

@@ -16,6 +16,7 @@ from rlq.synthetic.layouts.oddities import MASK_ODDITIES, PICTURE_ODDITIES
 class CelebSpec(Spec):
     """Sizes of the external set: clean pictures, a new outfit in nearly every one."""
 
+    LAYOUT: ClassVar[str] = "celeb_reid"
     ODDITIES: ClassVar[Mapping[str, str]] = PICTURE_ODDITIES | {
         "masks": "parsing masks of the training pictures, which the plain set has not; every form of mask brings them",
         "names_shared_by_splits": "names of training pictures come again in gallery and query, for other people",
@@ -35,12 +36,14 @@ class CelebSpec(Spec):
         if most > 99:
             raise SettingsError(f"{most} pictures per person: Celeb-reID numbers them from 1 to 99")
         if "repeated_y" in self.oddities and self.gallery_pictures < 2:
-            raise SettingsError("the oddity repeated_y needs gallery_pictures of 2 or more")
+            raise SettingsError(f"{self.LAYOUT}: the oddity repeated_y needs gallery_pictures of 2 or more")
 
 
 @dataclass(frozen=True)
 class CelebLightSpec(CelebSpec):
     """Celeb-reID-light: fewer people and pictures."""
+
+    LAYOUT: ClassVar[str] = "celeb_reid_light"
 
     train_people: int = 16
     test_people: int = 8

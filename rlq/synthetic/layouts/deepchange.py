@@ -20,6 +20,7 @@ FOLDERS = ("train-set", "val-set-query", "val-set-gallery", "test-set-query", "t
 class DeepChangeSpec(Spec):
     """Sizes of a set in DeepChange's layout."""
 
+    LAYOUT: ClassVar[str] = "deepchange"
     ODDITIES: ClassVar[Mapping[str, str]] = PICTURE_ODDITIES | {
         "listed_but_missing": "the first listed training picture is not on disk",
     }

@@ -13,6 +13,7 @@ from rlq.synthetic.layouts.oddities import PICTURE_ODDITIES
 class LastSpec(Spec):
     """Sizes of a set in LaST's layout."""
 
+    LAYOUT: ClassVar[str] = "last"
     ODDITIES: ClassVar[Mapping[str, str]] = PICTURE_ODDITIES | {
         "folder_of_another_pid": "the first training folder is not called as the pictures in it",
     }

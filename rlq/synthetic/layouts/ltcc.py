@@ -17,6 +17,7 @@ FOLDERS = {"train": "train", "query": "query", "gallery": "test"}  # its gallery
 class LtccSpec(Spec):
     """Sizes of a set in LTCC's layout; one person in three owns a single outfit."""
 
+    LAYOUT: ClassVar[str] = "ltcc"
     ODDITIES: ClassVar[Mapping[str, str]] = PICTURE_ODDITIES | {
         "sizes_vary": "pictures of many sizes, some under 32 pixels wide",
     }

@@ -16,6 +16,7 @@ TRAINING_SUBJECTS = 61  # the official list's first subjects, in sorted order
 class NtuSpec(Spec):
     """Sizes of a set of clips. A reader trains on the first 61 subjects, whatever they are called here."""
 
+    LAYOUT: ClassVar[str] = "ntu120"
     ODDITIES: ClassVar[Mapping[str, str]] = FILE_ODDITIES | {
         "other_cameras": "clips of camera C001 beside those of C003",
         "flat_folder": "all clips in one folder",

@@ -18,6 +18,7 @@ COLUMNS = ("path", "pid", "camera", "split", "clothes", "tracklet", "gender", "p
 class OwnSpec(Spec):
     """Sizes of a set with a table; half of the people change clothes before camera C."""
 
+    LAYOUT: ClassVar[str] = "csv"
     ODDITIES: ClassVar[Mapping[str, str]] = PICTURE_ODDITIES | {
         "byte_order_mark": "the table begins with one, as spreadsheets write it",
         "without_cameras": "the column camera is empty",

@@ -18,6 +18,7 @@ CAMERAS = ("A", "B", "C")
 class PrccSpec(Spec):
     """Sizes of the target set. The default is learnt in minutes on a CPU."""
 
+    LAYOUT: ClassVar[str] = "prcc"
     ODDITIES: ClassVar[Mapping[str, str]] = PICTURE_ODDITIES | {
         "person_without_b": "the first training person was never seen by camera B",
         "name_in_train_and_val": "a file name of the first person is both in train and in val",
@@ -34,7 +35,7 @@ class PrccSpec(Spec):
     def __post_init__(self) -> None:
         Spec.__post_init__(self)
         if "name_in_train_and_val" in self.oddities and not self.val_pictures:
-            raise SettingsError("PrccSpec: the oddity name_in_train_and_val needs val_pictures of 1 or more")
+            raise SettingsError(f"{self.LAYOUT}: the oddity name_in_train_and_val needs val_pictures of 1 or more")
 
 
 def prcc_albums(spec: PrccSpec) -> list[Album]:

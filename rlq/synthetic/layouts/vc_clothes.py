@@ -12,6 +12,7 @@ from rlq.synthetic.layouts.albums import Album, Picture, Spec, look
 class VcClothesSpec(Spec):
     """Sizes of a set in VC-Clothes' layout."""
 
+    LAYOUT: ClassVar[str] = "vc_clothes"
     MOST: ClassVar[Mapping[str, int]] = {"train_pictures": 99, "query_pictures": 49, "gallery_pictures": 50}
     MOST_PEOPLE: ClassVar[int] = 9999
 
