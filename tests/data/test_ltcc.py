@@ -94,9 +94,7 @@ def test_odd_names_and_an_archive_cut_short_are_explained(ltcc_folder, touch):
     with pytest.raises(DataError, match="test is not a folder; the set holds train, query and test"):
         read_ltcc(ltcc_folder)
     (ltcc_folder / "test").mkdir()
-    with pytest.raises(
-        DataError, match=r"test has no pictures such as 094_1_c9_015833\.png; is the archive"
-    ):
+    with pytest.raises(DataError, match=r"test has no pictures such as 094_1_c9_015833\.png; is the archive"):
         read_ltcc(ltcc_folder)
 
 
