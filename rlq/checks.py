@@ -14,7 +14,7 @@ import torch
 from rlq.console import Console, percent, table
 from rlq.data.catalogue import data_set
 from rlq.data.celeb_reid import CameraReading
-from rlq.data.inspection import inspect
+from rlq.data.inspection import inspect, unreadable
 from rlq.data.records import Published, Record, ReidData
 from rlq.distributed import Place
 from rlq.evaluation.baselines import Asked, asked, chance, histogram_features
@@ -189,25 +189,22 @@ def check(
     data = read_set(name, root, console, celeb_camera=celeb_camera)
     files = [path for record in data.records for path in record.pictures]
     started = time.monotonic()
-    reasons, digests = [], []
-    for found in console.progress(inspect(files, os.cpu_count() or 1), "pictures", len(files)):
-        reasons.append(found.reason)
-        digests.append(found.digest)
+    findings = list(console.progress(inspect(files, os.cpu_count() or 1), "pictures", len(files)))
     seconds = time.monotonic() - started
-    unreadable = [(path, reason) for path, reason in zip(files, reasons, strict=True) if reason]
+    broken = unreadable(files, findings)
     if colours is None:
         colours = len(data.query) + len(data.gallery) <= RANKED_UNASKED
     parts = _parts(data)
     dressed = {split: data.clothes_known if split == "train" else _labelled(parts["test"]) for split in parts}
-    ranked = colours and not unreadable and bool(data.query) and not data.holds_tracklets
+    ranked = colours and not broken and bool(data.query) and not data.holds_tracklets
     return Report(
         data=data,
         published=data_set(name).published,
         splits={split: _counts(records, dressed[split]) for split, records in parts.items()},
         clothes_per_person={p: _clothes(parts[p]) for p in ("train", "test") if dressed[p] and parts[p]},
         asked={protocol.name: asked(data.query, data.gallery, protocol) for protocol in data.protocols},
-        unreadable=unreadable,
-        duplicates=find_duplicates(data, digests),
+        unreadable=broken,
+        duplicates=find_duplicates(data, [found.digest for found in findings]),
         files=len(files),
         seconds=seconds,
         rankings=histogram_rankings(data) if ranked else {},

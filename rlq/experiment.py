@@ -117,7 +117,7 @@ def _run_in(group: _Group, loaded: Loaded, folder: Path, *, kind: str = "run", a
     ensure_set(settings.data.dataset, Path(settings.data.root), place, console)
     if settings.tad.enabled:
         ensure_set(settings.tad.external, external_root(settings), place, console)
-    inputs = gather_inputs(settings, loaded.origin)
+    inputs = gather_inputs(settings, loaded.origin, console)
     settings, loaded = inputs.settings, loaded._replace(settings=inputs.settings)
     for note in inputs.notes:
         console.line(f"note     {note}")
@@ -207,7 +207,7 @@ def _teacher(group: _Group, loaded: Loaded) -> tuple[RlqNetwork, str]:
             ) from error
         return load_network(folder, group.place.device)[0], str(folder)
     experiment = teacher_experiment(loaded)
-    inputs = gather_inputs(experiment.settings, experiment.origin)
+    inputs = gather_inputs(experiment.settings, experiment.origin, group.console)
     name = teacher_fingerprint(experiment.settings, inputs.data.fingerprint)
     folder = runs / "teachers" / name
     folder.mkdir(parents=True, exist_ok=True)

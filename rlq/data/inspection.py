@@ -29,10 +29,8 @@ def inspect(paths: Sequence[Path], processes: int = 1) -> Iterator[Finding]:
     return parallel_map(look_at, paths, processes)
 
 
-def find_unreadable(paths: Iterable[Path], processes: int = 1) -> list[tuple[Path, str]]:
+def unreadable(paths: Iterable[Path], findings: Iterable[Finding]) -> list[tuple[Path, str]]:
     """Every picture that is missing, broken or cut short, with the reason, in the order of `paths`."""
-    paths = list(paths)
-    findings = inspect(paths, processes)
     return [(path, found.reason) for path, found in zip(paths, findings, strict=True) if found.reason]
 
 

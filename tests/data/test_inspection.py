@@ -1,6 +1,6 @@
 import pytest
 
-from rlq.data.inspection import find_unreadable, inspect, look_at
+from rlq.data.inspection import inspect, look_at, unreadable
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -9,7 +9,8 @@ def test_all_unreadable_pictures_are_found_at_once(tmp_path, write_picture, proc
     cut, empty, gone = tmp_path / "cut.jpg", tmp_path / "empty.jpg", tmp_path / "gone.jpg"
     cut.write_bytes(good[0].read_bytes()[:-400])
     empty.write_bytes(b"")
-    found = find_unreadable([*good[:3], cut, *good[3:], empty, gone], processes)
+    paths = [*good[:3], cut, *good[3:], empty, gone]
+    found = unreadable(paths, inspect(paths, processes))
     assert [path for path, _ in found] == [cut, empty, gone]
     reasons = [reason for _, reason in found]
     assert "truncated" in reasons[0] and reasons[1] == "empty file" and "No such file" in reasons[2]
@@ -17,7 +18,7 @@ def test_all_unreadable_pictures_are_found_at_once(tmp_path, write_picture, proc
 
 def test_a_good_picture_has_no_reason(tmp_path, write_picture):
     assert look_at(write_picture(tmp_path / "a.png")).reason is None
-    assert find_unreadable([]) == []
+    assert list(inspect([], 2)) == []
 
 
 def test_what_is_no_picture_is_said_in_words(tmp_path):

@@ -178,10 +178,8 @@ def test_broken_pictures_are_listed_ten_at_a_time(gather, own_set):
 
 def test_a_set_found_whole_is_not_read_again_until_it_changes(gather, own_set, monkeypatch):
     looked = []
-    usual = inputs.find_unreadable
-    monkeypatch.setattr(
-        inputs, "find_unreadable", lambda paths, processes: looked.append(len(paths)) or usual(paths, 1)
-    )
+    usual = inputs.inspect
+    monkeypatch.setattr(inputs, "inspect", lambda paths, processes: looked.append(len(paths)) or usual(paths, 1))
     for number, path in enumerate(sorted((own_set / "rgb/test/A").rglob("*.jpg"))[:2], start=1):
         path.write_bytes(path.read_bytes() + b"end")  # decoders do not mind
         gather(*on(own_set))

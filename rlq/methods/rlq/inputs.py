@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from rlq.console import Console
 from rlq.data.catalogue import read as read_data
 from rlq.data.clothes import ClothesClasses, Recolouring, mask_path, mask_problems, missing_masks, read_unusable
 from rlq.data.holdout import split_holdout
-from rlq.data.inspection import find_unreadable
+from rlq.data.inspection import inspect, unreadable
 from rlq.data.records import Record, ReidData, TrainLabels, class_indices
 from rlq.data.samplers import keep_fraction, keep_identities
 from rlq.errors import DataError, SettingsError
@@ -47,7 +48,7 @@ class _Missing:
         self.without += without
 
 
-def gather_inputs(settings: RlqSettings, origin: str) -> Inputs:
+def gather_inputs(settings: RlqSettings, origin: str, console: Console | None = None) -> Inputs:
     """Read the data sets and attributes of an experiment; `origin` is what follows `rlq train` to run it.
 
     Raises DataError that lists all that is missing, with the command that does without it.
@@ -60,7 +61,8 @@ def gather_inputs(settings: RlqSettings, origin: str) -> Inputs:
         _stop(missing, settings, origin, data_there=False)
     if not data.clothes_known:
         settings = without_clothes_labels(settings)
-    broken = _broken([data] if external is None else [data, external], settings, missing)
+    sets = [data] if external is None else [data, external]
+    broken = _broken(sets, settings, missing, console or Console(quiet=True))
     recolouring_of, classes = _recolouring(settings, data, labels, missing, sizes=data.name not in broken)
     poses = genders = None
     try:
@@ -209,7 +211,7 @@ def _unusable(setting: str | None, usual: Path) -> frozenset[str]:
     return read_unusable(Path(setting) if setting else usual)
 
 
-def _broken(sets: list[ReidData], settings: RlqSettings, missing: _Missing) -> set[str]:
+def _broken(sets: list[ReidData], settings: RlqSettings, missing: _Missing, console: Console) -> set[str]:
     """Look once at every picture of each set, and name the sets that have broken ones; one that was found whole is not
     read again."""
     found = set()
@@ -218,7 +220,8 @@ def _broken(sets: list[ReidData], settings: RlqSettings, missing: _Missing) -> s
         if mark.exists():
             continue
         files = [path for record in data.records for path in record.pictures]
-        broken = find_unreadable(files, os.cpu_count() or 1)
+        looking = console.progress(inspect(files, os.cpu_count() or 1), f"pictures of {data.name}", len(files))
+        broken = unreadable(files, looking)
         if broken:
             listed = "; ".join(f"{path} ({reason})" for path, reason in broken[:10])
             more = f" and {len(broken) - 10} more" if len(broken) > 10 else ""
