@@ -77,6 +77,25 @@ def test_a_set_in_this_layout_is_checked_trained_on_and_evaluated(home, sets, wh
         assert numbers["valid_queries"] == tree["protocols"][protocol]["valid_queries"]
 
 
+@pytest.mark.parametrize("name", ["prcc", "ltcc", "deepchange", "last", "vc_clothes"])
+def test_the_authors_side_files_work_as_they_are(home, tmp_path, name):
+    """Clusters written as 10.0, lists of bad masks that name test pictures and end without a newline, hidden files."""
+    oddities = ["pose_clusters", "float_labels", "bad_mask_lists", "names_of_other_splits", "no_newline_at_end"]
+    oddities += ["hidden_files", *(["sizes_vary"] if name == "ltcc" else [])]
+    small = {"train_people": 8, "test_people": 4, "oddities": frozenset(oddities)}
+    folder = ensure(tmp_path / name, LAYOUTS_OF[name].spec(**small))
+    (folder / "rlq/keypoints.json").unlink()
+    column = (folder / "rlq/pose_clusters.csv").read_text().splitlines()[0].split(",")[2]
+    changes = [*TINY, f"data.root={folder}", "tad.enabled=false", f"cap.pose.clusters={column.rpartition('_')[2]}"]
+    shown = home.command(*home.train_words(*changes, f"tracking.name=authors {name}", file=f"{name}.yaml"))
+    assert shown.exit_code == 0 and "note  " not in shown.output, shown.output
+    metrics = home.named(f"authors {name}").data.metrics
+    assert metrics["loss/cap/pose_ce"] > 0 and metrics["loss/cap/gender_ce"] > 0 and metrics["loss/cap/clothes_ce"] > 0
+    listed = home.command("parsing", "check", "--data", name, "--root", folder).stdout
+    upper, lower = (line.split() for line in listed.splitlines() if line.startswith(("upper ", "lower ")))
+    assert int(upper[1]) + int(lower[1]) > 0 and int(upper[2]) + int(lower[2]) > 0
+
+
 def test_a_model_of_one_set_is_evaluated_on_another_with_one_command(home, sets, whole_run):
     make(sets, "last")
     shown = home.command("evaluate", "whole", "--data", "last", "--root", sets, "--json")
