@@ -11,6 +11,7 @@ HOUSE = Path(rlq.__file__).parent
 GROUND = (
     "errors",
     "files",
+    "masks",
     "shapes",
     "seeding",
     "artefacts",

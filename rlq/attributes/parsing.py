@@ -9,7 +9,7 @@ import numpy as np
 from rlq.data.clothes import LOWER, UPPER, read_label_png, read_mask, size_problem, usable
 from rlq.errors import DataError
 from rlq.files import written_whole
-from rlq.synthetic.side_files import write_mask
+from rlq.masks import write_mask
 
 LabelSet = Literal["lip", "atr", "pascal"]
 LABEL_SETS: tuple[LabelSet, ...] = get_args(LabelSet)

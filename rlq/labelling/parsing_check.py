@@ -17,9 +17,9 @@ from rlq.data.sheets import Picture, picture_grid
 from rlq.errors import SettingsError
 from rlq.files import written_whole
 from rlq.labelling.parsing import MANY, labels_seen
+from rlq.masks import PALETTE
 from rlq.seeding import generator
 from rlq.sets import read_pictures
-from rlq.synthetic.side_files import PALETTE
 
 SHOWN = 10  # of the pictures without a mask; broken masks are listed all
 ROWS, SAMPLES = 8, 3  # of the sheet: pictures, and recoloured copies of each

@@ -1,4 +1,4 @@
-"""The files that other tools would have made: AlphaPose keypoints, SCHP masks, the authors' lists of gender."""
+"""What other tools and people would have made: AlphaPose's detections, the authors' lists of gender."""
 
 import csv
 import json
@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from rlq.synthetic.canvas import HEIGHT, WIDTH
 from rlq.synthetic.people import Person
@@ -47,29 +46,6 @@ def _entry(image_id: str, at: np.ndarray, sure: np.ndarray, score: float) -> dic
         "box": [round(float(number), 2) for number in (*low, *(high - low))],
         "idx": [0.0],
     }
-
-
-def lip_palette() -> list[int]:
-    """The 256 x 3 colours of an SCHP mask: the bits of the label, dealt out to red, green and blue."""
-    palette = []
-    for label in range(256):
-        colour, rest = [0, 0, 0], label
-        for bit in range(8):
-            for channel in range(3):
-                colour[channel] |= ((rest >> channel) & 1) << (7 - bit)
-            rest >>= 3
-        palette += colour
-    return palette
-
-
-PALETTE = lip_palette()
-
-
-def write_mask(path: Path, mask: np.ndarray) -> None:
-    """A label picture [H, W] as a palette PNG."""
-    image = Image.fromarray(mask)
-    image.putpalette(PALETTE)  # turns it into mode P
-    image.save(path, compress_level=3)
 
 
 def write_gender(path: Path, rows: Iterable[tuple[str, str, Person]]) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from rlq.artefacts import ArtefactRanges, degrade, draw_artefact
 from rlq.errors import DataError
+from rlq.masks import write_mask
 from rlq.seeding import generator, seed_from
 from rlq.synthetic.canvas import HEIGHT, WIDTH
 from rlq.synthetic.layouts.albums import Album, Picture, Spec
@@ -16,7 +17,7 @@ from rlq.synthetic.layouts.ntu import NtuSpec
 from rlq.synthetic.people import Person, sample_person
 from rlq.synthetic.render import Shot, shoot
 from rlq.synthetic.scene import PHOTOGRAPHER, SURVEILLANCE, backdrop
-from rlq.synthetic.side_files import detect, write_mask
+from rlq.synthetic.side_files import detect
 from rlq.synthetic.tool_files import to_atr, to_pascal, write_rgb_mask, write_small_palette_mask
 from rlq.synthetic.wardrobe import sample_outfit
 

@@ -21,7 +21,7 @@ from rlq.attributes.parsing import (
 )
 from rlq.data.clothes import LOWER, UPPER, WHOLE, read_mask
 from rlq.errors import DataError
-from rlq.synthetic.side_files import PALETTE, write_mask
+from rlq.masks import PALETTE, write_mask
 
 
 def labels(count: int, shape: tuple[int, int] = (9, 5)) -> np.ndarray:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from rlq.attributes.parsing import NAMES
 from rlq.data.clothes import read_mask
-from rlq.synthetic.side_files import write_mask
+from rlq.masks import write_mask
 from rlq.synthetic.tool_files import to_atr, to_pascal
 
 TRAIN = 96  # training pictures of the tiny set

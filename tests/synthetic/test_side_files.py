@@ -2,12 +2,10 @@ import csv
 import json
 
 import numpy as np
-import pytest
-from PIL import Image
 
 from rlq.seeding import generator
 from rlq.synthetic.people import sample_person
-from rlq.synthetic.side_files import detect, lip_palette, write_gender, write_mask, write_people
+from rlq.synthetic.side_files import detect, write_gender, write_people
 
 TRUTH = np.column_stack([np.linspace(30, 90, 17), np.linspace(20, 240, 17), np.ones(17)])
 
@@ -57,20 +55,6 @@ def test_hidden_joints_are_less_certain():
     entries = [detect("x.jpg", truth, False, generator("hidden", number)) for number in range(60)]
     sure = np.stack([best(found)[:, 2] for found in entries if found])
     assert sure[:, 10].mean() < 0.6 * sure[:, 5].mean()
-
-
-def test_masks_are_palette_pictures_in_the_colours_of_schp(tmp_path):
-    mask = np.arange(20, dtype=np.uint8).reshape(4, 5)
-    write_mask(tmp_path / "mask.png", mask)
-    with Image.open(tmp_path / "mask.png") as image:
-        assert image.mode == "P"
-        assert np.array_equal(np.asarray(image), mask)
-        colours = np.asarray(image.convert("RGB")).reshape(-1, 3)
-    assert colours[1] == pytest.approx([128, 0, 0])
-    assert colours[2] == pytest.approx([0, 128, 0])
-    assert colours[13] == pytest.approx([192, 0, 128])
-    assert len({tuple(colour) for colour in colours}) == 20
-    assert len(lip_palette()) == 768
 
 
 def test_gender_and_truth_are_listed_by_category(tmp_path):
