@@ -5,8 +5,8 @@ the paper's text gives slightly other ranges. All ranges are inclusive integers.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -55,6 +55,37 @@ class ArtefactRanges:
             )
         if not odd_sizes(self.gaussian_kernel):
             raise SettingsError(f"gaussian_kernel = {list(self.gaussian_kernel)} holds no odd number")
+
+
+SEVERITIES = (1, 2, 3, 4, 5)  # of one artefact, mild to strong
+
+
+def only(ranges: ArtefactRanges, kind: Kind) -> ArtefactRanges:
+    """The same ranges with one kind alone."""
+    return replace(ranges, mix={kind: 1.0})
+
+
+def at_severity(ranges: ArtefactRanges, kind: Kind, level: int) -> ArtefactRanges:
+    """One kind alone, of one strength: five equal steps through its range, 1 its mild end and 5 its strong one.
+
+    Pixelation is the stronger the fewer pixels are left; a Gaussian's sigma steps with its kernel. Of motion blur the
+    size is fixed, its direction is still drawn. Raises SettingsError for another level.
+    """
+    if level not in SEVERITIES:
+        raise SettingsError(f"severity {level} is none of {SEVERITIES[0]} (mild) to {SEVERITIES[-1]} (strong)")
+    share = (level - SEVERITIES[0]) / (SEVERITIES[-1] - SEVERITIES[0])
+    alone = only(ranges, kind)
+    if kind == "pixelation":
+        fewest, most = ranges.pixelation
+        return replace(alone, pixelation=_both(_step(range(most, fewest - 1, -1), share)))
+    if kind == "motion":
+        shortest, longest = ranges.motion_kernel
+        return replace(alone, motion_kernel=_both(_step(range(shortest, longest + 1), share)))
+    alone = replace(alone, gaussian_kernel=_both(_step(odd_sizes(ranges.gaussian_kernel), share)))
+    if ranges.gaussian_sigma == "from_kernel":
+        return alone
+    low, high = ranges.gaussian_sigma
+    return replace(alone, gaussian_sigma=_both(low + share * (high - low)))
 
 
 def draw_artefact(rng: np.random.Generator, ranges: ArtefactRanges) -> Artefact:
@@ -137,6 +168,15 @@ def _draw_kind(uniform: float, mix: Mapping[str, float]) -> Kind:
         if uniform < below:
             return kind
     return drawable[-1]  # whatever is left, so that rounding of the shares cannot leave a gap
+
+
+def _step(sizes: range, share: float) -> int:
+    return sizes[round(share * (len(sizes) - 1))]
+
+
+def _both(end: Any) -> tuple[Any, Any]:
+    """A range of one value."""
+    return end, end
 
 
 def _integer(rng: np.random.Generator, ends: tuple[int, int]) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rlq.errors import SettingsError
 
@@ -19,6 +19,12 @@ class Settings(BaseModel):
 
 
 AnySettings = TypeVar("AnySettings", bound=Settings)
+
+
+def later(default: Any, **rules: Any) -> Any:
+    """A setting that came after results were published: at its default it is left out of fingerprints, so that those
+    results are still recognised. Its default means "as before", and never changes."""
+    return Field(default, json_schema_extra={"later": True}, **rules)
 
 
 class _Loader(yaml.SafeLoader):
@@ -113,8 +119,16 @@ def apply_changes(tree: Mapping[str, Any], changes: Iterable[str]) -> dict[str, 
             value = yaml.load(text, Loader=_Loader) if text.strip() else None
         except yaml.YAMLError as error:
             raise SettingsError(f"--set {change!r}: the value is not valid YAML") from error
+        merged = with_values(merged, {name.strip(): value})
+    return merged
+
+
+def with_values(tree: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Put values by their dotted names into a tree, as apply_changes does with text."""
+    merged = dict(tree)
+    for name, value in values.items():
         branch: Any = value
-        for part in reversed(name.strip().split(".")):
+        for part in reversed(name.split(".")):
             branch = {part: branch}
         merged = merge(merged, branch)
     return merged
@@ -167,6 +181,18 @@ def flatten(settings: BaseModel) -> dict[str, Any]:
         return flat
 
     return walk(settings.model_dump(mode="json"), "")
+
+
+def distinctive(settings: BaseModel) -> dict[str, Any]:
+    """The settings as fingerprints see them: all of them, but for later ones at their default."""
+    dumped, found = settings.model_dump(mode="json"), {}
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        if isinstance(value, BaseModel):
+            found[name] = distinctive(value)
+        elif not ((field.json_schema_extra or {}).get("later") and value == field.default):
+            found[name] = dumped[name]
+    return found
 
 
 def to_yaml(settings: BaseModel) -> str:

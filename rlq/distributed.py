@@ -43,6 +43,11 @@ def start(device: str = "auto") -> Place:
     return Place(chosen, rank, world)
 
 
+def is_joined() -> bool:
+    """Whether this process already works with peers."""
+    return dist.is_initialized()
+
+
 def stop() -> None:
     """Leave the peers."""
     if dist.is_initialized():

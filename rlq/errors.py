@@ -15,3 +15,7 @@ class DataError(RlqError):
 
 class TrainingError(RlqError):
     """A training run that cannot go on, such as one with a non-finite loss."""
+
+
+class Pruned(RlqError):
+    """Raised by whoever observes a run, to end it early: its evaluations so far promise too little."""

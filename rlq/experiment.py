@@ -1,90 +1,100 @@
 """Load an experiment file and run it: data, teacher, training, figures, numbers, all under one tracked run."""
 
-import hashlib
-import json
 import secrets
-import shlex
+import shutil
 import signal
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from filelock import FileLock
 
 from rlq import distributed
-from rlq.config import apply_changes, flatten, merge, read_tree, to_yaml, validate
+from rlq.config import flatten, to_yaml
 from rlq.console import Console
 from rlq.distributed import Place
-from rlq.errors import RlqError, SettingsError
+from rlq.errors import Pruned, RlqError, SettingsError
+from rlq.loading import Loaded, external_root, fingerprint, load, teacher_experiment, teacher_fingerprint
 from rlq.methods.rlq import closing, recipe
 from rlq.methods.rlq.inputs import Inputs, check_selectable, gather_inputs
 from rlq.methods.rlq.network import RlqNetwork
 from rlq.methods.rlq.settings import RlqSettings
 from rlq.methods.rlq.weights import load_network
-from rlq.runs import SETTINGS, About, find_run, find_weights, read_about, write_about
+from rlq.results import RESULT, Result, read_result, write_result
+from rlq.runs import ABOUT, SETTINGS, About, find_run, find_weights, read_about, write_about
 from rlq.sets import ensure_set
 from rlq.settings import TrackingSettings
-from rlq.tracking import NullTracker, Tracker, git_tags, library_versions, open_run, resolve_uri
-from rlq.training.loop import History, fit
+from rlq.tracking import NullTracker, Tracker, git_tags, library_versions, logged_metrics, open_run, resolve_uri
+from rlq.training.loop import fit
 from rlq.training.stopping import Stopped
 
 
-class Loaded(NamedTuple):
-    """Settings, and the folder that file names in them are relative to."""
-
-    settings: RlqSettings
-    folder: Path
-    origin: str  # what follows `rlq train` to run it: the file and the changes, quoted for a shell
-
-
 @dataclass(frozen=True)
-class Result:
-    """What a finished run gives back."""
+class Membership:
+    """A run's place among others, and its folder where that is not a new one."""
 
-    folder: Path
-    run_id: str
-    settings: RlqSettings
-    metrics: dict[str, float]  # best/..., last/..., paper/..., baselines, attributes
-    history: History
-    seconds: dict[str, float] = field(default_factory=dict)  # data, teacher, training, closing
-
-
-def load(file: Path, changes: Iterable[str] = (), *, base: Path | None = None) -> Loaded:
-    """The experiment in a file, with changes such as "optim.lr=1e-4"; `base` takes the place of the file that it
-    extends. Raises SettingsError."""
-    changes = tuple(changes)
-    tree = apply_changes(read_tree(file, base), changes)
-    on = ("--base", str(base)) if base else ()
-    origin = shlex.join([str(file), *on, *(word for change in changes for word in ("--set", change))])
-    return Loaded(validate(RlqSettings, tree, file.name), file.resolve().parent, origin)
+    kind: str = "run"  # the tag rlq.kind; a sweep has trials, an ablation variants
+    parent: str | None = None  # MLflow run id
+    name: str | None = None  # None: tracking.name, or made of method and data set
+    tags: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None  # if it holds an unfinished run, that is resumed; a finished one is only read
+    continues: Path | None = None  # folder of a run that died, whose state and curves this new one takes over
 
 
-def run(loaded: Loaded, *, console: Console | None = None) -> Result:
-    """Run an experiment from its start. Raises RlqError; the run is then marked in the tracker."""
+Observe = Callable[[int, Mapping[str, float | None]], None]
+Started = Callable[[str, Path], None]
+
+
+def run(
+    loaded: Loaded,
+    *,
+    console: Console | None = None,
+    member: Membership | None = None,
+    observe: Observe | None = None,
+    started: Started | None = None,
+) -> Result:
+    """Run an experiment. Raises RlqError; the run is then marked in the tracker.
+
+    `started` is told the run's id and folder as soon as it is tracked, `observe` every evaluation once it is saved;
+    both in the main process alone. What `observe` raises as Pruned ends the run in all processes.
+    """
+    member = member or Membership()
     with _Group(loaded.settings, console) as group:
-        return _run_in(group, loaded, _new_folder(loaded.settings))
+        folder = member.folder or _new_folder(loaded.settings, member.name)
+        begun = distributed.share_from_main((folder / ABOUT).is_file())
+        if begun and distributed.share_from_main((folder / RESULT).is_file()):
+            return read_result(folder)
+        about = read_about(folder) if begun else None
+        if member.continues is not None and not begun and group.place.is_main:
+            _take_over(member.continues, loaded, folder)
+        return _run_in(group, loaded, folder, member=member, about=about, observe=observe, started=started)
 
 
 def resume(word: str, *, runs: Path | None = None, console: Console | None = None) -> Result:
     """Go on with a run (its id, a prefix, its name or folder) as if it had never stopped."""
     folder = find_run(word, runs or Path(TrackingSettings().folder))
     about = read_about(folder)
+    if not (folder / SETTINGS).is_file():
+        raise RlqError(f"{about.name} is a run of runs ({about.kind}); the command that began it goes on with it")
     if about.status == "FINISHED":
         raise RlqError(f"{about.name} ({about.run_id[:8]}) is finished; a new run starts with rlq train {about.origin}")
     loaded = load(folder / SETTINGS)
     with _Group(loaded.settings, console) as group:
-        return _run_in(group, loaded._replace(origin=about.origin), folder, about=about)
+        return _run_in(
+            group, loaded._replace(origin=about.origin), folder, member=Membership(kind=about.kind), about=about
+        )
 
 
 class _Group:
     """The processes of this run, joined and left; only the first one speaks."""
 
     def __init__(self, settings: RlqSettings, console: Console | None) -> None:
+        self._joined = distributed.is_joined()  # a sweep's processes stay together from trial to trial
         self.place = distributed.start(settings.compute.device)
         self.console = console or Console(quiet=not self.place.is_main)
 
@@ -99,7 +109,7 @@ class _Group:
         torch.set_num_threads(self._threads)  # compute.threads is this run's, not the next one's
         if self._before is not None:
             signal.signal(signal.SIGTERM, self._before)
-        if kind is None or self.place.world == 1:
+        if not self._joined and (kind is None or self.place.world == 1):
             distributed.stop()  # after an error the peers may hang in an exchange; the launcher ends them
 
 
@@ -108,15 +118,24 @@ def _stop_now(number: int, _frame: object) -> None:
     raise Stopped(number)
 
 
-def _run_in(group: _Group, loaded: Loaded, folder: Path, *, kind: str = "run", about: About | None = None) -> Result:
+def _run_in(
+    group: _Group,
+    loaded: Loaded,
+    folder: Path,
+    *,
+    member: Membership,
+    about: About | None = None,
+    observe: Observe | None = None,
+    started: Started | None = None,
+) -> Result:
     settings, place, console = loaded.settings, group.place, group.console
     if settings.compute.threads is not None:
         torch.set_num_threads(settings.compute.threads)
     seconds: dict[str, float] = {}
     clock = time.monotonic()
     ensure_set(settings.data.dataset, Path(settings.data.root), place, console)
-    if settings.tad.enabled:
-        ensure_set(settings.tad.external, external_root(settings), place, console)
+    if settings.external_set is not None:
+        ensure_set(settings.external_set, external_root(settings), place, console)
     inputs = gather_inputs(settings, loaded.origin, console)
     settings, loaded = inputs.settings, loaded._replace(settings=inputs.settings)
     for note in inputs.notes:
@@ -124,11 +143,13 @@ def _run_in(group: _Group, loaded: Loaded, folder: Path, *, kind: str = "run", a
     check_selectable(settings, inputs.data)
     seconds["data"], clock = time.monotonic() - clock, time.monotonic()
     teacher = teacher_id = None
-    if settings.tad.enabled:
+    if settings.needs_teacher:
         teacher, teacher_id = _teacher(group, loaded)
     seconds["teacher"], clock = time.monotonic() - clock, time.monotonic()
-    tracker = _open(place, loaded, folder, kind, about, inputs, teacher_id)
+    tracker = _open(place, loaded, folder, member, about, inputs, teacher_id)
     try:
+        if started is not None and place.is_main:
+            started(tracker.run_id, folder)
         torch.manual_seed(settings.seed)
         job = recipe.build(settings, inputs, teacher, place=place, console=console, folder=folder)
         console.line(recipe.describe(settings, inputs, place))
@@ -136,63 +157,47 @@ def _run_in(group: _Group, loaded: Loaded, folder: Path, *, kind: str = "run", a
         baselines = closing.baselines(settings, inputs, job, place=place, console=console)
         tracker.log_metrics(baselines, step=0)
         seconds["baselines"], clock = time.monotonic() - clock, time.monotonic()
-        history = fit(job, settings.schedule, tracker=tracker, place=place, console=console, resume=about is not None)
+        again = distributed.share_from_main((folder / "last.pt").is_file())
+        history = fit(
+            job, settings.schedule, tracker=tracker, place=place, console=console, resume=again, observe=observe
+        )
         seconds["training"], clock = time.monotonic() - clock, time.monotonic()
         metrics = history.summary() | baselines
         if place.is_main:
             metrics |= closing.close(settings, inputs, job, history, tracker=tracker, console=console, place=place)
         seconds["closing"] = time.monotonic() - clock
         tracker.log_metrics({f"time/{n}_s": v for n, v in seconds.items()}, step=settings.schedule.epochs - 1)
+        result = Result(
+            folder=folder,
+            run_id=tracker.run_id,
+            settings=settings,
+            metrics=metrics,
+            history=history,
+            seconds=seconds,
+            data_fingerprint=inputs.data.fingerprint,
+            device=_device_name(place),
+        )
+        if place.is_main:
+            write_result(result)
         distributed.wait_for_all()
     except BaseException as error:
-        status = "KILLED" if isinstance(error, Stopped | KeyboardInterrupt) else "FAILED"
+        status = "KILLED" if isinstance(error, Stopped | KeyboardInterrupt | Pruned) else "FAILED"
         _end(place, folder, tracker, status, reason=str(error) or type(error).__name__)
-        if status == "KILLED":
-            again = f"rlq train --resume {folder}" if kind == "run" else "the same command"
-            console.line(f"kept     {tracker.run_id} in {folder}; {again} goes on with it")
+        if status == "KILLED" and not isinstance(error, Pruned):
+            how = f"rlq train --resume {folder}" if member.kind == "run" else "the same command"
+            console.line(f"kept     {tracker.run_id} in {folder}; {how} goes on with it")
         raise
     _end(place, folder, tracker, "FINISHED")
+    result = replace(result, run_id=tracker.run_id)  # a server that was away may have given it only now
     if place.is_main:
-        text = closing.summary(
-            metrics, settings, inputs, folder=folder, run_id=tracker.run_id, seconds=seconds, links=tracker.links()
-        )
-        console.line(text if kind == "run" else f"teacher  done in {seconds['training']:.0f} s of training")
-    return Result(folder, tracker.run_id, settings, metrics, history, seconds)
-
-
-def external_root(settings: RlqSettings) -> Path:
-    """Where the external set is looked for."""
-    return Path(settings.tad.external_root or settings.data.root)
-
-
-def teacher_experiment(loaded: Loaded) -> Loaded:
-    """The experiment that trains the teacher: its own file, with the student's external set, picture size, backbone,
-    compute and tracking."""
-    settings = loaded.settings
-    file = loaded.folder / settings.tad.teacher
-    if not file.is_file():
-        raise SettingsError(f"tad.teacher = {settings.tad.teacher}: there is no {file}")
-    student = settings.model_dump(mode="json")
-    inherited = {
-        "data": {key: student["data"][key] for key in ("size", "workers", "test_batch", "celeb_camera")}
-        | {"dataset": settings.tad.external, "root": external_root(settings).as_posix()},
-        "backbone": {key: student["backbone"][key] for key in ("name", "pretrained", "last_stride")},
-        "compute": student["compute"],
-        "tracking": student["tracking"] | {"name": None},
-    }
-    tree = merge(read_tree(file), inherited)
-    return Loaded(validate(RlqSettings, tree, file.name), file.parent, shlex.quote(str(file)))
-
-
-def teacher_fingerprint(settings: RlqSettings, data: str) -> str:
-    """16 hex digits of everything that shapes a teacher: its settings, but for places and pace, and its data."""
-    tree = settings.model_dump(mode="json")
-    for section, keys in {"data": ("root", "workers", "test_batch"), "compute": None, "tracking": None}.items():
-        if keys is None:
-            del tree[section]
+        if member.kind == "run":
+            text = closing.summary(
+                metrics, settings, inputs, folder=folder, run_id=tracker.run_id, seconds=seconds, links=tracker.links()
+            )
         else:
-            tree[section] = {key: value for key, value in tree[section].items() if key not in keys}
-    return hashlib.sha256(json.dumps([tree, data], sort_keys=True).encode()).hexdigest()[:16]
+            text = f"{member.kind:<8} done in {seconds['training']:.0f} s of training"
+        console.line(text)
+    return result
 
 
 def _teacher(group: _Group, loaded: Loaded) -> tuple[RlqNetwork, str]:
@@ -207,6 +212,7 @@ def _teacher(group: _Group, loaded: Loaded) -> tuple[RlqNetwork, str]:
             ) from error
         return load_network(folder, group.place.device)[0], str(folder)
     experiment = teacher_experiment(loaded)
+    assert experiment is not None  # as the teacher is needed, and an experiment file
     inputs = gather_inputs(experiment.settings, experiment.origin, group.console)
     name = teacher_fingerprint(experiment.settings, inputs.data.fingerprint)
     folder = runs / "teachers" / name
@@ -222,7 +228,7 @@ def _teacher(group: _Group, loaded: Loaded) -> tuple[RlqNetwork, str]:
             group.console.line(f"teacher  none for these settings yet: training {settings.tad.teacher} in {folder}")
             begun = (folder / SETTINGS).is_file() and (folder / "last.pt").is_file()
             about = read_about(folder) if begun else None
-            _run_in(group, experiment, folder, kind="teacher", about=about)
+            _run_in(group, experiment, folder, member=Membership(kind="teacher"), about=about)
     finally:
         if group.place.is_main:
             lock.release()
@@ -233,7 +239,7 @@ def _open(
     place: Place,
     loaded: Loaded,
     folder: Path,
-    kind: str,
+    member: Membership,
     about: About | None,
     inputs: Inputs,
     teacher: str | None,
@@ -242,10 +248,10 @@ def _open(
     if not place.is_main:
         return NullTracker()
     settings = loaded.settings
-    name = about.name if about else settings.tracking.name or f"{settings.title} {settings.data.dataset}"
+    name = about.name if about else member.name or settings.tracking.name or _usual_name(settings)
     digest = inputs.data.fingerprint
     tags = {
-        "rlq.kind": kind,
+        "rlq.kind": member.kind,
         "rlq.method": settings.method,
         "rlq.variant": settings.title,
         "rlq.dataset": settings.data.dataset,
@@ -256,6 +262,7 @@ def _open(
         **({"rlq.teacher": teacher} if teacher else {}),
         **git_tags(Path.cwd()),
         **{f"version.{library}": version for library, version in library_versions().items()},
+        **member.tags,
     }
     tracker = open_run(
         folder=folder,
@@ -263,25 +270,28 @@ def _open(
         experiment=settings.tracking.experiment,
         run_name=name,
         tags=tags,
+        parent_run_id=member.parent if about is None else None,
         resume_run_id=about.run_id if about else None,
     )
     _write_settings(loaded, folder)
-    write_about(folder, About(tracker.run_id, name, kind, loaded.origin, "RUNNING"))
+    write_about(folder, About(tracker.run_id, name, member.kind, loaded.origin, "RUNNING"))
+    if member.continues is not None and about is None:
+        _log_again(tracker, member.continues)
     tracker.log_params(flatten(settings))
     tracker.log_dataset(settings.data.dataset, digest, inputs.data.root, "train")
     if inputs.external is not None:
-        tracker.log_dataset(settings.tad.external, inputs.external.fingerprint, inputs.external.root, "external")
+        tracker.log_dataset(inputs.external.name, inputs.external.fingerprint, inputs.external.root, "external")
     tracker.log_file(folder / SETTINGS)
     return tracker
 
 
 def _write_settings(loaded: Loaded, folder: Path) -> None:
     """The resolved experiment, and its teacher's beside it, so that the folder is all a resume needs."""
-    settings = loaded.settings
-    if settings.tad.enabled and settings.tad.teacher.endswith((".yaml", ".yml")):
+    settings, teacher = loaded.settings, teacher_experiment(loaded)
+    if teacher is not None:
         name = Path(settings.tad.teacher).name
         name = "teacher.yaml" if name == SETTINGS else name  # as a run folder calls its own file
-        (folder / name).write_text(to_yaml(teacher_experiment(loaded).settings))
+        (folder / name).write_text(to_yaml(teacher.settings))
         settings = settings.model_copy(update={"tad": settings.tad.model_copy(update={"teacher": name})})
     (folder / SETTINGS).write_text(to_yaml(settings))
 
@@ -295,9 +305,35 @@ def _end(place: Place, folder: Path, tracker: Tracker, status: str, reason: str 
     write_about(folder, replace(read_about(folder), run_id=tracker.run_id, status=status))
 
 
-def _new_folder(settings: RlqSettings) -> Path:
+def _take_over(dead: Path, loaded: Loaded, folder: Path) -> None:
+    """Begin where a run that died left off: its state, best weights and yardsticks. Raises SettingsError if it was
+    another experiment."""
+    if not (dead / "last.pt").is_file():
+        return  # it died before its first step was saved
+    if fingerprint(load(dead / SETTINGS)) != fingerprint(loaded):
+        raise SettingsError(f"{dead} is of another experiment, it cannot be continued by this one")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("best", closing.BASELINES, "last.pt"):  # last.pt says that the others are there
+        if (dead / name).is_dir():
+            shutil.copytree(dead / name, folder / name, dirs_exist_ok=True)
+        elif (dead / name).is_file():
+            shutil.copyfile(dead / name, folder / name)
+
+
+def _log_again(tracker: Tracker, dead: Path) -> None:
+    """The curves of a run that died, so that those of the run that continues it are whole."""
+    rows = sorted(logged_metrics(dead), key=lambda row: row["step"])
+    for step, same in groupby(rows, key=lambda row: row["step"]):
+        tracker.log_metrics({row["name"]: row["value"] for row in same}, step)
+
+
+def _usual_name(settings: RlqSettings) -> str:
+    return f"{settings.title} {settings.data.dataset}"
+
+
+def _new_folder(settings: RlqSettings, name: str | None) -> Path:
     """runs/<name>-<time>-<four random digits>: a name that no other run has; the same on every process."""
-    words = settings.tracking.name or f"{settings.title}-{settings.data.dataset}"
+    words = name or settings.tracking.name or _usual_name(settings)
     stem = "".join(c if c.isalnum() or c in "-_." else "-" for c in words)
     unique = f"{stem}-{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"  # runs of one sweep start in one second
     return Path(settings.tracking.folder) / str(distributed.share_from_main(unique))

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool, StrictInt, model_validator
 
-from rlq.config import Settings
+from rlq.config import Settings, later
 
 Count = Annotated[StrictInt, Field(ge=1)]
 Whole = Annotated[StrictInt, Field(ge=0)]
@@ -67,6 +67,7 @@ class ScheduleSettings(Settings):
     clothes_from: Whole = 25  # first epoch (counted from 0) of the clothes head and the adversarial loss
     select: str = "CC/rank1"  # the metric that chooses the best epoch
     baselines: StrictBool = False  # also rank by colour histograms and by the untrained network
+    max_steps: Count | None = later(None)  # stop every pass after so many batches: to try the machinery, not to learn
 
 
 class ComputeSettings(Settings):
@@ -85,3 +86,4 @@ class TrackingSettings(Settings):
     experiment: str = "rlq"  # the MLflow experiment
     name: str | None = None  # name of the run; None: made from method and data set
     pictures: StrictBool = True  # false keeps figures that show people off the tracking server
+    figures: StrictBool = later(True)  # false draws none at the end of a run, which saves seconds in a sweep

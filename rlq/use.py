@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from rlq import distributed
-from rlq.artefacts import ArtefactRanges
+from rlq.artefacts import Kind, at_severity, only
 from rlq.console import Console, percent, table
 from rlq.data.celeb_reid import CameraReading
 from rlq.data.inspection import look_at
@@ -18,7 +18,7 @@ from rlq.data.records import Protocol, ReidData
 from rlq.distributed import Place
 from rlq.errors import DataError, RlqError
 from rlq.evaluation.embed import embed_pictures
-from rlq.evaluation.evaluator import Evaluator, Results, flat
+from rlq.evaluation.evaluator import Degraded, Evaluator, Results, flat
 from rlq.evaluation.single_shot import SHOTS
 from rlq.methods.rlq.network import RlqNetwork
 from rlq.methods.rlq.settings import RlqSettings, artefact_ranges
@@ -37,6 +37,7 @@ class Evaluated:
     rankings: Mapping[str, Results]
     protocols: tuple[Protocol, ...]
     shots: str | None = None  # multi or single, of a data set whose papers know both
+    spoilt: str | None = None  # how pictures were spoilt first, where more than the artefact was asked for
 
     def to_json(self) -> str:
         """One object, protocol -> numbers; fractions in full precision, General as GENERAL."""
@@ -54,7 +55,8 @@ class Evaluated:
         header = ["protocol", "R-1", "R-5", "R-10", "R-20", "mAP", "queries", "valid", "gallery"]
         notes = [f"{protocol.name}: {protocol.note}" for protocol in self.protocols if protocol.note]
         shots = [f"gallery: {SHOTS[self.shots]}"] if self.shots else []
-        return "\n".join([table(rows, header=header), *notes, *shots])
+        spoilt = [f"spoilt first: {self.spoilt}"] if self.spoilt else []
+        return "\n".join([table(rows, header=header), *notes, *shots, *spoilt])
 
 
 def evaluate(
@@ -63,40 +65,63 @@ def evaluate(
     weights: str = "best",
     dataset: str | None = None,
     root: str | None = None,
-    artefact: str | None = None,
+    artefact: Kind | None = None,
+    severity: int | None = None,
+    degrade: Degraded = "both",
+    artefact_seed: int = 0,
     shots: str | None = None,
     celeb_camera: CameraReading | None = None,
     console: Console | None = None,
 ) -> Evaluated:
     """Rank a data set with the weights of a run or of a folder; numbers of a run go into the run as well.
 
-    `shots` (multi or single) overrules the run's data.prcc_shots, `celeb_camera` its data.celeb_camera.
+    `artefact` spoils the pictures that `degrade` names, as strongly as `severity` (1 to 5) says, or by chance within
+    the run's ranges; `artefact_seed` decides what chance does. `shots` (multi or single) overrules the run's
+    data.prcc_shots, `celeb_camera` its data.celeb_camera.
     """
+    if artefact is None and (severity, degrade, artefact_seed) != (None, "both", 0):
+        raise RlqError("--severity, --degrade and --artefact-seed say how pictures are spoilt; --artefact says by what")
     folder, run = find_weights(word, weights, Path(TrackingSettings().folder))
-    with _alone() as place:
+    with alone() as place:
         network, settings = load_network(folder, place.device)
         name = dataset or settings.data.dataset
         data_root = Path(root or settings.data.root)
         console = console or Console()
         camera = celeb_camera or settings.data.celeb_camera
-        data = _rankable(read_set(name, data_root, console, place=place, celeb_camera=camera))
+        data = rankable(read_set(name, data_root, console, place=place, celeb_camera=camera))
         if shots == "single" and not data.single_shot:
             raise RlqError(f"--shots single is for PRCC's layout; {name} has one way to rank its gallery")
         options = settings.data.model_copy(update={"prcc_shots": shots}) if shots else settings.data
-        ranges = _only(artefact_ranges(settings.tad), artefact)
-        evaluator = Evaluator(data, options, place=place, console=console, artefacts=ranges)
+        ranges = artefact_ranges(settings.tad)
+        if artefact is not None:
+            ranges = only(ranges, artefact) if severity is None else at_severity(ranges, artefact, severity)
+        evaluator = Evaluator(
+            data,
+            options,
+            place=place,
+            console=console,
+            artefacts=None if artefact is None else ranges,
+            degraded=degrade,
+            seed=artefact_seed,
+        )
         rankings = evaluator.rank(network.embed)
+    spoilt = [
+        *([str(severity)] if severity is not None else []),
+        *([degrade] if degrade != "both" else []),
+        *([f"seed{artefact_seed}"] if artefact_seed else []),
+    ]
     if run is not None:
         words = [
             "test" if dataset is None else name,
             weights,
-            *(word for word in (artefact, shots, celeb_camera) if word),
+            *(word for word in (artefact, *spoilt, shots, celeb_camera) if word),
         ]
         _into_run(run, settings, {f"{'-'.join(words)}/{key}": value for key, value in flat(rankings).items()})
-    return Evaluated(rankings, data.protocols, options.prcc_shots if data.single_shot else None)
+    how = f"{artefact} {' '.join(spoilt)}" if spoilt else None
+    return Evaluated(rankings, data.protocols, options.prcc_shots if data.single_shot else None, how)
 
 
-def _rankable(data: ReidData) -> ReidData:
+def rankable(data: ReidData) -> ReidData:
     """The same data set. Raises DataError unless features of single pictures can rank it."""
     if data.holds_tracklets:
         raise DataError(f"{data.name} holds tracklets; these weights give a feature per picture")
@@ -128,7 +153,7 @@ def embed_folder(
     names = sorted(name for name in paths if name not in bad)
     if not names:
         raise DataError(f"none of the {len(paths)} pictures in {folder} can be read")
-    with _alone() as place:
+    with alone() as place:
         network, settings = load_network(source, place.device)
         features = _features(network, settings, [paths[name] for name in names], place)
 
@@ -141,7 +166,7 @@ def embed_folder(
 
 
 @contextmanager
-def _alone() -> Iterator[Place]:
+def alone() -> Iterator[Place]:
     """A place of its own, for commands that several processes would not speed up."""
     place = distributed.start()
     try:
@@ -161,15 +186,6 @@ def _features(network: RlqNetwork, settings: RlqSettings, paths: list[Path], pla
         workers=settings.data.workers,
         place=place,
         console=Console(),
-    )
-
-
-def _only(ranges: ArtefactRanges, kind: str | None) -> ArtefactRanges | None:
-    """The run's ranges with one artefact alone."""
-    if kind is None:
-        return None
-    return ArtefactRanges(
-        ranges.pixelation, ranges.gaussian_kernel, ranges.gaussian_sigma, ranges.motion_kernel, {kind: 1.0}
     )
 
 

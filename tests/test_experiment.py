@@ -9,7 +9,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from rlq import experiment
+from rlq import loading
 from rlq.config import flatten
 from rlq.data.catalogue import read
 from rlq.errors import SettingsError
@@ -219,7 +219,7 @@ def test_settings_that_a_set_cannot_serve_stop_the_run_before_it_begins(home):
 
 def test_a_teacher_takes_size_backbone_and_places_from_its_student(home):
     student = home.load("data.root=elsewhere", "tad.external_root=there", "backbone.last_stride=2")
-    teacher = experiment.teacher_experiment(student)
+    teacher = loading.teacher_experiment(student)
     assert teacher.settings.data.root == "there" and teacher.settings.data.dataset == "synthetic_celeb"
     assert teacher.settings.data.size == (32, 16) and teacher.settings.backbone.last_stride == 2
     assert teacher.settings.tracking.name is None and not teacher.settings.tad.enabled
@@ -238,9 +238,9 @@ def test_a_teacher_takes_size_backbone_and_places_from_its_student(home):
 )
 def test_a_teachers_fingerprint_changes_with_what_shapes_it_only(home, change, same):
     def of(*changes: str) -> str:
-        settings = experiment.teacher_experiment(home.load(*changes)).settings
-        return experiment.teacher_fingerprint(settings, "data")
+        settings = loading.teacher_experiment(home.load(*changes)).settings
+        return loading.teacher_fingerprint(settings, "data")
 
     assert (of() == of(change)) is same
-    other = experiment.teacher_fingerprint(experiment.teacher_experiment(home.load()).settings, "other data")
+    other = loading.teacher_fingerprint(loading.teacher_experiment(home.load()).settings, "other data")
     assert other != of() and len(other) == 16

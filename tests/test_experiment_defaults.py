@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tiny_runs import EXPERIMENTS
 
-from rlq import experiment
+from rlq import experiment, loading
 from rlq.artefacts import KINDS, ArtefactRanges, degrade, draw_artefact
 from rlq.config import flatten, read_tree
 from rlq.data.catalogue import CATALOGUE, read
@@ -28,7 +28,7 @@ def test_every_experiment_loads_and_names_sets_and_a_teacher_that_exist(file):
     assert settings.data.dataset in CATALOGUE
     if settings.tad.enabled:
         assert settings.tad.external in CATALOGUE
-        teacher = experiment.teacher_experiment(loaded).settings
+        teacher = loading.teacher_experiment(loaded).settings
         assert teacher.data.dataset == settings.tad.external and not teacher.tad.enabled
         assert not teacher.cap.pose.enabled and not teacher.cap.gender.enabled and not teacher.clothes.augment
 

@@ -27,9 +27,14 @@ FLOORS = {
     2: ("attributes", "evaluation"),
     3: ("training",),
     4: ("methods",),
-    5: ("experiment", "runs", "use", "comparison", "checks", "sets", "labelling", "handover"),
-    7: ("cli",),
-    8: ("__main__",),
+    5: (
+        *("experiment", "loading", "results", "runs", "use", "comparison", "checks", "sets", "labelling", "handover"),
+        "registering",
+    ),
+    6: ("analysis", "ablation", "sweep"),
+    7: ("report",),
+    8: ("cli",),
+    9: ("__main__",),
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 LIGHT = ("errors", "config", "settings", "console", "tracking", "runs", "cli")  # answer before torch is there

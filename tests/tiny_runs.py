@@ -3,6 +3,7 @@ everything made small. What the tests of experiments and of the command line sha
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -129,17 +130,5 @@ def make_home(folder: Path) -> Home:
 
 def without_clocks(metrics: dict[str, Any]) -> dict[str, Any]:
     """The metrics that a second run repeats to the last bit; what `rlq evaluate` added to a run later is none of it."""
-    added = (
-        "-best",
-        "-last",
-        "-pixelation",
-        "-gaussian",
-        "-motion",
-        "-multi",
-        "-single",
-        "-none",
-        "-y",
-        "-first_digit",
-    )
-    own = {name: value for name, value in metrics.items() if not name.split("/")[0].endswith(added)}
+    own = {name: value for name, value in metrics.items() if not re.search("-(best|last)(-|$)", name.split("/")[0])}
     return {name: value for name, value in own.items() if not name.startswith(("speed/", "time/"))}

@@ -11,6 +11,7 @@ COMMANDS = {
     "train": "train",
     "evaluate": "evaluate",
     "compare": "compare",
+    "ablate": "ablate",
     "embed": "embed",
     "score": "score",
     "data": "data",

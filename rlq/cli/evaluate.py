@@ -12,6 +12,15 @@ from rlq.cli.errors import one_line_errors
 @click.option("--root", help="Where that data set is; else the run's data.root.")
 @click.option("--artefact", type=click.Choice(["pixelation", "gaussian", "motion"]), help="Spoil all pictures first.")
 @click.option(
+    "--severity",
+    type=click.IntRange(1, 5),
+    help="How much, from 1 (mild) to 5; else by chance within the run's ranges.",
+)
+@click.option(
+    "--degrade", type=click.Choice(["query", "gallery", "both"]), default="both", help="Which pictures are spoilt."
+)
+@click.option("--artefact-seed", type=click.IntRange(0), default=0, help="Decides what is left to chance.")
+@click.option(
     "--shots", type=click.Choice(["multi", "single"]), help="PRCC: rank all of camera A, or 10 draws of one per person."
 )
 @click.option("--celeb-camera", type=click.Choice(["first_digit", "y", "none"]), help="Celeb-reID: what bars a match.")
@@ -22,13 +31,17 @@ def evaluate(
     dataset: str | None,
     root: str | None,
     artefact: str | None,
+    severity: int | None,
+    degrade: str,
+    artefact_seed: int,
     shots: str | None,
     celeb_camera: str | None,
     as_json: bool,
 ) -> None:
     """Rank a data set with the weights of a run (id, prefix of one, name or folder) or of a weights folder.
 
-    Numbers on a run's own data set go into the run as test-best/..., those of others as <data set>-best/...
+    Numbers on a run's own data set go into the run as test-best/..., those of others as <data set>-best/...,
+    those of spoilt pictures as test-best-motion-3-query/....
     """
     with one_line_errors():
         from rlq import use
@@ -40,6 +53,9 @@ def evaluate(
             dataset=dataset,
             root=root,
             artefact=artefact,
+            severity=severity,
+            degrade=degrade,
+            artefact_seed=artefact_seed,
             shots=shots,
             celeb_camera=celeb_camera,
             console=Console(aside=as_json),

@@ -26,7 +26,7 @@ NO_LABEL = -1
 
 
 class Batch(NamedTuple):
-    """Rows of a target batch: each picture and, next to it, its recoloured copy if there is one."""
+    """Rows of a target batch: each picture and, next to it, its recoloured and its spoilt copy if there are any."""
 
     images: Tensor  # [B, 3, H, W] float32
     pids: Tensor  # [B] int64
@@ -34,6 +34,7 @@ class Batch(NamedTuple):
     poses: Tensor  # [B] int64, -1: no pose labels in use
     genders: Tensor  # [B] int64, -1: no gender labels in use
     paths: tuple[str, ...]  # one per row
+    unchanged: int = 0  # spoilt copies of pictures that were too small already for their pixelation
 
     @property
     def rows(self) -> int:
@@ -87,7 +88,8 @@ class Pair(NamedTuple):
 
 
 class TargetPictures(Dataset):
-    """Training pictures with all their labels; with `recolouring`, two rows per picture."""
+    """Training pictures with all their labels: one row per picture, with `recolouring` a copy in other clothes next to
+    it, with `ranges` a copy made bad at its native size, which keeps the clothes."""
 
     def __init__(
         self,
@@ -97,6 +99,7 @@ class TargetPictures(Dataset):
         seed: int,
         *,
         recolouring: Recolouring | None = None,
+        ranges: ArtefactRanges | None = None,
         poses: np.ndarray | None = None,
         mirrored_poses: np.ndarray | None = None,
         genders: np.ndarray | None = None,
@@ -104,7 +107,7 @@ class TargetPictures(Dataset):
     ) -> None:
         """poses, mirrored_poses, genders [N]: classes per record; mirrored_poses replace poses in flipped rows."""
         self.records, self.labels, self.transform, self.recolouring = list(records), labels, transform, recolouring
-        self.seed, self.stream = seed, stream
+        self.ranges, self.seed, self.stream = ranges, seed, stream
         self.poses = _per_record(poses, "poses", len(self.records))
         self.mirrored_poses = self.poses
         if mirrored_poses is not None:
@@ -125,6 +128,12 @@ class TargetPictures(Dataset):
             copy, label = self.recolouring.copy_of(picture, record, pid, rng)
             pictures.append(copy)
             clothes.append(label)
+        unchanged = 0
+        if self.ranges is not None:
+            artefact = draw_artefact(generator(self.seed, self.stream, "artefact", *draw), self.ranges)
+            pictures.append(degrade(picture, artefact))
+            clothes.append(clothes[0])
+            unchanged = int(not changes(picture, artefact))
         rows = [
             self.transform(one, seed_from(self.seed, self.stream, "transform", *draw, row))
             for row, one in enumerate(pictures)
@@ -137,6 +146,7 @@ class TargetPictures(Dataset):
             poses=torch.tensor([int((self.mirrored_poses if row.flipped else self.poses)[index]) for row in rows]),
             genders=torch.full((count,), int(self.genders[index])),
             paths=(str(record.path),) * count,
+            unchanged=unchanged,
         )
 
 
@@ -170,28 +180,38 @@ class ExternalPairs(Dataset):
 
 
 class PlainPictures(Dataset):
-    """Pictures for testing, in order; with `ranges`, each is made bad in a way that only its place and seed decide."""
+    """Pictures for testing, in order; with `ranges`, each is made bad in a way that only its place and seed decide.
+
+    `spoilt` are the places of those that are made bad, None for all.
+    """
 
     def __init__(
-        self, paths: Sequence[Path], transform: TestTransform, *, ranges: ArtefactRanges | None = None, seed: int = 0
+        self,
+        paths: Sequence[Path],
+        transform: TestTransform,
+        *,
+        ranges: ArtefactRanges | None = None,
+        spoilt: range | None = None,
+        seed: int = 0,
     ) -> None:
         self.paths, self.transform, self.ranges, self.seed = list(paths), transform, ranges, seed
+        self.spoilt = range(len(self.paths)) if spoilt is None else spoilt
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         picture = read_picture(self.paths[index])
-        if self.ranges is not None:
+        if self.ranges is not None and index in self.spoilt:
             picture = degrade(picture, draw_artefact(generator(self.seed, "test artefact", index), self.ranges))
         return torch.from_numpy(self.transform(picture)), index
 
 
 def collate_target(items: Sequence[Batch]) -> Batch:
     """Join the rows of several pictures."""
-    images, pids, clothes, poses, genders, paths = zip(*items)
+    images, pids, clothes, poses, genders, paths, unchanged = zip(*items)
     labels = (torch.cat(part) for part in (pids, clothes, poses, genders))
-    return Batch(torch.cat(images), *labels, tuple(path for part in paths for path in part))
+    return Batch(torch.cat(images), *labels, tuple(path for part in paths for path in part), sum(unchanged))
 
 
 def collate_pairs(items: Sequence[Pair]) -> PairBatch:

@@ -27,15 +27,16 @@ def embed_pictures(
     place: Place,
     console: Console,
     artefacts: ArtefactRanges | None = None,
+    spoilt: range | None = None,
     seed: int = 0,
     label: str = "features",
 ) -> np.ndarray:
     """float32 [n, D] in the order of `paths`, on every process, though each computes only its share.
 
-    With `artefacts`, each picture is spoilt first, by its place in `paths` and the seed alone. Always float32
-    arithmetic, so that figures agree.
+    With `artefacts`, the pictures at the places `spoilt` (None: all) are spoilt first, by their place in `paths` and
+    the seed alone. Always float32 arithmetic, so that figures agree.
     """
-    pictures = PlainPictures(paths, TestTransform(size), ranges=artefacts, seed=seed)
+    pictures = PlainPictures(paths, TestTransform(size), ranges=artefacts, spoilt=spoilt, seed=seed)
     mine = range(place.rank, len(paths), place.world)
     batches = [list(mine[start : start + batch]) for start in range(0, len(mine), batch)]
     kept_on = place.device if place.world > 1 else torch.device("cpu")  # LaST's features take 4 GiB

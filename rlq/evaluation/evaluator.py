@@ -1,6 +1,7 @@
 """Rank a data set's gallery for its queries with any function that turns pictures into features."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from rlq.settings import DataSettings
 
 RANKS = (1, 5, 10, 20)
 Results = Ranking | SingleShot
+Degraded = Literal["query", "gallery", "both"]  # which pictures artefacts spoil
 
 
 class Evaluator:
@@ -29,9 +31,15 @@ class Evaluator:
         place: Place,
         console: Console,
         artefacts: ArtefactRanges | None = None,
+        degraded: Degraded = "both",
+        seed: int = 0,
     ) -> None:
-        """`artefacts` spoil queries and gallery alike, each picture always in the same way."""
+        """`artefacts` spoil queries, gallery or both; `seed` decides how, and a picture is spoilt in the same way
+        whether its side is spoilt alone or not."""
         self.data, self.settings, self.place, self.console, self.artefacts = data, settings, place, console, artefacts
+        queries, everything = len(data.query), len(data.query) + len(data.gallery)
+        sides = {"query": range(queries), "gallery": range(queries, everything), "both": range(everything)}
+        self.spoilt, self.seed = sides[degraded], seed
 
     def features(self, embed: Embed) -> tuple[np.ndarray, np.ndarray]:
         """Of queries and gallery: float32 [Q, D] and [G, D], of unit length, on every process."""
@@ -46,6 +54,8 @@ class Evaluator:
             place=self.place,
             console=self.console,
             artefacts=self.artefacts,
+            spoilt=self.spoilt,
+            seed=self.seed,
             label="evaluation",
         )
         return features[: len(data.query)], features[len(data.query) :]

@@ -1,6 +1,7 @@
 """Figures of an evaluation, as matplotlib Figure objects that the caller saves or tracks."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -62,3 +63,39 @@ def tsne(features: NDArray, *, seed: int = 0) -> NDArray[np.float32]:
     second = TSNE(perplexity=perplexity, init="pca", max_iter=500, angle=0.8, random_state=random)
     with threadpool_limits(1, user_api="openmp"):  # several threads add up in an order of their own
         return second.fit_transform(components)
+
+
+def value_figure(
+    points: Sequence[tuple[Any, float, float | None]], name: str, metric: str, *, goal: str = "maximize"
+) -> Figure:
+    """A metric over the values of one setting: (value, mean, standard deviation or None) each; the best is named.
+
+    Values that are no numbers stand side by side, in the order given. Rates are shown in percent.
+    """
+    if not points:
+        raise ValueError(f"no values of {name} to draw")
+    scale = 100 if is_rate(metric) else 1
+    values = [value for value, _, _ in points]
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    places = values if numbers else list(range(len(values)))
+    means = [scale * mean for _, mean, _ in points]
+    best = means.index(max(means) if goal == "maximize" else min(means))
+    figure = Figure(figsize=(5, 3.4), layout="constrained")
+    axes = figure.subplots()
+    spread = [0.0 if sd is None else scale * sd for _, _, sd in points]
+    axes.errorbar(
+        places, means, yerr=spread if any(spread) else None, marker="o", capsize=3, linestyle="-" if numbers else "none"
+    )
+    axes.plot(places[best], means[best], marker="o", markersize=9, color="C1", label=f"best: {values[best]}")
+    if not numbers or len(values) <= 12:
+        axes.set_xticks(places, [f"{value:g}" if numbers else str(value) for value in values])
+    axes.set(xlabel=name, ylabel=f"{metric}, %" if scale == 100 else metric)
+    axes.grid(alpha=0.25)
+    axes.legend(fontsize=8)
+    return figure
+
+
+def is_rate(metric: str) -> bool:
+    """Whether a metric, by its name, is a share of something, shown in percent."""
+    last = metric.rpartition("/")[2]
+    return last == "mAP" or last.startswith("rank") or last.endswith("accuracy")

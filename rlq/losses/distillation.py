@@ -32,6 +32,17 @@ def tad_distillation(teacher: dict[str, Tensor], student: dict[str, Tensor]) -> 
     return terms
 
 
+def tad_consistency(student: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The terms of the variant SS_MSE, `ss_mse_<branch>`: how far a student's features of good and bad pictures are.
+
+    student: per branch ("cal", "bot") the features [2B, D] of the good pictures and, below them, of their bad versions
+    in the same order. The gradient flows into both halves. RLQ (arXiv 2505.12580), table 7, names these distances
+    without a formula. Our reading [R] is equation 2 with the student's own good features in the teacher's place: unit
+    vectors, so that beside the teacher's four they are six terms of one scale, and the step cannot win by shrinking.
+    """
+    return {f"ss_mse_{branch}": squared_distance_of_directions(*halves(both)) for branch, both in student.items()}
+
+
 def tad_self_supervision(
     logits: dict[str, Tensor],
     *,

@@ -67,3 +67,8 @@ class Progress:
         scratch = self.path.with_suffix(".json.tmp")
         scratch.write_text(json.dumps({"uri": self.uri, "stores": self.stores}, indent=1), encoding="utf-8")
         scratch.replace(self.path)
+
+
+def logged_metrics(folder: Path) -> list[dict[str, Any]]:
+    """Every metric that a run folder has logged, in that order: name, value, step and time (ms since 1970)."""
+    return Journal(folder / METRICS).rows

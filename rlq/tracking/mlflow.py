@@ -85,7 +85,7 @@ def sync(folder: Path, uri: str | None = None) -> int:
         raise TrackingError(f"{folder} holds no run: there is no {EVENTS} in it")
     lock = _locked(folder)
     try:
-        goal = absolute_uri(uri or with_credentials(Progress(folder).uri) or resolve_uri(folder.parent))
+        goal, _ = store_of(folder, uri)
         delivery = Delivery(folder, goal)
         sent = delivery.send(force=True)
         if delivery.unsent():
@@ -96,6 +96,14 @@ def sync(folder: Path, uri: str | None = None) -> int:
     finally:
         lock.release()
     return sent
+
+
+def store_of(folder: Path, uri: str | None = None) -> tuple[str, str]:
+    """The address of the store that a run folder was opened for (or `uri`), and the run's id there, empty where that
+    store has not got it."""
+    progress = Progress(folder)
+    uri = absolute_uri(uri or with_credentials(progress.uri) or resolve_uri(folder.absolute().parent))
+    return uri, progress.store(without_credentials(uri))["run_id"]
 
 
 class MlflowTracker:
@@ -202,6 +210,11 @@ class MlflowTracker:
                 self.delivery.unsent(), without_credentials(self.delivery.uri), self.delivery.reasons(),
                 self.folder, self.folder,
             )  # fmt: skip
+        self._lock.release()
+
+    def leave(self) -> None:
+        """Send what there is and let others open the folder; the run goes on, so nothing says that it ended."""
+        self.delivery.send(force=True)
         self._lock.release()
 
     def links(self) -> dict[str, str]:

@@ -125,14 +125,18 @@ def experiment_id(client: "MlflowClient", uri: str, name: str, folder: Path) -> 
 
 def links_to(uri: str, experiment: str, run: str) -> dict[str, str]:
     """Addresses of pages in the UI. Without the workflow type it opens in a mode that shows no training runs."""
-    base = without_credentials(uri).rstrip("/") if uri.startswith(("http://", "https://")) else LOCAL_UI
-    table = f"{base}/#/experiments/{experiment}/runs"
+    table = f"{base_of_links(uri)}/#/experiments/{experiment}/runs"
     kind = "workflowType=machine_learning"
     return {
         "run": f"{table}/{run}?{kind}",
         "table": f"{table}?{kind}",
         "charts": f"{table}?{kind}&compareRunsMode=CHART",
     }
+
+
+def base_of_links(uri: str) -> str:
+    """Where the store's UI is."""
+    return without_credentials(uri).rstrip("/") if uri.startswith(("http://", "https://")) else LOCAL_UI
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,8 +14,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from rlq.console import Console
-from rlq.distributed import Place, mean_over_processes, wait_for_all
-from rlq.errors import SettingsError, TrainingError
+from rlq.distributed import Place, mean_over_processes, share_from_main, wait_for_all
+from rlq.errors import Pruned, SettingsError, TrainingError
 from rlq.settings import ScheduleSettings
 from rlq.tracking import Tracker
 from rlq.training import checkpoint
@@ -82,10 +83,18 @@ class History:
 
 
 def fit(
-    job: Job, schedule: ScheduleSettings, *, tracker: Tracker, place: Place, console: Console, resume: bool = False
+    job: Job,
+    schedule: ScheduleSettings,
+    *,
+    tracker: Tracker,
+    place: Place,
+    console: Console,
+    resume: bool = False,
+    observe: Callable[[int, Mapping[str, float | None]], None] | None = None,
 ) -> History:
     """Train to the end of the schedule, from `<folder>/last.pt` when resuming, and return every evaluation.
 
+    `observe` is told each evaluation in the main process once it is saved, and may raise Pruned to end the run.
     Raises TrainingError at a non-finite loss, Stopped on SIGINT or SIGTERM; `last.pt` then holds the start of the
     epoch, and the same call with resume=True goes on as if nothing had happened.
     """
@@ -99,7 +108,7 @@ def fit(
             started = time.monotonic()
             metrics = job.set_rates(epoch)
             for part in job.passes:
-                metrics |= _run_pass(part, epoch, place, console, stop)
+                metrics |= _run_pass(part, epoch, place, console, stop, schedule.max_steps)
             due = (epoch + 1) % schedule.evaluate_every == 0 or epoch + 1 == schedule.epochs
             best = False
             if due:
@@ -116,6 +125,8 @@ def fit(
                     job.describe(job.folder / "best")
                 _save(job, history, state_file, epoch + 1)
             wait_for_all()
+            if due and observe is not None:
+                _ask(observe, epoch, evaluated, place)
             epoch += 1
             stop.check()
     if place.is_main:
@@ -132,14 +143,29 @@ def check_selection(select: str, protocols: list[str]) -> None:
         raise SettingsError(f"schedule.select = {select} is not measured on this data; measured are {', '.join(known)}")
 
 
-def _run_pass(part: Pass, epoch: int, place: Place, console: Console, stop: StopRequests) -> Metrics:
-    """Every batch of one pass; the mean of each term over its rows, images per second and the share of waiting."""
+def _ask(observe: Callable[..., None], epoch: int, evaluated: dict[str, float | None], place: Place) -> None:
+    """Tell the observer; its verdict is that of all processes, or the others would wait for ever."""
+    verdict = None
+    if place.is_main:
+        try:
+            observe(epoch, evaluated)
+        except Pruned as error:
+            verdict = str(error)
+    verdict = share_from_main(verdict)
+    if verdict is not None:
+        raise Pruned(verdict)
+
+
+def _run_pass(part: Pass, epoch: int, place: Place, console: Console, stop: StopRequests, most: int | None) -> Metrics:
+    """Every batch of one pass, or the first `most`; the mean of each term over its rows, images per second and the
+    share of waiting."""
     part.begin(epoch)
     totals: dict[str, float] = defaultdict(float)
     weights: dict[str, int] = defaultdict(int)
     pictures, waited = 0, 0.0
     started = clock = time.monotonic()
-    for number, batch in enumerate(console.progress(part.loader, f"epoch {epoch + 1} {part.name}")):
+    batches = console.progress(part.loader, f"epoch {epoch + 1} {part.name}")
+    for number, batch in enumerate(islice(batches, most)):
         waited += time.monotonic() - clock
         stop.check()
         terms = part.step(batch)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from rlq.artefacts import ArtefactRanges
+from rlq.artefacts import ArtefactRanges, degrade, draw_artefact
 from rlq.data.celeb_reid import read_celeb_reid
 from rlq.data.clothes import ClothesClasses, Recolouring, mask_path
 from rlq.data.datasets import (
@@ -20,6 +20,7 @@ from rlq.data.prcc import read_prcc
 from rlq.data.records import class_indices
 from rlq.data.samplers import Draw, IdentityBatches
 from rlq.data.transforms import TestTransform, TrainTransform
+from rlq.seeding import generator, seed_from
 
 SIZE = (24, 12)
 
@@ -60,6 +61,30 @@ def test_a_picture_and_its_recoloured_copy_are_two_rows_with_the_same_labels(tar
 def test_without_copies_a_picture_is_one_row(target):
     rows = target(copies=False)[Draw(0, 0, 3)]
     assert rows.rows == 1 and rows.images.shape[0] == 1 and len(rows.clothes) == 1
+
+
+def test_a_spoilt_copy_is_the_picture_under_one_artefact_with_its_labels_and_leaves_the_other_rows_as_they_are(target):
+    ranges, draw = ArtefactRanges(gaussian_sigma=(2.0, 3.0), mix={"gaussian": 1.0}), Draw(1, 3, 5)
+    for copies in (True, False):
+        usual, spoilt = target(copies), target(copies, ranges=ranges)
+        before, rows = usual[draw], spoilt[draw]
+        assert torch.equal(rows.images[:-1], before.images) and rows.rows == before.rows + 1 == len(rows.paths)
+        artefact = draw_artefact(generator(0, "cap", "artefact", *draw), ranges)
+        picture = degrade(read_picture(usual.records[5].path), artefact)
+        wanted = usual.transform(picture, seed_from(0, "cap", "transform", *draw, rows.rows - 1)).image
+        assert torch.equal(rows.images[-1], torch.from_numpy(wanted))
+        for labels in (rows.pids, rows.clothes, rows.poses, rows.genders):
+            assert labels[-1] == labels[0]
+        assert not torch.equal(spoilt[draw].images[-1], spoilt[Draw(2, 3, 5)].images[-1])
+
+
+def test_copies_that_their_pixelation_cannot_spoil_are_counted_over_a_batch(target):
+    shorter = min(read_picture(target().records[0].path).shape[:2])
+    for size, unchanged in ((shorter, 3), (shorter - 1, 0)):
+        pictures = target(ranges=ArtefactRanges(pixelation=(size, size), mix={"pixelation": 1.0}))
+        batch = collate_target([pictures[Draw(0, at, at)] for at in range(3)])
+        assert (batch.rows, batch.unchanged) == (9, unchanged)
+    assert collate_target([target()[Draw(0, at, at)] for at in range(3)]).unchanged == 0
 
 
 def test_labels_that_are_not_in_use_are_minus_one(target):

@@ -4,7 +4,13 @@ import pytest
 import torch
 
 from rlq.losses.disentangle import absolute_cosine
-from rlq.losses.distillation import halves, squared_distance_of_directions, tad_distillation, tad_self_supervision
+from rlq.losses.distillation import (
+    halves,
+    squared_distance_of_directions,
+    tad_consistency,
+    tad_distillation,
+    tad_self_supervision,
+)
 from rlq.losses.divergence import kl_divergence
 
 
@@ -49,6 +55,18 @@ def test_distillation_compares_both_halves_with_the_teachers_good_pictures():
         good, bad = student[branch][:3], student[branch][3:]
         assert terms[f"distill_{branch}_hq"] == squared_distance_of_directions(wanted, good)
         assert terms[f"distill_{branch}_lq"] == squared_distance_of_directions(wanted, bad)
+
+
+def test_consistency_is_the_distance_of_a_students_own_directions_and_moves_both_halves():
+    student = {"cal": rows(6, 4, seed=2).requires_grad_(), "bot": rows(6, 5, seed=3).requires_grad_()}
+    terms = tad_consistency(student)
+    assert sorted(terms) == ["ss_mse_bot", "ss_mse_cal"]
+    for branch, both in student.items():
+        given = both.tolist()
+        wanted = sum(2 - 2 * cosine(given[pair], given[3 + pair]) for pair in range(3)) / 3
+        assert terms[f"ss_mse_{branch}"].item() == pytest.approx(wanted, rel=1e-5)
+        terms[f"ss_mse_{branch}"].backward()
+        assert both.grad[:3].any() and both.grad[3:].any()
 
 
 def test_self_supervision_takes_the_good_half_as_target():

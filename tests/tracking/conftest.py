@@ -1,7 +1,14 @@
 """Stores and runs for the tests of tracking. A new store takes seconds, so one is made and copied."""
 
+import os
 import shutil
-from collections.abc import Callable
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -39,3 +46,38 @@ def begin(tmp_path: Path, store: str) -> Callable[..., MlflowTracker]:
         return open_run(**asked | changes)
 
     return begin
+
+
+@pytest.fixture
+def dead() -> str:
+    """An address where nothing listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{free.getsockname()[1]}"
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[str, str], subprocess.Popen]]:
+    """Start a real server of a SQLite store at an address; it is ended with the test, if not before."""
+    servers: list[subprocess.Popen] = []
+
+    def start(store: str, address: str) -> subprocess.Popen:
+        environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+        command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--backend-store-uri", store]
+        files = Path(store.removeprefix("sqlite:///")).parent / "served"
+        place = ["--port", address.rpartition(":")[2], "--artifacts-destination", str(files)]
+        servers.append(subprocess.Popen([*command, *place], env=environment, start_new_session=True))
+        for _ in range(120):
+            time.sleep(0.5)
+            try:
+                if urllib.request.urlopen(f"{address}/health", timeout=1).read() == b"OK":
+                    return servers[-1]
+            except OSError:
+                continue
+        raise AssertionError("the server did not start")
+
+    yield start
+    for server in servers:
+        if server.poll() is None:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait()

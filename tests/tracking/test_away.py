@@ -3,12 +3,8 @@
 import os
 import shutil
 import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,14 +16,6 @@ from mlflow import MlflowClient
 from rlq.tracking import MlflowTracker, TrackingError, delivery, sync
 
 Begin = Callable[..., MlflowTracker]
-
-
-@pytest.fixture
-def dead() -> str:
-    """An address where nothing listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{free.getsockname()[1]}"
 
 
 def a_whole_run(tracker: MlflowTracker) -> None:
@@ -275,37 +263,18 @@ def test_a_proxy_whose_server_is_down_does_not_stop_a_run(begin: Begin, answerin
     assert in_store(store, tracker.local_id) == WHOLE
 
 
-def _serve(store: str, address: str) -> subprocess.Popen:
-    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--backend-store-uri", store]
-    place = ["--port", address.rpartition(":")[2], "--artifacts-destination", str(Path(store[10:]).parent / "served")]
-    server = subprocess.Popen([*command, *place], env=environment, start_new_session=True)
-    for _ in range(120):
-        time.sleep(0.5)
-        try:
-            if urllib.request.urlopen(f"{address}/health", timeout=1).read() == b"OK":
-                return server
-        except OSError:
-            continue
-    raise AssertionError("the server did not start")
-
-
 @pytest.mark.slow
-def test_a_real_server_that_is_killed_and_comes_back_has_the_whole_run(begin: Begin, dead: str, empty_store, tmp_path):
+def test_a_real_server_that_is_killed_and_comes_back_has_the_whole_run(begin, dead: str, serve, empty_store, tmp_path):
     shutil.copy(empty_store, tmp_path / "served.db")
     address = dead
-    server = _serve(f"sqlite:///{tmp_path}/served.db", address)
-    try:
-        tracker = begin(uri=address)
-        assert tracker.links()["table"].startswith(f"{address}/#/experiments/")
-        tracker.log_text("before", "first.txt")
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
-        a_whole_run(tracker)
-        assert tracker.delivery.unsent() > 5
-        server = _serve(f"sqlite:///{tmp_path}/served.db", address)
-        assert sync(tracker.folder) > 5
-        assert in_store(address, tracker.local_id) == WHOLE
-    finally:
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
+    server = serve(f"sqlite:///{tmp_path}/served.db", address)
+    tracker = begin(uri=address)
+    assert tracker.links()["table"].startswith(f"{address}/#/experiments/")
+    tracker.log_text("before", "first.txt")
+    os.killpg(server.pid, signal.SIGKILL)
+    server.wait()
+    a_whole_run(tracker)
+    assert tracker.delivery.unsent() > 5
+    serve(f"sqlite:///{tmp_path}/served.db", address)
+    assert sync(tracker.folder) > 5
+    assert in_store(address, tracker.local_id) == WHOLE

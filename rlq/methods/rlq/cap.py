@@ -68,6 +68,9 @@ class CapStep:
         with learner.autocast():
             outputs = learner.model(learner.images(batch.images))
         reported: dict[str, Tensor] = {}
+        if self.settings.cap.low_quality:  # copies of pictures that were as small as their pixelation already
+            pictures = batch.rows // len(self.settings.rows_of_a_picture)
+            reported["data/cap_unchanged"] = torch.tensor(batch.unchanged / pictures, device=learner.device)
         if self.with_clothes:
             reported["clothes_ce"] = self._teach_clothes_head(outputs.cal, clothes)
         terms = self.identity_terms(outputs, pids)
@@ -133,7 +136,8 @@ class CapStep:
         return loss.detach()
 
 
-# The weight of each term; the two KL terms on identities and the four distances share one each.
+# The weight of each term; the two KL terms on identities, the four distances to the teacher and the two between the
+# student's own features share one each.
 WEIGHT_OF = {
     "kl_id_cal": "kl_id",
     "kl_id_bot": "kl_id",
@@ -141,6 +145,8 @@ WEIGHT_OF = {
     "distill_cal_lq": "distill",
     "distill_bot_hq": "distill",
     "distill_bot_lq": "distill",
+    "ss_mse_cal": "ss_mse",
+    "ss_mse_bot": "ss_mse",
 }
 
 

@@ -27,6 +27,7 @@ from rlq.training.loop import History, Job, Metrics
 
 YARDSTICKS = {"chance": "chance", "histogram": "colour histogram", "untrained": "untrained network"}
 BASELINES = "baselines.json"
+PER_QUERY = "eval/per_query.json"  # among a run's artifacts
 
 
 def baselines(settings: RlqSettings, inputs: Inputs, job: Job, *, place: Place, console: Console) -> Metrics:
@@ -71,28 +72,33 @@ def close(
         "model/gigaflops": gigaflops(network, settings.data.size),
     }
     found |= attribute_metrics(network, inputs, settings, alone, console)
-    evaluator = Evaluator(inputs.data, settings.data, place=alone, console=console)
+    tested = inputs.own_test or inputs.data
+    evaluator = Evaluator(tested, settings.data, place=alone, console=console)
     query, gallery = evaluator.features(network.embed)
     rankings = evaluator.rank_features(query, gallery)
-    tracker.log_dict(per_query(inputs, rankings), "eval/per_query.json")
+    if inputs.own_test is not None:
+        found |= {f"test/{name}": value for name, value in flat(rankings).items() if value is not None}
+    tracker.log_dict(per_query(tested, rankings), PER_QUERY)
     tracker.log_metrics(found, step=settings.schedule.epochs - 1)
-    for name, figure in figures.draw(settings, inputs, network, query, gallery, place=alone, console=console).items():
-        figure.savefig(job.folder / f"{Path(name).name}", dpi=100)
-        if settings.tracking.pictures or not figures.shows_people(name):
-            tracker.log_figure(figure, name)
+    if settings.tracking.figures:
+        drawn = figures.draw(settings, inputs, network, tested, query, gallery, place=alone, console=console)
+        for name, figure in drawn.items():
+            figure.savefig(job.folder / f"{Path(name).name}", dpi=100)
+            if settings.tracking.pictures or not figures.shows_people(name):
+                tracker.log_figure(figure, name)
     params = {"data.dataset": settings.data.dataset, "variant": settings.title, "epoch": history.best_epoch}
     tracker.log_model(job.folder / "best", "rlq", params)
     return found
 
 
-def per_query(inputs: Inputs, rankings: Mapping[str, Any]) -> dict[str, Any]:
+def per_query(data: ReidData, rankings: Mapping[str, Any]) -> dict[str, Any]:
     """Of every protocol's queries: the rank of the first match (0: no match there is) and the average precision."""
     found = {}
-    for protocol in inputs.data.protocols:
+    for protocol in data.protocols:
         ranking = rankings[protocol.name]
         if isinstance(ranking, Ranking):  # single-shot means over draws have no ranks of their own
-            chosen = [record for record in inputs.data.query if _asks(protocol, record.camera)]
-            names = [record.path.relative_to(inputs.data.root).as_posix() for record in chosen]
+            chosen = [record for record in data.query if _asks(protocol, record.camera)]
+            names = [record.path.relative_to(data.root).as_posix() for record in chosen]
             precision = [None if p != p else p for p in ranking.average_precision.tolist()]
             found[protocol.name] = {"query": names, "first_match": ranking.first_match.tolist(), "ap": precision}
     return found
@@ -103,6 +109,7 @@ def summary_table(metrics: Metrics, protocols: tuple[Protocol, ...], variant: st
     rows = [(label, prefix) for prefix, label in YARDSTICKS.items()]
     best = int(metrics.get("best/epoch", 0)) + 1
     rows += [(f"{variant}, best epoch ({best})", "best"), (f"{variant}, last epoch ({epochs})", "last")]
+    rows += [(f"{variant}, best epoch, on the test set", "test")]
     names = [protocol.name for protocol in protocols]
     cells = [
         [label, *(percent(metrics.get(f"{prefix}/{name}/{m}")) for name in names for m in ("rank1", "mAP"))]
@@ -111,6 +118,8 @@ def summary_table(metrics: Metrics, protocols: tuple[Protocol, ...], variant: st
     ]
     text = table(cells, header=["", *(f"{name} {m}" for name in names for m in ("rank-1", "mAP"))])
     notes = [f"{protocol.name}: {protocol.note}" for protocol in protocols if protocol.note]
+    if any(name.startswith("test/") for name in metrics):
+        notes.append("held-out training people chose the epoch and gave the numbers above the last line's")
     return "\n".join([text, *notes])
 
 

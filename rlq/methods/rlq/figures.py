@@ -3,11 +3,11 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from rlq.artefacts import KINDS, ArtefactRanges, degrade, draw_artefact
+from rlq.artefacts import KINDS, ArtefactRanges, degrade, draw_artefact, only
 from rlq.attributes.sheets import SHOWN, cluster_sheet
 from rlq.console import Console
 from rlq.data.pictures import read_picture
-from rlq.data.records import Record
+from rlq.data.records import Record, ReidData
 from rlq.data.sheets import picture_grid
 from rlq.data.transforms import resize
 from rlq.distributed import Place
@@ -30,6 +30,7 @@ def draw(
     settings: RlqSettings,
     inputs: Inputs,
     network: RlqNetwork,
+    tested: ReidData,
     query: np.ndarray,
     gallery: np.ndarray,
     *,
@@ -38,9 +39,9 @@ def draw(
 ) -> dict[str, Figure]:
     """Figures by their artifact names, as far as the experiment has what they show.
 
-    query [Q, D] and gallery [G, D] are the features of the test pictures.
+    query [Q, D] and gallery [G, D] are the features of `tested`'s pictures.
     """
-    figures = {"figures/rank_list.png": rank_lists(inputs, query, gallery, seed=settings.seed)}
+    figures = {"figures/rank_list.png": rank_lists(tested, query, gallery, seed=settings.seed)}
     if settings.tad.enabled:
         ranges = artefact_ranges(settings.tad)
         figures["figures/artefacts.png"] = artefact_sheet(inputs.external_train, ranges, seed=settings.seed)
@@ -57,9 +58,9 @@ def shows_people(name: str) -> bool:
     return name not in WITHOUT_PEOPLE
 
 
-def rank_lists(inputs: Inputs, query: np.ndarray, gallery: np.ndarray, *, seed: int) -> Figure:
+def rank_lists(data: ReidData, query: np.ndarray, gallery: np.ndarray, *, seed: int) -> Figure:
     """Random queries of the first protocol that have a match, and what each finds."""
-    data, protocol = inputs.data, inputs.data.protocols[0]
+    protocol = data.protocols[0]
     rows, columns = of_cameras(data.query, protocol.query_cameras), of_cameras(data.gallery, protocol.gallery_cameras)
     chosen = np.sort(generator(seed, "rank list").permutation(rows)[:QUERIES])
     lists = rank_list(
@@ -84,10 +85,7 @@ def artefact_sheet(records: list[Record], ranges: ArtefactRanges, *, seed: int) 
     pictures = [read_picture(record.path) for record in chosen]
     rows, captions = [[resize(one, SHOWN) for one in pictures]], [["good"] * len(pictures)]
     for kind in (kind for kind in KINDS if ranges.mix.get(kind, 0) > 0):
-        only = ArtefactRanges(
-            ranges.pixelation, ranges.gaussian_kernel, ranges.gaussian_sigma, ranges.motion_kernel, {kind: 1.0}
-        )
-        drawn = [draw_artefact(rng, only) for _ in pictures]
+        drawn = [draw_artefact(rng, only(ranges, kind)) for _ in pictures]
         rows.append([resize(degrade(one, how), SHOWN) for one, how in zip(pictures, drawn, strict=True)])
         captions.append([f"{kind} {how.size}" for how in drawn])
     return picture_grid(rows, captions)

@@ -16,7 +16,7 @@ from rlq.data.samplers import keep_fraction, keep_identities
 from rlq.errors import DataError, SettingsError
 from rlq.evaluation.baselines import asked
 from rlq.methods.rlq.labels import GenderLabels, PoseLabels, gender_labels, pose_labels, pose_source
-from rlq.methods.rlq.settings import RlqSettings, without_clothes_labels
+from rlq.methods.rlq.settings import TARGET, RlqSettings, without_clothes_labels
 from rlq.training.loop import check_selection
 
 
@@ -31,8 +31,9 @@ class Inputs:
     recolouring: Recolouring | None
     poses: PoseLabels | None
     genders: GenderLabels | None
-    external: ReidData | None
-    external_train: list[Record]
+    external: ReidData | None  # None too when the pairs of TAD are target pictures
+    external_train: list[Record]  # whose good and bad versions TAD compares
+    own_test: ReidData | None = None  # under data.selection = holdout: the set with its own query and gallery
     notes: tuple[str, ...] = ()  # what somebody should know before it trains
 
 
@@ -54,7 +55,7 @@ def gather_inputs(settings: RlqSettings, origin: str, console: Console | None = 
     Raises DataError that lists all that is missing, with the command that does without it.
     """
     missing = _Missing()
-    data = _target(settings, missing)
+    data, own_test = _target(settings, missing)
     external = _external(settings, missing)
     labels = class_indices(data.train) if data is not None else None
     if data is None or labels is None:
@@ -86,7 +87,8 @@ def gather_inputs(settings: RlqSettings, origin: str, console: Console | None = 
         poses=poses,
         genders=genders,
         external=external,
-        external_train=_kept(external, settings),
+        external_train=_kept(_compared(data, external, settings), settings),
+        own_test=own_test,
         notes=tuple(_notes(data, genders)),
     )
 
@@ -127,23 +129,24 @@ def check_selectable(settings: RlqSettings, data: ReidData) -> None:
         )
 
 
-def _target(settings: RlqSettings, missing: _Missing) -> ReidData | None:
+def _target(settings: RlqSettings, missing: _Missing) -> tuple[ReidData | None, ReidData | None]:
+    """The set that is trained on and chosen by, and the same with its own test where that is something else."""
     options = settings.data
     try:
         data = _pictures(options.dataset, Path(options.root), settings)
         if not data.train:
             raise DataError(f"{data.name} in {data.root} has no training pictures; rlq evaluate ranks its test")
         if options.selection == "holdout":
-            return split_holdout(data, options.holdout, settings.seed)
+            return split_holdout(data, options.holdout, settings.seed), data if data.query else None
         if not data.query:
             raise DataError(
                 f"{data.name} in {data.root} has no query and gallery; --set data.selection=holdout holds training "
                 "people out and chooses on them"
             )
-        return data
+        return data, None
     except DataError as error:
         missing.add("pictures", error)
-        return None
+        return None, None
 
 
 def _pictures(name: str, root: Path, settings: RlqSettings) -> ReidData:
@@ -154,21 +157,27 @@ def _pictures(name: str, root: Path, settings: RlqSettings) -> ReidData:
 
 
 def _external(settings: RlqSettings, missing: _Missing) -> ReidData | None:
-    if not settings.tad.enabled:
+    if settings.external_set is None:
         return None
     root = Path(settings.tad.external_root or settings.data.root)
     try:
-        return _pictures(settings.tad.external, root, settings)
+        return _pictures(settings.external_set, root, settings)
     except DataError as error:
         missing.add("external set", error, "tad.enabled=false")
         return None
 
 
-def _kept(external: ReidData | None, settings: RlqSettings) -> list[Record]:
-    """The external training pictures after tad.sampling (identities) and tad.fraction (pictures of each)."""
-    if external is None:
+def _compared(data: ReidData, external: ReidData | None, settings: RlqSettings) -> list[Record]:
+    """The pictures of TAD; of the target itself those that are trained on, without anybody held out."""
+    if settings.tad.enabled and settings.tad.external == TARGET:
+        return data.train
+    return external.train if external is not None else []
+
+
+def _kept(records: list[Record], settings: RlqSettings) -> list[Record]:
+    """What tad.sampling (identities) and tad.fraction (pictures of each) leave of them."""
+    if not records:
         return []
-    records = external.train
     if settings.tad.sampling < 1:
         records = keep_identities(records, settings.tad.sampling, settings.seed)
     if settings.tad.fraction < 1:

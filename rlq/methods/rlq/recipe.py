@@ -36,7 +36,10 @@ def build(
     console: Console,
     folder: Path,
 ) -> Job:
-    """Everything that the loop drives. Draws initial weights from torch's global generator, which the caller seeds."""
+    """Everything that the loop drives. Draws initial weights from torch's global generator, which the caller seeds.
+
+    `teacher` is None where settings.needs_teacher is false; the TAD pass, if there is one, then goes without.
+    """
     network = RlqNetwork(settings, identities=len(inputs.labels.pid_names))
     if settings.init_from:
         start_from(network, settings.init_from)
@@ -92,14 +95,16 @@ def build(
 
 def describe(settings: RlqSettings, inputs: Inputs, place: Place) -> str:
     """Two lines for the person who waits: what is trained, on what."""
-    rows = settings.data.batch * (2 if settings.clothes.augment else 1)
+    kinds = settings.rows_of_a_picture
+    rows = settings.data.batch * len(kinds)
+    told = f" ({', '.join(kinds)})" if settings.cap.low_quality else ""
     kind = str(compute_type(settings.compute.precision, place.device)).removeprefix("torch.")
     return (
         f"data     {inputs.data.name}: {len(inputs.data.train)} training pictures of {len(inputs.labels.pid_names)} "
         f"people, {len(inputs.data.query)} queries, {len(inputs.data.gallery)} gallery pictures"
-        + (f"; external {settings.tad.external}: {len(inputs.external_train)}" if inputs.external is not None else "")
+        + (f"; external {settings.tad.external}: {len(inputs.external_train)}" if inputs.external_train else "")
         + f"\nrun      {settings.title}, {settings.backbone.name}, {settings.schedule.epochs} epochs; "
-        f"{settings.data.batch} pictures = {rows} rows per device, {place.world} x {place.device.type} "
+        f"{settings.data.batch} pictures = {rows} rows{told} per device, {place.world} x {place.device.type} "
         f"({rows * place.world} rows in all), {kind}"
     )
 
@@ -140,7 +145,7 @@ def _passes(
     settings: RlqSettings, inputs: Inputs, teacher: RlqNetwork | None, learner: Learner, place: Place
 ) -> list[Pass]:
     makers: dict[str, Callable[[], Pass]] = {"cap": lambda: _cap_pass(settings, inputs, learner, place)}
-    if teacher is not None:
+    if teacher is not None or (settings.tad.enabled and not settings.needs_teacher):
         makers["tad"] = lambda: _tad_pass(settings, inputs, teacher, learner, place)
     return [makers[name]() for name in settings.order if name in makers]
 
@@ -159,6 +164,7 @@ def _cap_pass(settings: RlqSettings, inputs: Inputs, learner: Learner, place: Pl
         TrainTransform(settings.data.size),
         settings.seed,
         recolouring=inputs.recolouring,
+        ranges=artefact_ranges(settings.tad) if settings.cap.low_quality else None,
         poses=inputs.poses.train if inputs.poses else None,
         mirrored_poses=inputs.poses.mirrored if inputs.poses else None,
         genders=inputs.genders.train if inputs.genders else None,
@@ -166,7 +172,9 @@ def _cap_pass(settings: RlqSettings, inputs: Inputs, learner: Learner, place: Pl
     return Pass("cap", step, _loader(settings, pictures, batches, collate_target, place), begin)
 
 
-def _tad_pass(settings: RlqSettings, inputs: Inputs, teacher: RlqNetwork, learner: Learner, place: Place) -> Pass:
+def _tad_pass(
+    settings: RlqSettings, inputs: Inputs, teacher: RlqNetwork | None, learner: Learner, place: Place
+) -> Pass:
     names = {pid: number for number, pid in enumerate(sorted({record.pid for record in inputs.external_train}))}
     batches = _batches(settings, [names[record.pid] for record in inputs.external_train], "tad", place)
     transform, ranges = TrainTransform(settings.data.size), artefact_ranges(settings.tad)

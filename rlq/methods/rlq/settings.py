@@ -1,13 +1,14 @@
 """Settings of the method RLQ: everything in an experiment file. The defaults are the released code's recipe."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StrictBool, StrictInt, model_validator
 
 from rlq.artefacts import ArtefactRanges
 from rlq.attributes.pose import Variant
-from rlq.config import Settings
+from rlq.config import Settings, later
 from rlq.losses.divergence import KL_PRESETS, Reduction
 from rlq.settings import (
     BackboneSettings,
@@ -26,6 +27,8 @@ Branch = Literal["cal", "bot"]
 Position = Literal["cal", "bot", "both"]
 Split = Annotated[StrictInt, Field(ge=0, le=4)]
 IntRange = tuple[Count, Count]
+
+TARGET = "target"  # as tad.external: the set that is trained on
 
 
 class PoseSettings(Settings):
@@ -49,10 +52,11 @@ class GenderSettings(Settings):
 
 
 class CapSettings(Settings):
-    """Coarse attribute prediction."""
+    """The pass over the target set, and its coarse attribute prediction."""
 
     pose: PoseSettings = PoseSettings()
     gender: GenderSettings = GenderSettings()
+    low_quality: StrictBool = later(False)  # also a spoilt copy of every picture, by tad's artefacts ("BM + LQ Aug")
 
 
 class MixSettings(Settings):
@@ -74,7 +78,7 @@ class TadSettings(Settings):
     """Task-agnostic distillation from an external set of good pictures."""
 
     enabled: StrictBool = True
-    external: str = "celeb_reid"  # the external data set
+    external: str = "celeb_reid"  # the external data set; target: the training pictures of data.dataset, no teacher
     external_root: str | None = None  # None: data.root
     teacher: str = "teacher.yaml"  # experiment (relative to the experiment file), run folder or weights (.safetensors)
     fraction: Share = 1.0  # share of each identity's pictures that is used
@@ -138,7 +142,8 @@ class LossSettings(Settings):
     pose_ce: Weight = 1.0
     gender_ce: Weight = 1.0
     pose_cosine: Weight = 1.0
-    distill: Weight = 1.0
+    distill: Weight = 1.0  # 0: no teacher is trained, loaded or looked for
+    ss_mse: Weight = later(0.0)  # distance between the student's own features of good pictures and their bad twins
     kl_clothes: Weight = 1.0
     kl_id: Weight = 1.0
     smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1  # of identity labels and of the adversarial loss
@@ -170,7 +175,7 @@ class RlqSettings(Settings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        problems = [*self._branch_problems(), *self._schedule_problems()]
+        problems = [*self._branch_problems(), *self._external_problems(), *self._schedule_problems()]
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -182,16 +187,48 @@ class RlqSettings(Settings):
             return self.variant
         pose, gender, one = self.cap.pose.enabled, self.cap.gender.enabled, len(self.branches) == 1
         attributes = "CAP" if pose and gender else "P" if pose else "G" if gender else None
-        whole = self.tad.enabled and attributes == "CAP" and not one
+        whole = self.needs_teacher and attributes == "CAP" and not one
         base = "RLQ" if whole else {"cal": "CAL", "bot": "BoT"}[self.branches[0]] if one else "BM"
         parts = [base]
         if self.branches == ("cal",) and self.losses.triplet:
             parts.append("triplet")
         if one and self.clothes.augment:
             parts.append("aug")
+        if self.cap.low_quality:
+            parts.append("LQ")
+        if self.tad.enabled and self.tad.external == TARGET:
+            parts.append("target")
+        if self.tad.enabled and self.losses.ss_mse:
+            parts.append("SS_MSE")
         if not whole:
-            parts += [part for part in ("TAD" if self.tad.enabled else None, attributes) if part]
-        return " + ".join(parts) + ("" if one or self.clothes.augment else " (no recolouring)")
+            parts += [part for part in (self._distilled, attributes) if part]
+        without = [] if one or self.clothes.augment else ["no recolouring"]
+        without += [] if one or self.losses.triplet else ["no triplet"]
+        alone = " [NT]" if self.tad.enabled and not self.needs_teacher else ""
+        return " + ".join(parts) + alone + (f" ({', '.join(without)})" if without else "")
+
+    @property
+    def _distilled(self) -> str | None:
+        """The word for what a TAD pass does beside SS_MSE."""
+        if not self.tad.enabled:
+            return None
+        return "TAD" if self.needs_teacher else None if self.losses.ss_mse else "KL"
+
+    @property
+    def needs_teacher(self) -> bool:
+        """Whether a teacher is trained or loaded; the paper marks variants without one [NT]."""
+        return self.tad.enabled and self.losses.distill > 0
+
+    @property
+    def external_set(self) -> str | None:
+        """The data set that is read beside the target; None without TAD, or when its pairs are target pictures."""
+        return self.tad.external if self.tad.enabled and self.tad.external != TARGET else None
+
+    @property
+    def rows_of_a_picture(self) -> tuple[str, ...]:
+        """What one training picture of the target becomes in a batch."""
+        spoilt = ("low quality",) if self.cap.low_quality else ()
+        return ("original", *(("recoloured",) if self.clothes.augment else ()), *spoilt)
 
     @property
     def anchor(self) -> Branch:
@@ -208,6 +245,31 @@ class RlqSettings(Settings):
             for name, part in (("pose", self.cap.pose), ("gender", self.cap.gender)):
                 if part.enabled and part.on != self.branches[0]:
                     problems.append(f"cap.{name}.on = {part.on}, but branches = {list(self.branches)}")
+        return problems
+
+    def _external_problems(self) -> list[str]:
+        tad, data = self.tad, self.data
+        if not tad.enabled:
+            return []
+        if tad.external != TARGET:
+            same_place = Path(tad.external_root or data.root) == Path(data.root)
+            if tad.external == data.dataset and same_place and data.selection == "holdout":
+                return [
+                    f"tad.external = {tad.external} is the set that is trained on, and would show the people whom "
+                    "data.selection = holdout keeps out; tad.external=target takes the others alone"
+                ]
+            return []
+        problems = []
+        if self.needs_teacher:
+            problems.append(
+                "tad.external = target goes without a teacher, who would know the people that data.selection may hold "
+                "out: losses.distill=0 losses.ss_mse=1; or name another set"
+            )
+        if tad.external_root is not None:
+            problems.append(
+                f"tad.external_root = {tad.external_root} is not read with tad.external = target, whose pictures are "
+                "those of data.root; tad.external_root=null"
+            )
         return problems
 
     def _schedule_problems(self) -> list[str]:

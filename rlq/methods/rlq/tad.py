@@ -1,10 +1,10 @@
-"""The TAD step: one batch of external pictures, good ones and bad twins, under a frozen teacher."""
+"""The TAD step: one batch of external pictures, good ones and bad twins, under a frozen teacher or without one."""
 
 import torch
 from torch import Tensor
 
 from rlq.data.datasets import PairBatch
-from rlq.losses.distillation import tad_distillation, tad_self_supervision
+from rlq.losses.distillation import tad_consistency, tad_distillation, tad_self_supervision
 from rlq.methods.rlq.cap import Learner, scaling, weighted_sum
 from rlq.methods.rlq.network import Outputs, RlqNetwork
 from rlq.methods.rlq.settings import RlqSettings
@@ -12,23 +12,30 @@ from rlq.methods.rlq.settings import RlqSettings
 
 class TadStep:
     """HQ and LQ rows go through the student together, in train mode, so batch norm sees both; the teacher sees the
-    same HQ tensor in evaluation mode. Eq. (2) pulls both to the teacher, Eq. (3) the LQ predictions to the HQ ones."""
+    same HQ tensor in evaluation mode. Eq. (2) pulls both to the teacher, Eq. (3) the LQ predictions to the HQ ones;
+    the paper's variant SS_MSE pulls LQ and HQ features together. Without `losses.distill` there is no teacher."""
 
-    def __init__(self, learner: Learner, teacher: RlqNetwork, settings: RlqSettings) -> None:
+    def __init__(self, learner: Learner, teacher: RlqNetwork | None, settings: RlqSettings) -> None:
+        if teacher is None and settings.losses.distill:
+            raise ValueError("losses.distill pulls features to a teacher's, and there is none")
         self.learner, self.teacher, self.settings = learner, teacher, settings
 
     def __call__(self, batch: PairBatch) -> dict[str, Tensor]:
         learner, losses = self.learner, self.settings.losses
         hq = learner.images(batch.hq)
         pairs = len(hq)
+        wanted: dict[str, Tensor] = {}
         with learner.autocast():
-            with torch.no_grad():
-                wanted = self.teacher.branch_features(hq)  # each [P, D]
+            if losses.distill:
+                with torch.no_grad():
+                    wanted = self.teacher.branch_features(hq)  # each [P, D]
             student = learner.model(learner.images(torch.cat([hq, learner.images(batch.lq)])), attributes=False)
+        features = {name: getattr(student, name) for name in self.settings.branches}  # each [2P, D]
         terms: dict[str, Tensor] = {}
         if losses.distill:
-            features = {name: getattr(student, name) for name in self.settings.branches}  # each [2P, D]
             terms |= tad_distillation({name: wanted[name] for name in features}, features)
+        if losses.ss_mse:
+            terms |= tad_consistency(features)
         kl = self.settings.losses.kl
         terms |= tad_self_supervision(self._logits(student), stopgrad_hq=kl.stopgrad_hq, **scaling(self.settings))
         total = weighted_sum(terms, self.settings)

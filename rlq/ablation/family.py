@@ -1,0 +1,81 @@
+"""The run that stands for a whole table in the tracker; its rows' runs are its children."""
+
+import time
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from rlq.ablation.table import Table
+from rlq.console import Console
+from rlq.errors import RlqError
+from rlq.runs import ABOUT, About, read_about, write_about
+from rlq.tracking import Tracker, family_links, open_run, resolve_uri
+from rlq.training.stopping import Stopped
+
+PATIENCE = 60.0  # seconds for the process that opens the parent run to say its id
+
+
+class Family:
+    """The parent run while it is entered. One process at a time has it open; others that help refer to its id."""
+
+    def __init__(self, table: Table, bases: list[Path], runs: Path, experiment: str, console: Console) -> None:
+        self.table, self.runs, self.experiment, self.console = table, runs, experiment, console
+        self.name = " ".join([table.name, *(base.stem for base in bases)])
+        self.folder = runs / self.name.replace(" ", "-")
+        self.run_id = ""
+        self._tracker: Tracker | None = None
+        self._lock = FileLock(runs / f".{self.folder.name}.lock")
+
+    def __enter__(self) -> "Family":
+        self.runs.mkdir(parents=True, exist_ok=True)
+        try:
+            self._lock.acquire(blocking=False)
+        except Timeout:
+            self.run_id = self._of_the_other()
+        else:
+            self._open()
+        return self
+
+    def _open(self) -> None:
+        about = read_about(self.folder) if (self.folder / ABOUT).is_file() else None
+        self._tracker = open_run(
+            folder=self.folder,
+            uri=resolve_uri(self.runs),
+            experiment=self.experiment,
+            run_name=self.name,
+            tags={"rlq.kind": "ablation", "rlq.table": self.table.name, "rlq.title": self.table.title},
+            resume_run_id=about.run_id if about else None,
+        )
+        self.run_id = self._tracker.run_id
+        write_about(self.folder, About(self.run_id, self.name, "ablation", str(self.table.file), "RUNNING"))
+        self._tracker.log_file(self.table.file)
+
+    def _of_the_other(self) -> str:
+        until = time.monotonic() + PATIENCE
+        while not (self.folder / ABOUT).is_file():
+            if time.monotonic() > until:
+                raise RlqError(f"another process holds {self._lock.lock_file}, but has opened no run in {self.folder}")
+            time.sleep(0.2)
+        return read_about(self.folder).run_id
+
+    def finish(self, text: str, *, whole: bool) -> None:
+        """Keep the table; `whole` when nothing failed and nothing is left to others."""
+        if self._tracker is None:
+            return
+        self._tracker.log_text(text + "\n", "table.txt")
+        self._end("FINISHED" if whole else "FAILED")
+        for name, address in family_links(resolve_uri(self.runs), self.run_id).items():
+            self.console.line(f"{name:<8} {address}")
+
+    def _end(self, status: str) -> None:
+        if self._tracker is None:
+            return
+        self._tracker.end(status)
+        self.run_id = self._tracker.run_id
+        write_about(self.folder, About(self.run_id, self.name, "ablation", str(self.table.file), status))
+        self._tracker = None
+
+    def __exit__(self, kind: type | None, *_: object) -> None:
+        if kind is not None:
+            self._end("KILLED" if issubclass(kind, Stopped | KeyboardInterrupt) else "FAILED")
+        self._lock.release()

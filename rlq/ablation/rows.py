@@ -1,0 +1,126 @@
+"""Finished rows: one small JSON file per row and seed, enough for every table without the run's folder."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rlq.ablation.table import slug
+from rlq.config import flatten
+from rlq.errors import DataError
+from rlq.files import written_whole
+from rlq.methods.rlq.closing import PER_QUERY
+from rlq.results import Result
+from rlq.tracking import git_tags, library_versions
+
+AP_DIGITS = 5
+
+
+@dataclass(frozen=True)
+class Row:
+    """One variant, run with one seed."""
+
+    table: str
+    base: str  # stem of the base experiment's file
+    row: str
+    seed: int
+    dataset: str
+    selection: str  # test or holdout: which pictures chose the best epoch
+    fingerprint: str  # of the settings that shape the result
+    data_fingerprint: str
+    settings: dict[str, Any]  # by dotted name
+    metrics: dict[str, float]
+    seconds: dict[str, float]
+    run_id: str
+    folder: str  # of the run, on the machine where it ran
+    commit: str
+    versions: dict[str, str]
+    device: str
+    finished: str  # ISO time
+    per_query: dict[str, dict[str, Any]]  # protocol -> queries (digest of their names), ap, first_match
+
+    def score(self, protocol: str, metric: str, which: str = "best") -> float | None:
+        """rank1, mAP or another metric as a fraction: of the best epoch, on the test set whatever chose the epoch; or
+        of the `last` one, or its maximum over epochs (`paper`)."""
+        prefix = "test" if which == "best" and self.selection == "holdout" else which
+        return self.metrics.get(f"{prefix}/{protocol}/{metric}")
+
+
+def row_file(results: Path, table: str, base: str, row: str, seed: int) -> Path:
+    """Where a row is kept."""
+    return results / table / f"{base}-{slug(row)}-seed{seed}.json"
+
+
+def row_of(result: Result, *, table: str, base: str, row: str, fingerprint: str) -> Row:
+    """A finished run as a row of a table."""
+    settings, versions = result.settings, library_versions()
+    git = git_tags(Path.cwd())
+    commit = git.get("mlflow.source.git.commit", "") + ("+" if git.get("git.dirty") == "true" else "")
+    return Row(
+        table=table,
+        base=base,
+        row=row,
+        seed=settings.seed,
+        dataset=settings.data.dataset,
+        selection=settings.data.selection,
+        fingerprint=fingerprint,
+        data_fingerprint=result.data_fingerprint,
+        settings=flatten(settings),
+        metrics=dict(sorted(result.metrics.items())),
+        seconds={name: round(value, 2) for name, value in result.seconds.items()},
+        run_id=result.run_id,
+        folder=result.folder.as_posix(),
+        commit=commit,
+        versions=dict(sorted(versions.items())),
+        device=result.device,
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        per_query=_per_query(result.folder),
+    )
+
+
+def write_row(results: Path, row: Row) -> Path:
+    """Keep a row; the file appears whole or not at all."""
+    path = row_file(results, row.table, row.base, row.row, row.seed)
+    with written_whole(path) as temporary:
+        temporary.write_text(_text(row))
+    return path
+
+
+def read_row(path: Path) -> Row:
+    """Raises DataError that names the file."""
+    try:
+        return Row(**json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(f"{path} holds no row of a table ({error}); remove it, and rlq ablate runs it again") from error
+
+
+def read_rows(results: Path, table: str | None = None) -> list[Row]:
+    """All rows of a table, or of all tables, in the order of their files."""
+    return [read_row(path) for path in sorted(results.glob(f"{table or '*'}/*.json"))]
+
+
+def _per_query(folder: Path) -> dict[str, dict[str, Any]]:
+    path = folder / "artifacts" / PER_QUERY
+    try:
+        tree = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} of a finished run cannot be read: {error}") from error
+    return {
+        protocol: {
+            "queries": hashlib.sha256("\n".join(found["query"]).encode()).hexdigest()[:16],
+            "ap": [None if value is None else round(value, AP_DIGITS) for value in found["ap"]],
+            "first_match": found["first_match"],
+        }
+        for protocol, found in tree.items()
+    }
+
+
+def _text(row: Row) -> str:
+    """JSON with a line per entry, but lists of numbers in one line."""
+    tree = asdict(row)
+    per_query = tree.pop("per_query")
+    head = json.dumps(tree, indent=1)[:-2]
+    lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(found)}" for name, found in sorted(per_query.items()))
+    return f'{head},\n "per_query": {{\n{lines}\n }}\n}}\n'

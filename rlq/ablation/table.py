@@ -1,0 +1,102 @@
+"""Table files: a base experiment, its variants, and what the paper published for each."""
+
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, StrictInt, model_validator
+
+from rlq.config import Settings, read_yaml, validate
+from rlq.data.catalogue import CATALOGUE
+from rlq.errors import SettingsError
+
+Percents = tuple[Annotated[float, Field(ge=0, le=100)], Annotated[float, Field(ge=0, le=100)]]
+PROTOCOLS = ("CC", "SC", "General")
+
+
+class Variant(Settings):
+    """One row: what it changes in the base experiment, and the published numbers."""
+
+    name: str
+    settings: dict[str, Any] = Field(default_factory=dict)  # by dotted name
+    published: dict[str, dict[str, Percents]] = Field(default_factory=dict)  # data set -> protocol -> rank-1, mAP
+
+
+class Table(Settings):
+    """A table, or a figure that is an experiment, of arXiv 2505.12580 v1; or one of your own, without a number."""
+
+    file: Path
+    table: StrictInt | None = None
+    figure: str | StrictInt | None = None
+    title: str
+    bases: dict[str, tuple[str, ...]]  # experiment file, relative to the table's -> protocols that are shown
+    protocols: tuple[str, ...] = ("CC",)  # that are shown for any other base
+    seeds: tuple[Annotated[StrictInt, Field(ge=0)], ...] = (1, 2)
+    reference: str | None = None  # the row that differences are taken to; None: the first
+    analysis: str | None = None  # what is drawn from the rows' runs
+    rows: tuple[Variant, ...]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        problems = []
+        names = [row.name for row in self.rows]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            problems.append(f"rows are told apart by their names; given twice: {', '.join(twice)}")
+        slugs = [slug(name) for name in names]
+        alike = [name for name in names if slugs.count(slug(name)) > 1 and name not in twice]
+        if alike:
+            problems.append(f"row names that differ in signs alone: {', '.join(alike)}")
+        if self.reference is not None and self.reference not in names:
+            problems.append(f"reference = {self.reference} is none of the rows {', '.join(names)}")
+        if not self.bases:
+            problems.append("bases names no experiment")
+        for protocol in {*self.protocols, *(one for shown in self.bases.values() for one in shown)}:
+            if protocol not in PROTOCOLS:
+                problems.append(f"{protocol} is no protocol; known: {', '.join(PROTOCOLS)}")
+        unknown = sorted({name for row in self.rows for name in row.published} - set(CATALOGUE))
+        if unknown:
+            problems.append(f"published numbers of unknown data sets: {', '.join(unknown)}")
+        if not self.seeds:
+            problems.append("seeds is empty")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    @property
+    def name(self) -> str:
+        """How files and tags call it: the file's stem."""
+        return self.file.stem
+
+    def base_files(self) -> list[Path]:
+        """The experiments that the rows are variants of."""
+        return [(self.file.parent / base).resolve() for base in self.bases]
+
+    def shown(self, base: Path) -> tuple[str, ...]:
+        """The protocols that are shown of rows on a base."""
+        own = {(self.file.parent / name).resolve(): protocols for name, protocols in self.bases.items()}
+        return own.get(base.resolve(), self.protocols)
+
+    def row(self, name: str) -> Variant:
+        """Raises SettingsError that lists the rows."""
+        for row in self.rows:
+            if name in (row.name, slug(row.name)):
+                return row
+        raise SettingsError(f"{self.file} has no row {name}; it has {', '.join(row.name for row in self.rows)}")
+
+
+def read_table_file(path: Path) -> Table:
+    """Raises SettingsError with every mistake."""
+    tree = read_yaml(path)
+    if "file" in tree:
+        raise SettingsError(f"{path}: unknown setting file; a table is called by its file's name")
+    table = validate(Table, {**tree, "file": path}, str(path))
+    missing = [str(base) for base in table.base_files() if not base.is_file()]
+    if missing:
+        raise SettingsError(f"{path}: bases that are not there: {', '.join(missing)}")
+    return table
+
+
+def slug(name: str) -> str:
+    """A row's name as part of a file name: "BM + G" -> bm-g."""
+    words = "".join(c.lower() if c.isalnum() or c == "." else " " for c in name).split()
+    return "-".join(words)

@@ -1,0 +1,51 @@
+"""rlq ablate: the rows of a table, each an experiment, as far as they have not been run."""
+
+from pathlib import Path
+
+import click
+
+from rlq.cli.errors import one_line_errors
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def _whole_numbers(_ctx: click.Context, _param: click.Parameter, text: str | None) -> tuple[int, ...]:
+    try:
+        return tuple(int(word) for word in text.split(",")) if text else ()
+    except ValueError as error:
+        raise click.BadParameter(f"{text} should be whole numbers with commas between, such as 1,2,3") from error
+
+
+@click.command(short_help="Run the variants of a table.")
+@click.argument("table", type=FILE)
+@click.option("--base", type=FILE, help="Vary this experiment instead of those that the table names.")
+@click.option("--seeds", callback=_whole_numbers, metavar="1,2,3", help="Instead of the table's.")
+@click.option("--only", multiple=True, metavar="ROW", help="Run this row alone; may be given several times.")
+@click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Change a setting of every row.")
+@click.option(
+    "--results",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("docs/results/raw"),
+    show_default=True,
+    help="Folder of finished rows, one JSON file each.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be run, and stop.")
+def ablate(
+    table: Path,
+    base: Path | None,
+    seeds: tuple[int, ...],
+    only: tuple[str, ...],
+    changes: tuple[str, ...],
+    results: Path,
+    dry_run: bool,
+) -> None:
+    """Run what TABLE (experiments/tables/...) lacks: every row and seed once, as children of one tracked run.
+
+    A row is known by the fingerprint of its settings, so a stopped table goes on where it was, several processes may
+    share one, and rows of other tables with the same settings are taken over.
+    """
+    with one_line_errors():
+        from rlq.ablation.running import ablate as run_table
+
+        text = run_table(table, base=base, seeds=seeds, only=only, changes=changes, results=results, dry_run=dry_run)
+        click.echo(text if dry_run else f"\n{text}")

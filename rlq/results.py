@@ -1,0 +1,63 @@
+"""What a finished run gives back, and keeps in its folder."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rlq.errors import RlqError
+from rlq.files import written_whole
+from rlq.loading import load
+from rlq.methods.rlq.settings import RlqSettings
+from rlq.runs import SETTINGS, read_about
+from rlq.training.loop import History
+
+RESULT = "result.json"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a finished run gives back."""
+
+    folder: Path
+    run_id: str
+    settings: RlqSettings
+    metrics: dict[str, float]  # best/..., last/..., paper/..., test/... under data.selection = holdout, model/...
+    history: History
+    seconds: dict[str, float] = field(default_factory=dict)  # data, teacher, training, closing
+    data_fingerprint: str = ""
+    device: str = ""
+
+
+def write_result(result: Result) -> None:
+    """Keep it in the run's folder."""
+    tree = {
+        "run_id": result.run_id,
+        "metrics": result.metrics,
+        "evaluations": {str(epoch): metrics for epoch, metrics in result.history.evaluations.items()},
+        "best_epoch": result.history.best_epoch,
+        "seconds": result.seconds,
+        "data_fingerprint": result.data_fingerprint,
+        "device": result.device,
+    }
+    with written_whole(result.folder / RESULT) as temporary:
+        temporary.write_text(json.dumps(tree, indent=1) + "\n")
+
+
+def read_result(folder: Path) -> Result:
+    """The result of a finished run, by its folder. Raises RlqError where there is none."""
+    try:
+        tree = json.loads((folder / RESULT).read_text())
+        history = History({int(epoch): found for epoch, found in tree["evaluations"].items()}, tree["best_epoch"])
+        run_id = read_about(folder).run_id  # a server that was away may have given it after the result was written
+        return Result(
+            folder=folder,
+            run_id=run_id,
+            settings=load(folder / SETTINGS).settings,
+            metrics=tree["metrics"],
+            history=history,
+            seconds=tree["seconds"],
+            data_fingerprint=tree["data_fingerprint"],
+            device=tree["device"],
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise RlqError(f"{folder} holds no result of a finished run: {RESULT}: {error}") from error

@@ -1,0 +1,85 @@
+"""Runs that belong together: close one whose process is dead, and show a parent's children side by side in the UI."""
+
+import json
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from rlq.tracking.interface import Status, TrackingError
+from rlq.tracking.provenance import without_credentials
+from rlq.tracking.store import Away, Refused, absolute_uri, links_to, open_client, reaching
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+RUNNING = ("RUNNING", "SCHEDULED")
+MOST_COMPARED = 100  # runs in one address; browsers and proxies cut very long ones
+
+
+def close_run(uri: str, run_id: str, *, status: Status = "KILLED", reason: str) -> bool:
+    """End a run in the store whose process is dead, and say why in its tag `rlq.ended_by`; False if it had ended.
+
+    Its folder is not touched and may be on another machine; what that holds can still be sent by `sync`. Raises
+    TrackingError when the store is away, or has no such run.
+    """
+    uri = absolute_uri(uri)
+    try:
+        client = open_client(uri)
+        with reaching(uri):
+            run = _named(client, run_id)
+            if run.info.status not in RUNNING:
+                return False
+            client.set_tag(run.info.run_id, "rlq.ended_by", reason[:500])
+            client.set_terminated(run.info.run_id, status)
+    except (Away, Refused) as error:
+        raise TrackingError(f"the run {run_id} cannot be closed in {without_credentials(uri)}: {error}") from error
+    return True
+
+
+def family_links(uri: str, parent_run_id: str, *, metric: str = "best/CC/rank1", falls: bool = False) -> dict[str, str]:
+    """Addresses of a parent's children in the UI: `table`, sorted by a metric (the highest first unless it `falls`),
+    and `compare`, the best ones side by side with parallel coordinates. Empty while the store is away.
+
+    Sorted by a metric, as children sorted by time are folded under their parent.
+    """
+    uri = absolute_uri(uri)
+    try:
+        client = open_client(uri)
+        with reaching(uri):
+            parent = _named(client, parent_run_id).info
+            children = client.search_runs(
+                [parent.experiment_id],
+                _children_of(parent.run_id),
+                max_results=MOST_COMPARED,
+                order_by=[f"metrics.`{metric}` {'ASC' if falls else 'DESC'}"],
+            )
+    except (Away, Refused):
+        return {}
+    search = {
+        "searchFilter": _children_of(parent.run_id),
+        "orderByKey": f"metrics.`{metric}`",
+        "orderByAsc": str(falls).lower(),
+    }
+    table = links_to(uri, parent.experiment_id, parent.run_id)["table"]
+    links = {"table": table + "".join(f"&{name}={quote(value, safe='')}" for name, value in search.items())}
+    if len(children) > 1:
+        runs = quote(json.dumps([child.info.run_id for child in children], separators=(",", ":")), safe="")
+        experiments = quote(json.dumps([parent.experiment_id]), safe="")
+        base = table.partition("/#/")[0]
+        links["compare"] = f"{base}/#/compare-runs?runs={runs}&experiments={experiments}"
+    return links
+
+
+def _children_of(run_id: str) -> str:
+    return f"tags.`mlflow.parentRunId` = '{run_id}'"
+
+
+def _named(client: "MlflowClient", run_id: str) -> "Run":
+    """The run of this id; one that began while the store was away is known there by the tag of its local id."""
+    if not run_id.startswith("local-"):
+        return client.get_run(run_id)
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    found = client.search_runs(experiments, f"tags.`rlq.local_id` = '{run_id}'", max_results=1)
+    if not found:
+        raise Refused("it began while the store was away and has not been sent; rlq track sync sends its folder")
+    return found[0]

@@ -1,0 +1,136 @@
+"""Registered models: a network that anybody can load by name from the store, without rlq."""
+
+import re
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from rlq.tracking.interface import TrackingError, param_texts, tag_texts
+from rlq.tracking.provenance import without_credentials
+from rlq.tracking.store import (
+    Away,
+    Refused,
+    absolute_uri,
+    base_of_links,
+    experiment_id,
+    open_client,
+    patience,
+    reaching,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    from mlflow import MlflowClient
+
+MODEL_NAME = re.compile(r"[\w. -]*\w[\w. -]*")  # MLflow itself refuses / and :
+
+EXAMPLE_FILES = ("artifact_path", "serving_input_path")  # where MLmodel names them
+
+
+class Registered(NamedTuple):
+    """One version of a registered model."""
+
+    name: str
+    version: str
+    store: str  # its address, without credentials
+    page: str  # its address in the UI
+
+    @property
+    def uri(self) -> str:
+        """What MLflow's load_model takes."""
+        return f"models:/{self.name}/{self.version}"
+
+
+def save_function(function: Any, folder: Path, example: "np.ndarray", width: int, requirements: list[str]) -> None:
+    """Write a torch module as an MLflow model in pt2 form: pictures [any, ...] like `example` -> float32 [any, width].
+
+    The example needs two rows or more: of one, torch takes the number of rows for a constant.
+    """
+    if len(example) < 2:
+        raise ValueError(f"the example has {len(example)} rows, two or more are wanted")
+    import mlflow.pytorch
+    import numpy as np
+    from mlflow.models import Model, ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    inputs = Schema([TensorSpec(example.dtype, (-1, *example.shape[1:]))])
+    outputs = Schema([TensorSpec(np.dtype(np.float32), (-1, width))])  # unnamed: pyfunc hands dicts to named ones
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # deprecations inside the exporter
+        mlflow.pytorch.save_model(
+            function,
+            str(folder),
+            signature=ModelSignature(inputs=inputs, outputs=outputs),
+            input_example=example,
+            pip_requirements=requirements,
+            serialization_format="pt2",
+        )
+    model = Model.load(str(folder))
+    for name in filter(None, ((model.saved_input_example_info or {}).get(key) for key in EXAMPLE_FILES)):
+        (folder / name).unlink()  # the example served the export; as JSON, twice, it may be as large as the weights
+    model.saved_input_example_info = None
+    model.save(str(folder / "MLmodel"))
+
+
+def load_function(folder: Path) -> Callable[[Any], Any]:
+    """The module that `save_function` wrote, as MLflow loads it."""
+    import mlflow.pytorch
+
+    return mlflow.pytorch.load_model(str(folder))
+
+
+def check_model_name(name: str) -> str:
+    """A name that MLflow's registry and its addresses take. Raises TrackingError."""
+    if not MODEL_NAME.fullmatch(name):
+        raise TrackingError(f"{name!r} cannot name a model: letters, digits and _ . - are wanted, as in rlq-prcc")
+    return name
+
+
+def register_folder(
+    uri: str,
+    folder: Path,
+    name: str,
+    *,
+    experiment: str,
+    run_id: str | None,
+    params: Mapping[str, object],
+    tags: Mapping[str, str],
+) -> Registered:
+    """Send a folder of `save_function` to the store, then make it the next version of the registered model `name`.
+
+    The version appears only once all of it is there. Raises TrackingError when the store is away or says no.
+    """
+    uri, texts = absolute_uri(uri), tag_texts(tags)
+    try:
+        client = open_client(uri)
+        if run_id is None:
+            home = experiment_id(client, uri, experiment, folder)
+        else:
+            with reaching(uri):
+                home = client.get_run(run_id).info.experiment_id
+        with reaching(uri), patience():
+            model = client.create_logged_model(home, name, run_id, texts, param_texts(params), model_type="reid")
+            client.log_model_artifacts(model.model_id, str(folder))
+            client.finalize_logged_model(model.model_id, "READY")
+        _make_name(client, uri, name)
+        with reaching(uri):
+            # By its place and not as models:/<id>, nor by the id alone: MLflow would look those up in another store,
+            # its global one.
+            version = client.create_model_version(
+                name, model.artifact_location, run_id, texts, model_id=model.model_id if run_id else None
+            )
+    except (Away, Refused) as error:
+        raise TrackingError(f"{name} cannot be registered in {without_credentials(uri)}: {error}") from error
+    page = f"{base_of_links(uri)}/#/models/{name}/versions/{version.version}"
+    return Registered(name, str(version.version), without_credentials(uri), page)
+
+
+def _make_name(client: "MlflowClient", uri: str, name: str) -> None:
+    """The registered model of this name, made unless it is there."""
+    try:
+        with reaching(uri):
+            client.create_registered_model(name)
+    except Refused:
+        with reaching(uri):
+            client.get_registered_model(name)  # says why, unless it was there
