@@ -1,50 +1,31 @@
 """Load an experiment file and run it: data, teacher, training, figures, numbers, all under one tracked run."""
 
-import secrets
-import shutil
 import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from itertools import groupby
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from filelock import FileLock
 
 from rlq import distributed
-from rlq.config import flatten, to_yaml
 from rlq.console import Console
-from rlq.distributed import Place
 from rlq.errors import Pruned, RlqError, SettingsError
-from rlq.loading import Loaded, external_root, fingerprint, load, teacher_experiment, teacher_fingerprint
+from rlq.loading import Loaded, external_root, load, teacher_experiment, teacher_fingerprint
 from rlq.methods.rlq import closing, recipe
-from rlq.methods.rlq.inputs import Inputs, check_selectable, gather_inputs
+from rlq.methods.rlq.inputs import check_selectable, gather_inputs
 from rlq.methods.rlq.network import RlqNetwork
 from rlq.methods.rlq.settings import RlqSettings
 from rlq.methods.rlq.weights import load_network
+from rlq.record import Membership, device_name, end_record, new_folder, open_record, take_over
 from rlq.results import RESULT, Result, read_result, write_result
-from rlq.runs import ABOUT, SETTINGS, About, find_run, find_weights, read_about, write_about
+from rlq.runs import ABOUT, SETTINGS, About, find_run, find_weights, read_about
 from rlq.sets import ensure_set
 from rlq.settings import TrackingSettings
-from rlq.tracking import NullTracker, Tracker, git_tags, library_versions, logged_metrics, open_run, resolve_uri
 from rlq.training.loop import fit
 from rlq.training.stopping import Stopped
-
-
-@dataclass(frozen=True)
-class Membership:
-    """A run's place among others, and its folder where that is not a new one."""
-
-    kind: str = "run"  # the tag rlq.kind; a sweep has trials, an ablation variants
-    parent: str | None = None  # MLflow run id
-    name: str | None = None  # None: tracking.name, or made of method and data set
-    tags: Mapping[str, str] = field(default_factory=dict)
-    folder: Path | None = None  # if it holds an unfinished run, that is resumed; a finished one is only read
-    continues: Path | None = None  # folder of a run that died, whose state and curves this new one takes over
-
 
 Observe = Callable[[int, Mapping[str, float | None]], None]
 Started = Callable[[str, Path], None]
@@ -65,13 +46,13 @@ def run(
     """
     member = member or Membership()
     with _Group(loaded.settings, console) as group:
-        folder = member.folder or _new_folder(loaded.settings, member.name)
+        folder = member.folder or new_folder(loaded.settings, member.name)
         begun = distributed.share_from_main((folder / ABOUT).is_file())
         if begun and distributed.share_from_main((folder / RESULT).is_file()):
             return read_result(folder)
         about = read_about(folder) if begun else None
         if member.continues is not None and not begun and group.place.is_main:
-            _take_over(member.continues, loaded, folder)
+            take_over(member.continues, loaded, folder)
         return _run_in(group, loaded, folder, member=member, about=about, observe=observe, started=started)
 
 
@@ -146,7 +127,7 @@ def _run_in(
     if settings.needs_teacher:
         teacher, teacher_id = _teacher(group, loaded)
     seconds["teacher"], clock = time.monotonic() - clock, time.monotonic()
-    tracker = _open(place, loaded, folder, member, about, inputs, teacher_id)
+    tracker = open_record(place, loaded, folder, member, about, inputs, teacher_id)
     try:
         if started is not None and place.is_main:
             started(tracker.run_id, folder)
@@ -166,7 +147,7 @@ def _run_in(
         if place.is_main:
             metrics |= closing.close(settings, inputs, job, history, tracker=tracker, console=console, place=place)
         seconds["closing"] = time.monotonic() - clock
-        tracker.log_metrics({f"time/{n}_s": v for n, v in seconds.items()}, step=settings.schedule.epochs - 1)
+        tracker.log_metrics({f"time/{n}_s": v for n, v in seconds.items()}, step=0)
         result = Result(
             folder=folder,
             run_id=tracker.run_id,
@@ -175,19 +156,19 @@ def _run_in(
             history=history,
             seconds=seconds,
             data_fingerprint=inputs.data.fingerprint,
-            device=_device_name(place),
+            device=device_name(place),
         )
         if place.is_main:
             write_result(result)
         distributed.wait_for_all()
     except BaseException as error:
         status = "KILLED" if isinstance(error, Stopped | KeyboardInterrupt | Pruned) else "FAILED"
-        _end(place, folder, tracker, status, reason=str(error) or type(error).__name__)
+        end_record(place, folder, tracker, status, reason=str(error) or type(error).__name__)
         if status == "KILLED" and not isinstance(error, Pruned):
             how = f"rlq train --resume {folder}" if member.kind == "run" else "the same command"
             console.line(f"kept     {tracker.run_id} in {folder}; {how} goes on with it")
         raise
-    _end(place, folder, tracker, "FINISHED")
+    end_record(place, folder, tracker, "FINISHED")
     result = replace(result, run_id=tracker.run_id)  # a server that was away may have given it only now
     if place.is_main:
         if member.kind == "run":
@@ -233,111 +214,3 @@ def _teacher(group: _Group, loaded: Loaded) -> tuple[RlqNetwork, str]:
         if group.place.is_main:
             lock.release()
     return load_network(folder / "last", group.place.device)[0], name
-
-
-def _open(
-    place: Place,
-    loaded: Loaded,
-    folder: Path,
-    member: Membership,
-    about: About | None,
-    inputs: Inputs,
-    teacher: str | None,
-) -> Tracker:
-    """The run in the tracker, new or continued, with its settings, tags and resolved files."""
-    if not place.is_main:
-        return NullTracker()
-    settings = loaded.settings
-    name = about.name if about else member.name or settings.tracking.name or _usual_name(settings)
-    digest = inputs.data.fingerprint
-    tags = {
-        "rlq.kind": member.kind,
-        "rlq.method": settings.method,
-        "rlq.variant": settings.title,
-        "rlq.dataset": settings.data.dataset,
-        "rlq.data_fingerprint": digest,
-        "rlq.selection": settings.data.selection,
-        "rlq.processes": str(place.world),
-        "rlq.device": _device_name(place),
-        **({"rlq.teacher": teacher} if teacher else {}),
-        **git_tags(Path.cwd()),
-        **{f"version.{library}": version for library, version in library_versions().items()},
-        **member.tags,
-    }
-    tracker = open_run(
-        folder=folder,
-        uri=resolve_uri(Path(settings.tracking.folder)),
-        experiment=settings.tracking.experiment,
-        run_name=name,
-        tags=tags,
-        parent_run_id=member.parent if about is None else None,
-        resume_run_id=about.run_id if about else None,
-    )
-    _write_settings(loaded, folder)
-    write_about(folder, About(tracker.run_id, name, member.kind, loaded.origin, "RUNNING"))
-    if member.continues is not None and about is None:
-        _log_again(tracker, member.continues)
-    tracker.log_params(flatten(settings))
-    tracker.log_dataset(settings.data.dataset, digest, inputs.data.root, "train")
-    if inputs.external is not None:
-        tracker.log_dataset(inputs.external.name, inputs.external.fingerprint, inputs.external.root, "external")
-    tracker.log_file(folder / SETTINGS)
-    return tracker
-
-
-def _write_settings(loaded: Loaded, folder: Path) -> None:
-    """The resolved experiment, and its teacher's beside it, so that the folder is all a resume needs."""
-    settings, teacher = loaded.settings, teacher_experiment(loaded)
-    if teacher is not None:
-        name = Path(settings.tad.teacher).name
-        name = "teacher.yaml" if name == SETTINGS else name  # as a run folder calls its own file
-        (folder / name).write_text(to_yaml(teacher.settings))
-        settings = settings.model_copy(update={"tad": settings.tad.model_copy(update={"teacher": name})})
-    (folder / SETTINGS).write_text(to_yaml(settings))
-
-
-def _end(place: Place, folder: Path, tracker: Tracker, status: str, reason: str = "") -> None:
-    if not place.is_main:
-        return
-    if reason:
-        tracker.log_tags({"rlq.ended_by": reason[:500]})
-    tracker.end(status)  # the run may get its id only now, if the server has been away so far
-    write_about(folder, replace(read_about(folder), run_id=tracker.run_id, status=status))
-
-
-def _take_over(dead: Path, loaded: Loaded, folder: Path) -> None:
-    """Begin where a run that died left off: its state, best weights and yardsticks. Raises SettingsError if it was
-    another experiment."""
-    if not (dead / "last.pt").is_file():
-        return  # it died before its first step was saved
-    if fingerprint(load(dead / SETTINGS)) != fingerprint(loaded):
-        raise SettingsError(f"{dead} is of another experiment, it cannot be continued by this one")
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("best", closing.BASELINES, "last.pt"):  # last.pt says that the others are there
-        if (dead / name).is_dir():
-            shutil.copytree(dead / name, folder / name, dirs_exist_ok=True)
-        elif (dead / name).is_file():
-            shutil.copyfile(dead / name, folder / name)
-
-
-def _log_again(tracker: Tracker, dead: Path) -> None:
-    """The curves of a run that died, so that those of the run that continues it are whole."""
-    rows = sorted(logged_metrics(dead), key=lambda row: row["step"])
-    for step, same in groupby(rows, key=lambda row: row["step"]):
-        tracker.log_metrics({row["name"]: row["value"] for row in same}, step)
-
-
-def _usual_name(settings: RlqSettings) -> str:
-    return f"{settings.title} {settings.data.dataset}"
-
-
-def _new_folder(settings: RlqSettings, name: str | None) -> Path:
-    """runs/<name>-<time>-<four random digits>: a name that no other run has; the same on every process."""
-    words = name or settings.tracking.name or _usual_name(settings)
-    stem = "".join(c if c.isalnum() or c in "-_." else "-" for c in words)
-    unique = f"{stem}-{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"  # runs of one sweep start in one second
-    return Path(settings.tracking.folder) / str(distributed.share_from_main(unique))
-
-
-def _device_name(place: Place) -> str:
-    return torch.cuda.get_device_name(place.device) if place.device.type == "cuda" else "cpu"

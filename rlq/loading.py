@@ -11,7 +11,8 @@ from rlq.config import apply_changes, distinctive, merge, read_tree, validate, w
 from rlq.errors import SettingsError
 from rlq.methods.rlq.settings import RlqSettings
 
-PLACES = {"data": ("root", "workers", "test_batch"), "compute": None, "tracking": None}  # None: the whole section
+PACE = ("root", "workers", "test_batch", "cache")  # settings of data that shape no result
+PLACES = {"data": PACE, "compute": None, "tracking": None}  # None: the whole section
 
 
 class Loaded(NamedTuple):
@@ -51,7 +52,7 @@ def teacher_experiment(loaded: Loaded) -> Loaded | None:
         raise SettingsError(f"tad.teacher = {settings.tad.teacher}: there is no {file}")
     student = settings.model_dump(mode="json")
     inherited = {
-        "data": {key: student["data"][key] for key in ("size", "workers", "test_batch", "celeb_camera")}
+        "data": {key: student["data"][key] for key in ("size", "workers", "test_batch", "celeb_camera", "cache")}
         | {"dataset": settings.tad.external, "root": external_root(settings).as_posix()},
         "backbone": {key: student["backbone"][key] for key in ("name", "pretrained", "last_stride")},
         "compute": student["compute"],

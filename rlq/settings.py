@@ -27,6 +27,7 @@ class DataSettings(Settings):
     holdout: Annotated[float, Field(gt=0, lt=1)] = 0.2  # share of the training identities held out
     celeb_camera: Literal["first_digit", "y", "none"] = "first_digit"  # what bars a match in Celeb-reID
     prcc_shots: Literal["multi", "single"] = "multi"  # PRCC gallery: all of camera A, or 10 draws of one per person
+    cache: StrictBool = later(False)  # keep decoded pictures in <tracking.folder>/.cache, for all runs and processes
 
     @model_validator(mode="after")
     def _whole_groups(self) -> "DataSettings":

@@ -4,9 +4,11 @@ import pytest
 from PIL import Image
 
 from rlq.artefacts import (
+    KINDS,
     MIXES,
     Artefact,
     ArtefactRanges,
+    at_severity,
     changes,
     degrade,
     draw_artefact,
@@ -14,6 +16,7 @@ from rlq.artefacts import (
     motion_blur,
     motion_kernel,
     odd_sizes,
+    only,
     pixelate,
     sigma_from_kernel,
 )
@@ -153,3 +156,31 @@ def test_a_mix_that_does_not_add_up_or_has_unknown_kinds_is_refused():
         ArtefactRanges(mix={"rain": 1.0})
     with pytest.raises(SettingsError, match="no odd number"):
         ArtefactRanges(gaussian_kernel=(6, 6))
+
+
+def test_severities_step_from_the_mild_end_of_a_range_to_the_strong_one():
+    ranges = ArtefactRanges((10, 40), (9, 21), (0.5, 2.5), (12, 24))
+    at = {kind: [at_severity(ranges, kind, level) for level in range(1, 6)] for kind in KINDS}
+    assert [one.pixelation for one in at["pixelation"]] == [(n, n) for n in (40, 32, 25, 18, 10)]
+    assert [one.motion_kernel for one in at["motion"]] == [(n, n) for n in (12, 15, 18, 21, 24)]
+    assert [one.gaussian_kernel for one in at["gaussian"]] == [(n, n) for n in (9, 13, 15, 17, 21)]
+    assert [one.gaussian_sigma for one in at["gaussian"]] == [(s, s) for s in (0.5, 1.0, 1.5, 2.0, 2.5)]
+    assert all(one.mix == {kind: 1.0} for kind in KINDS for one in at[kind])
+    from_kernel = at_severity(ArtefactRanges(gaussian_sigma="from_kernel"), "gaussian", 5)
+    assert from_kernel.gaussian_sigma == "from_kernel" and from_kernel.gaussian_kernel == (21, 21)
+
+
+def test_at_one_severity_only_the_direction_of_motion_is_drawn():
+    rng = np.random.default_rng(0)
+    drawn = [draw_artefact(rng, at_severity(ArtefactRanges(), "motion", 3)) for _ in range(50)]
+    assert {one.size for one in drawn} == {14} and len({one.angle for one in drawn}) > 20
+    sharp, soft = (draw_artefact(rng, at_severity(ArtefactRanges(), "gaussian", level)) for level in (1, 5))
+    assert (sharp.size, sharp.sigma, soft.size, soft.sigma) == (5, 0.1, 21, 2.0)
+
+
+def test_one_kind_alone_keeps_the_ranges_and_there_are_five_severities():
+    ranges = ArtefactRanges((10, 40), mix=MIXES["ltcc"])
+    assert only(ranges, "motion") == ArtefactRanges((10, 40), mix={"motion": 1.0})
+    for level in (0, 6):
+        with pytest.raises(SettingsError, match=rf"severity {level} is none of 1 \(mild\) to 5 \(strong\)"):
+            at_severity(ranges, "motion", level)

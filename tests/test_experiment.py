@@ -80,11 +80,11 @@ def test_the_end_has_best_last_and_paper_numbers_beside_the_yardsticks(tracked, 
     _, history = tracked
     evaluations, best = whole_run.history.evaluations, whole_run.history.best_epoch
     merit = {epoch: (e["CC/rank1"], e["CC/mAP"], -epoch) for epoch, e in evaluations.items()}
-    assert best == max(merit, key=merit.get) and history["best/epoch"] == {2: best}
+    assert best == max(merit, key=merit.get) and history["best/epoch"] == {0: best}
     for name in (f"{p}/{m}" for p, m in product(PROTOCOLS, ("rank1", "mAP"))):
-        assert history[f"best/{name}"] == {2: evaluations[best][name]}
-        assert history[f"last/{name}"] == {2: evaluations[2][name]}
-        assert history[f"paper/{name}"] == {2: max(e[name] for e in evaluations.values())}
+        assert history[f"best/{name}"] == {0: evaluations[best][name]}
+        assert history[f"last/{name}"] == {0: evaluations[2][name]}
+        assert history[f"paper/{name}"] == {0: max(e[name] for e in evaluations.values())}
         for yardstick in ("chance", "histogram", "untrained"):
             assert set(history[f"{yardstick}/{name}"]) == {0}
     assert history["chance/CC/rank1"][0] == pytest.approx(1 / 4)  # four test people with equally many pictures

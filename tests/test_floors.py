@@ -28,7 +28,7 @@ FLOORS = {
     3: ("training",),
     4: ("methods",),
     5: (
-        *("experiment", "loading", "results", "runs", "use", "comparison", "checks", "sets", "labelling", "handover"),
+        *("experiment", "loading", "record", "results", "runs", "use", "checks", "sets", "labelling", "handover"),
         "registering",
     ),
     6: ("analysis", "ablation", "sweep"),

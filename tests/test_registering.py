@@ -25,12 +25,10 @@ def registered(home, whole_run):
 
 
 @pytest.fixture
-def load(home) -> Callable[[str], Callable]:
-    """What a stranger does: MLflow's own function, on the store's address."""
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(f"sqlite:///{home.folder}/runs/mlflow.db")
-    yield mlflow.pytorch.load_model
-    mlflow.set_tracking_uri(before)
+def load(home, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Callable]:
+    """What a stranger does: MLflow's own function, with the store's address in the environment."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{home.folder}/runs/mlflow.db")
+    return mlflow.pytorch.load_model
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +69,7 @@ def test_a_version_says_which_run_it_is_of_and_the_next_one_counts_on(registered
         "rlq.run": whole_run.run_id,
         "rlq.run_name": "whole",
         "rlq.weights": "best",
-        "rlq.dataset": "prcc",
+        "rlq.dataset": "synthetic",
     }
     assert len(version.tags["rlq.settings_fingerprint"]) == 16
     shown = home.command("weights", "register", whole_run.run_id, "--name", "rlq-test", "--weights", "last")
@@ -80,7 +78,7 @@ def test_a_version_says_which_run_it_is_of_and_the_next_one_counts_on(registered
     assert client.get_model_version("rlq-test", str(int(registered.version) + 1)).tags["rlq.weights"] == "last"
 
 
-def test_a_model_holds_no_picture_and_does_not_ask_for_rlq(registered, home):
+def test_a_model_holds_no_picture_and_does_not_ask_for_rlq(registered, load, home):
     source = home.client.get_model_version("rlq-test", registered.version).source
     folder = Path(mlflow.artifacts.download_artifacts(source))
     requirements = (folder / "requirements.txt").read_text().split()
@@ -89,11 +87,11 @@ def test_a_model_holds_no_picture_and_does_not_ask_for_rlq(registered, home):
 
 
 def test_weights_without_a_run_are_registered_too(home, whole_run, tmp_path):
-    shutil.copytree(whole_run.folder / "best", tmp_path / "weights")
+    shutil.copytree(home.folder / whole_run.folder / "best", tmp_path / "weights")
     with home.entered():
         found = register(str(tmp_path / "weights"), "given", console=Console(quiet=True))
     version = home.client.get_model_version("given", found.version)
-    assert not version.run_id and version.tags["rlq.dataset"] == "prcc" and "rlq.run" not in version.tags
+    assert not version.run_id and version.tags["rlq.dataset"] == "synthetic" and "rlq.run" not in version.tags
 
 
 def test_what_cannot_be_registered_is_told_before_anything_is_exported(home, whole_run, tmp_path, monkeypatch):

@@ -66,6 +66,8 @@ def ablate(
     console = console or Console()
     table = read_table_file(file)
     jobs = plan(table, base=base, seeds=seeds, only=only, changes=changes, results=results)
+    if not jobs:
+        raise RlqError(f"{file} has no rows to train; rlq analyse {table.analysis} RUN draws it from a finished run")
     if dry_run:
         return _plan_text(jobs, results)
     _adopt(jobs, table, results, console)

@@ -10,8 +10,10 @@ from rlq import __version__
 COMMANDS = {
     "train": "train",
     "evaluate": "evaluate",
-    "compare": "compare",
+    "analyse": "analyse",
+    "sweep": "sweep",
     "ablate": "ablate",
+    "report": "report",
     "embed": "embed",
     "score": "score",
     "data": "data",

@@ -1,4 +1,4 @@
-"""rlq weights: the authors' checkpoints in, safetensors and ONNX out."""
+"""rlq weights: the authors' checkpoints in; safetensors, ONNX and registered models out."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from rlq.cli.errors import one_line_errors
 
 @click.group()
 def weights() -> None:
-    """Import the authors' weights, export ours."""
+    """Import the authors' weights; export and register ours."""
 
 
 @weights.command(name="import", short_help="Turn the authors' checkpoint into a weights folder.")
@@ -42,3 +42,20 @@ def export(run_or_weights: str, output: Path, which: str) -> None:
         from rlq import handover
 
         handover.export_weights(run_or_weights, output, which=which)
+
+
+@weights.command(short_help="Make a run's network a version of a model in MLflow's registry.")
+@click.argument("run_or_weights", metavar="RUN_OR_CHECKPOINT")
+@click.option("--name", required=True, help="The registered model, such as rlq-prcc; made where there is none.")
+@click.option("--weights", "which", type=click.Choice(["best", "last"]), default="best", help="Which epoch of a run.")
+@click.option("--uri", help="Another tracking server than the run's own.")
+def register(run_or_weights: str, name: str, which: str, uri: str | None) -> None:
+    """Register a function from pictures to features that anybody can load from MLflow, without rlq.
+
+    Pictures are uint8 RGB [n, height, width, 3] of the size that the network was trained on, any n; features are those
+    of rlq embed.
+    """
+    with one_line_errors():
+        from rlq import registering
+
+        registering.register(run_or_weights, name, which=which, uri=uri)

@@ -6,6 +6,7 @@ run's seed; the number of workers, and stopping and resuming, change nothing.
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -16,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from rlq.artefacts import ArtefactRanges, changes, degrade, draw_artefact
 from rlq.data.clothes import Recolouring
-from rlq.data.pictures import read_picture
+from rlq.data.pictures import Kept, kept_pictures, look_first_in, read_picture
 from rlq.data.records import Record, TrainLabels
 from rlq.data.samplers import Draw
 from rlq.data.transforms import TestTransform, TrainTransform, quiet_worker
@@ -241,13 +242,19 @@ def loader(
         num_workers=workers,
         pin_memory=pin,
         persistent_workers=workers > 0,
-        worker_init_fn=quiet_worker if workers else None,
+        worker_init_fn=partial(_begin_worker, kept_pictures()) if workers else None,
     )
 
 
 def in_order(count: int, batch: int) -> list[range]:
     """Batches of 0..count-1 in order, the last one as long as it may be."""
     return [range(start, min(start + batch, count)) for start in range(0, count, batch)]
+
+
+def _begin_worker(kept: dict[str, Kept], worker: int) -> None:
+    """Start a loader process, which reads pictures as this one does."""
+    quiet_worker(worker)
+    look_first_in(kept)
 
 
 def _moved(batch: Any, device: torch.device | str) -> Any:

@@ -1,7 +1,8 @@
 """Read pictures as all of rlq sees them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -10,8 +11,37 @@ from PIL import ExifTags, Image
 from rlq.errors import DataError
 
 
+class Kept(Protocol):
+    """Pictures that were decoded before."""
+
+    def find(self, path: Path) -> np.ndarray | None:
+        """What `decode_picture` would give, or None."""
+
+
+_kept: dict[str, Kept] = {}
+
+
+def look_first_in(kept: Mapping[str, Kept]) -> None:
+    """Have `read_picture` look in these, by name, before it decodes; a name that is known is replaced."""
+    _kept.update(kept)
+
+
+def kept_pictures() -> dict[str, Kept]:
+    """Where `read_picture` looks first; for another process, which knows of none."""
+    return dict(_kept)
+
+
 def read_picture(path: Path) -> np.ndarray:
     """RGB uint8 [H, W, 3], turned as its EXIF orientation says, whatever the file's own mode."""
+    for kept in _kept.values():
+        picture = kept.find(path)
+        if picture is not None:
+            return picture
+    return decode_picture(path)
+
+
+def decode_picture(path: Path) -> np.ndarray:
+    """The same, from the file itself."""
     try:
         data = path.read_bytes()
     except OSError as error:

@@ -6,7 +6,8 @@ from urllib.parse import quote
 
 from rlq.tracking.interface import Status, TrackingError
 from rlq.tracking.provenance import without_credentials
-from rlq.tracking.store import Away, Refused, absolute_uri, links_to, open_client, reaching
+from rlq.tracking.store import Away, Refused, absolute_uri, base_of_links, links_to, open_client, reaching
+from rlq.tracking.views import children_of, family_view
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -37,10 +38,10 @@ def close_run(uri: str, run_id: str, *, status: Status = "KILLED", reason: str) 
 
 
 def family_links(uri: str, parent_run_id: str, *, metric: str = "best/CC/rank1", falls: bool = False) -> dict[str, str]:
-    """Addresses of a parent's children in the UI: `table`, sorted by a metric (the highest first unless it `falls`),
-    and `compare`, the best ones side by side with parallel coordinates. Empty while the store is away.
+    """Addresses of a parent's children in the UI: `table`, `charts` and `compare`. Empty while the store is away.
 
-    Sorted by a metric, as children sorted by time are folded under their parent.
+    The table shows scores and the settings that differ, sorted by `metric`, the highest first unless it `falls`; the
+    charts begin with parallel coordinates of both. For that, a view is saved in the store; asking again renews it.
     """
     uri = absolute_uri(uri)
     try:
@@ -49,29 +50,21 @@ def family_links(uri: str, parent_run_id: str, *, metric: str = "best/CC/rank1",
             parent = _named(client, parent_run_id).info
             children = client.search_runs(
                 [parent.experiment_id],
-                _children_of(parent.run_id),
+                children_of(parent.run_id),
                 max_results=MOST_COMPARED,
                 order_by=[f"metrics.`{metric}` {'ASC' if falls else 'DESC'}"],
             )
+            view = json.dumps(family_view(parent.run_id, children, metric, falls=falls), separators=(",", ":"))
+            client.set_experiment_tag(parent.experiment_id, f"mlflow.sharedViewState.{parent.run_id}", view)
     except (Away, Refused):
         return {}
-    search = {
-        "searchFilter": _children_of(parent.run_id),
-        "orderByKey": f"metrics.`{metric}`",
-        "orderByAsc": str(falls).lower(),
-    }
-    table = links_to(uri, parent.experiment_id, parent.run_id)["table"]
-    links = {"table": table + "".join(f"&{name}={quote(value, safe='')}" for name, value in search.items())}
+    links = links_to(uri, parent.experiment_id, parent.run_id)
+    found = {name: f"{links[name]}&viewStateShareKey={parent.run_id}" for name in ("table", "charts")}
     if len(children) > 1:
         runs = quote(json.dumps([child.info.run_id for child in children], separators=(",", ":")), safe="")
         experiments = quote(json.dumps([parent.experiment_id]), safe="")
-        base = table.partition("/#/")[0]
-        links["compare"] = f"{base}/#/compare-runs?runs={runs}&experiments={experiments}"
-    return links
-
-
-def _children_of(run_id: str) -> str:
-    return f"tags.`mlflow.parentRunId` = '{run_id}'"
+        found["compare"] = f"{base_of_links(uri)}/#/compare-runs?runs={runs}&experiments={experiments}"
+    return found
 
 
 def _named(client: "MlflowClient", run_id: str) -> "Run":

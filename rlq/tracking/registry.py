@@ -14,6 +14,7 @@ from rlq.tracking.store import (
     absolute_uri,
     base_of_links,
     experiment_id,
+    is_server,
     open_client,
     patience,
     reaching,
@@ -115,10 +116,10 @@ def register_folder(
             client.finalize_logged_model(model.model_id, "READY")
         _make_name(client, uri, name)
         with reaching(uri):
-            # By its place and not as models:/<id>, nor by the id alone: MLflow would look those up in another store,
-            # its global one.
+            # A server wants to know whose place that is. Without one, MLflow would look the model up in its global
+            # store, which may be another: hence no id, and the place itself rather than models:/<id>.
             version = client.create_model_version(
-                name, model.artifact_location, run_id, texts, model_id=model.model_id if run_id else None
+                name, model.artifact_location, run_id, texts, model_id=model.model_id if is_server(uri) else None
             )
     except (Away, Refused) as error:
         raise TrackingError(f"{name} cannot be registered in {without_credentials(uri)}: {error}") from error

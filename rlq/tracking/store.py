@@ -136,7 +136,12 @@ def links_to(uri: str, experiment: str, run: str) -> dict[str, str]:
 
 def base_of_links(uri: str) -> str:
     """Where the store's UI is."""
-    return without_credentials(uri).rstrip("/") if uri.startswith(("http://", "https://")) else LOCAL_UI
+    return without_credentials(uri).rstrip("/") if is_server(uri) else LOCAL_UI
+
+
+def is_server(uri: str) -> bool:
+    """Whether the store is behind a server, which shows it at the same address."""
+    return uri.startswith(("http://", "https://"))
 
 
 @contextmanager

@@ -132,7 +132,7 @@ def fit(
     if place.is_main:
         checkpoint.save_weights(job.folder / "last" / "model.safetensors", job.modules["network"])
         job.describe(job.folder / "last")
-        tracker.log_metrics(history.summary(), step=schedule.epochs - 1)
+        tracker.log_metrics(history.summary(), step=0)  # the UI draws a bar of what has one step, if that is 0
     return history
 
 

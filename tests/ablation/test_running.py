@@ -1,49 +1,163 @@
 """A table is run row by row; what is finished is never run again, and stopping changes nothing."""
 
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
+from made_rows import PretendedRuns, write_table
+from mlflow import MlflowClient
 from tiny_runs import EXPERIMENTS, Home, without_clocks
 
 from rlq import experiment
 from rlq.ablation import running
-from rlq.ablation.rows import read_rows
+from rlq.ablation.rows import Row, read_rows
+from rlq.ablation.table import read_table_file
 from rlq.console import Console
+from rlq.errors import DataError, RlqError, SettingsError
 from rlq.training.stopping import Stopped
 
-TABLE = """\
-title: Two ways
-bases: {{{base}: [CC]}}
-seeds: [1, 2]
-rows:
-  - name: BM
-    settings: {{tad.enabled: false, cap.pose.enabled: false, cap.gender.enabled: false}}
-  - name: BM + G
-    settings: {{tad.enabled: false, cap.pose.enabled: false}}
-"""
 QUIET = Console(quiet=True)
 
 
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
-    file = tmp_path / "two_ways.yaml"
-    file.write_text(TABLE.format(base=EXPERIMENTS / "synthetic.yaml"))
-    return file
+    return write_table(tmp_path, EXPERIMENTS / "synthetic.yaml")
+
+
+@pytest.fixture
+def pretended(monkeypatch) -> PretendedRuns:
+    runs = PretendedRuns()
+    monkeypatch.setattr(experiment, "run", runs)
+    return runs
+
+
+def changes(home: Home, table: Path, *more: str) -> tuple[str, ...]:
+    runs = f"tracking.folder={table.parent / 'runs'}"
+    return home.changes(runs, "tracking.figures=false", "schedule.baselines=false", *more)
 
 
 def ablate(home: Home, table: Path, *more: str, **options) -> str:
     options = {"results": table.parent / "raw", "console": QUIET} | options
-    runs = f"tracking.folder={table.parent / 'runs'}"
-    changes = home.changes(runs, "tracking.figures=false", "schedule.baselines=false", *more)
     with home.entered():
-        return running.ablate(table, changes=changes, **options)
+        return running.ablate(table, changes=changes(home, table, *more), **options)
 
 
 def scores(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.startswith("BM")]
 
 
+ALL = [("BM", 1), ("BM + G", 1), ("BM", 2), ("BM + G", 2)]
+
+
+def test_every_row_and_seed_is_run_once_as_a_child_of_one_run(home, table, tmp_path, pretended):
+    text = ablate(home, table)
+    assert pretended.asked == ALL
+    assert len({member.parent for member in pretended.members}) == 1
+    assert pretended.members[1].name == "BM + G, seed 1" and pretended.members[1].kind == "variant"
+    assert ablate(home, table) == text and pretended.asked == ALL
+    parent = MlflowClient(f"sqlite:///{tmp_path}/runs/mlflow.db").get_run(pretended.members[0].parent)
+    assert parent.info.status == "FINISHED" and parent.data.tags["rlq.kind"] == "ablation"
+
+
+def test_the_table_shows_mean_deviation_and_the_published_numbers(home, table, pretended):
+    first, second = scores(ablate(home, table))
+    assert first.split() == ["BM", "2", "41.5", "±", "0.7", "20.8", "±", "0.4", "58.0", "/", "59.4"]
+    assert second.split() == ["BM", "+", "G", "2", "46.5", "±", "0.7", "23.2", "±", "0.4", "-"]
+
+
+def test_rows_are_kept_as_small_files_with_all_that_traces_them(home, table, tmp_path, pretended):
+    ablate(home, table, only=("BM",), seeds=(7,))
+    (row,) = read_rows(tmp_path / "raw", "two_ways")
+    assert (row.table, row.base, row.row, row.seed, row.dataset) == ("two_ways", "synthetic", "BM", 7, "synthetic")
+    assert row.settings["tad.enabled"] is False and row.settings["seed"] == 7
+    assert row.per_query["CC"] == {
+        "queries": row.per_query["CC"]["queries"],
+        "ap": [0.12346, None],
+        "first_match": [1, 0],
+    }
+    assert len(row.commit.rstrip("+")) in (0, 40) and "torch" in row.versions and row.finished.endswith("+00:00")
+    assert row.score("CC", "rank1") == pytest.approx(0.47) and row.score("SC", "rank1") is None
+
+
+def test_a_row_chosen_on_held_out_people_scores_by_the_test_set():
+    row = Row(**dict.fromkeys(Row.__dataclass_fields__, "") | {"metrics": {"best/CC/mAP": 0.5, "test/CC/mAP": 0.4}})
+    assert replace(row, selection="holdout").score("CC", "mAP") == 0.4
+    assert replace(row, selection="test").score("CC", "mAP") == 0.5
+
+
+def test_other_settings_are_another_row(home, table, tmp_path, pretended):
+    ablate(home, table, only=("BM",), seeds=(1,))
+    ablate(home, table, "optim.lr=0.5", only=("BM",), seeds=(1,))
+    assert pretended.asked == [("BM", 1), ("BM", 1)]
+    assert read_rows(tmp_path / "raw")[0].settings["optim.lr"] == 0.5
+    ablate(home, table, "optim.lr=0.5", "data.workers=0", "tracking.name=x", only=("BM",), seeds=(1,))
+    assert len(pretended.asked) == 2  # neither pace nor names make another row
+
+
+def test_a_row_of_another_table_with_the_same_settings_is_taken_over(home, table, tmp_path, pretended):
+    ablate(home, table)
+    other = tmp_path / "other.yaml"
+    other.write_text(table.read_text().replace("name: BM\n", "name: base model\n"))
+    ablate(home, other)
+    assert pretended.asked == ALL
+    assert {row.row for row in read_rows(tmp_path / "raw", "other")} == {"base model", "BM + G"}
+
+
+def test_a_row_that_fails_does_not_keep_the_others_from_theirs(home, table, tmp_path, pretended):
+    pretended.broken["BM"] = DataError("no masks")
+    with pytest.raises(RlqError, match="2 of 4 runs failed:\n  BM, seed 1; BM, seed 2: no masks"):
+        ablate(home, table)
+    assert pretended.asked == ALL and len(read_rows(tmp_path / "raw")) == 2
+    pretended.broken.clear()
+    ablate(home, table)
+    assert pretended.asked[4:] == [("BM", 1), ("BM", 2)]
+
+
+def test_a_row_that_another_process_runs_is_left_to_it(home, table, tmp_path, pretended):
+    with home.entered():
+        job = running.plan(read_table_file(table), changes=changes(home, table), results=tmp_path / "raw")[1]
+    job.runs.mkdir()
+    with FileLock(job.runs / f".{job.folder.name}.lock"):
+        text = ablate(home, table)
+    assert "being run by another process: BM + G, seed 1" in text
+    assert pretended.asked == [one for one in ALL if one != ("BM + G", 1)]
+
+
+def test_a_dry_run_says_what_would_be_run_and_runs_nothing(home, table, pretended):
+    ablate(home, table, only=("BM",), seeds=(2,))
+    text = ablate(home, table, dry_run=True)
+    assert [line.split()[-1] for line in scores(text)] == ["run", "run", "finished", "run"]
+    assert text.endswith("3 of 4 to run") and len(pretended.asked) == 1
+
+
+def test_rows_whose_settings_do_not_fit_are_told_before_anything_runs(home, table, pretended):
+    table.write_text(table.read_text().replace("cap.pose.enabled", "cap.pos.enabled"))
+    with pytest.raises(SettingsError, match=r"BM on .*unknown setting cap\.pos; did you mean cap\.pose"):
+        ablate(home, table)
+    assert pretended.asked == []
+
+
+def test_a_broken_row_file_is_named(home, table, tmp_path, pretended):
+    ablate(home, table)
+    (file,) = (tmp_path / "raw/two_ways").glob("*-bm-seed1.json")
+    file.write_text(file.read_text()[:100])
+    with pytest.raises(DataError, match=r"bm-seed1\.json holds no row of a table"):
+        ablate(home, table)
+
+
+def test_the_command_takes_seeds_as_numbers_with_commas(home, table, tmp_path, pretended):
+    settings = [word for one in changes(home, table) for word in ("--set", one)]
+    words = ["ablate", table, "--results", tmp_path / "raw", *settings]
+    assert "1 of 1 to run" in home.command(*words, "--only", "BM", "--seeds", "3", "--dry-run").output
+    shown = home.command(*words, "--seeds", "1, 2")
+    assert shown.exit_code == 0 and pretended.asked == ALL and "Two ways, on synthetic" in shown.output
+    wrong = home.command(*words, "--seeds", "1;2")
+    assert wrong.exit_code == 2 and "1;2 should be whole numbers" in wrong.output
+
+
+@pytest.mark.slow
 def test_a_stopped_table_goes_on_and_ends_like_one_that_was_not(home, table, tmp_path, monkeypatch):
     whole = ablate(home, table, results=tmp_path / "other", seeds=(1,))
     calls = 0
@@ -71,3 +185,25 @@ def test_a_stopped_table_goes_on_and_ends_like_one_that_was_not(home, table, tmp
     assert [row.per_query for row in stopped] == [row.per_query for row in straight]
     assert [without_clocks(row.metrics) for row in stopped] == [without_clocks(row.metrics) for row in straight]
     assert len(list((tmp_path / "stopped").glob("*/result.json"))) == 2
+
+
+@pytest.mark.slow
+def test_the_papers_main_table_trains_cal_the_base_model_and_rlq(home, tmp_path):
+    table = tmp_path / "main.yaml"
+    table.write_text((EXPERIMENTS / "tables/main.yaml").read_text().replace("../", f"{EXPERIMENTS}/"))
+    text = ablate(home, table, base=EXPERIMENTS / "synthetic.yaml", seeds=(1,), only=("CAL", "BM", "RLQ"))
+    client = MlflowClient(f"sqlite:///{tmp_path}/runs/mlflow.db")
+    rows = {row.row: row for row in read_rows(tmp_path / "raw")}
+    losses = {
+        name: {metric for metric in client.get_run(row.run_id).data.metrics if metric.startswith("loss/")}
+        for name, row in rows.items()
+    }
+    base = {"loss/cap/id_cal", "loss/cap/clothes_ce", "loss/cap/clothes_adversarial", "loss/cap/total"}
+    assert losses["CAL"] == base
+    assert losses["BM"] == base | {"loss/cap/id_bot", "loss/cap/triplet", "loss/cap/id_kl"}
+    assert losses["BM"] < losses["RLQ"] and "loss/tad/total" in losses["RLQ"]
+    for name, row in rows.items():
+        assert any(
+            line.startswith(f"{name} ") and f"{100 * row.score('General', 'rank1'):.1f}" in line
+            for line in text.splitlines()
+        )

@@ -9,7 +9,6 @@ from tiny_runs import TARGET
 
 from rlq import files
 from rlq.data.catalogue import read
-from rlq.methods.rlq import closing
 from rlq.runs import find_run
 from rlq.synthetic import embedded
 
@@ -104,6 +103,25 @@ def test_another_set_and_spoilt_pictures_have_numbers_of_their_own(home, whole_r
     metrics = home.tracked(whole_run.run_id).data.metrics
     assert metrics["synthetic_celeb-best/General/rank1"] == json.loads(shown.stdout)["GENERAL"]["rank1"]
     assert metrics["test-best-pixelation/CC/mAP"] == flat(spoilt.stdout)["CC/mAP"]
+
+
+def test_spoilt_queries_have_numbers_of_their_own_by_severity_side_and_seed(home, whole_run):
+    words = ["evaluate", "whole", "--artefact", "motion"]
+    shown = home.command(*words, "--severity", 3, "--degrade", "query")
+    assert shown.exit_code == 0 and shown.stdout.endswith("spoilt first: motion 3 query\n")
+    assert "spoilt first" not in home.command(*words).stdout
+    again = flat(home.command(*words, "--severity", 3, "--degrade", "query", "--json").stdout)
+    seeded = flat(home.command(*words, "--degrade", "gallery", "--artefact-seed", 7, "--json").stdout)
+    metrics = home.tracked(whole_run.run_id).data.metrics
+    assert metrics["test-best-motion-3-query/CC/mAP"] == again["CC/mAP"]
+    assert metrics["test-best-motion-gallery-seed7/CC/mAP"] == seeded["CC/mAP"]
+    assert "test-best-motion/CC/mAP" in metrics
+
+
+@pytest.mark.parametrize("words", [("--severity", 3), ("--degrade", "query"), ("--artefact-seed", 1)])
+def test_how_pictures_are_spoilt_needs_an_artefact(home, whole_run, words):
+    shown = home.command("evaluate", "whole", *words)
+    assert shown.exit_code == 1 and "say how pictures are spoilt; --artefact says by what" in shown.stderr
 
 
 def test_a_teachers_numbers_go_into_the_teachers_run_and_no_second_store_is_made(home, whole_run):
@@ -230,30 +248,3 @@ def test_sync_sends_a_run_to_another_store_once(home, whole_run, tmp_path):
 def test_a_folder_that_is_no_run_cannot_be_synced(home, tmp_path):
     shown = home.command("track", "sync", tmp_path)
     assert shown.exit_code == 1 and f"{tmp_path} holds no run" in shown.stderr
-
-
-@pytest.mark.slow
-def test_compare_trains_plain_cal_the_base_model_and_rlq(home, monkeypatch):
-    monkeypatch.setattr(closing.figures, "draw", lambda *_args, **_options: {})
-    words = home.train_words("schedule.baselines=true", "tracking.name=compared")
-    shown = home.command("compare", *words[1:])
-    assert shown.exit_code == 0, shown.output
-    rows = {
-        line.split("  ")[0]: line.split()
-        for line in shown.stdout.splitlines()
-        if line.startswith(("plain CAL  ", "base model  ", "RLQ  "))
-    }
-    assert list(rows) == ["plain CAL", "base model", "RLQ"]
-    runs = {run.info.run_id[:8]: run for run in home.client.search_runs(["1"], "attributes.run_name = 'compared'")}
-    variants = {name: runs[cells[-1]] for name, cells in rows.items()}
-    assert {name: run.data.tags["rlq.variant"] for name, run in variants.items()} == {
-        "plain CAL": "CAL", "base model": "BM", "RLQ": "RLQ",
-    }  # fmt: skip
-    losses = {name: {m for m in run.data.metrics if m.startswith("loss/")} for name, run in variants.items()}
-    base = {"loss/cap/id_cal", "loss/cap/clothes_ce", "loss/cap/clothes_adversarial", "loss/cap/total"}
-    assert losses["plain CAL"] == base
-    assert losses["base model"] == base | {"loss/cap/id_bot", "loss/cap/triplet", "loss/cap/id_kl"}
-    assert losses["base model"] < losses["RLQ"] and "loss/tad/total" in losses["RLQ"]
-    for name, run in variants.items():
-        assert f"{100 * run.data.metrics['best/CC/rank1']:.1f}" in rows[name]
-        assert run.data.params["schedule.epochs"] == "3"

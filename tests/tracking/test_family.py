@@ -66,21 +66,28 @@ def test_a_store_that_is_away_or_has_no_such_run_is_told(dead: str, store: str):
         close_run(store, "0" * 32, reason="dead")
 
 
-def test_links_of_a_family_name_its_children_best_first(begin: Begin, store: str):
+def a_family(begin: Begin) -> tuple[MlflowTracker, dict[str, MlflowTracker]]:
+    """A parent with three children, and a run that is none of them."""
     parent = begin("table")
-    scores = {"a": 0.25, "b": 0.75, "c": 0.5}
-    children = {name: begin(name, parent_run_id=parent.run_id) for name in scores}
-    for name, tracker in children.items():
-        tracker.log_metrics({"best/CC/rank1": scores[name], "best/loss": scores[name]}, step=0)
-    begin("stranger").end()
+    children = {name: begin(name, parent_run_id=parent.run_id) for name in SCORES}
+    for clusters, (name, tracker) in enumerate(children.items()):
+        tracker.log_params({"cap.pose.clusters": 5 * clusters, "tad.kernel": [clusters, 9], "optim.lr": 1e-3})
+        tracker.log_params({"tracking.name": name, "compute.threads": clusters})
+        tracker.log_metrics({"best/CC/rank1": SCORES[name], "best/CC/mAP": 0.1, "best/loss": SCORES[name]}, step=0)
+    begin("stranger").log_params({"seed": 1})
+    return parent, children
+
+
+SCORES = {"a": 0.25, "b": 0.75, "c": 0.5}
+
+
+def test_links_of_a_family_name_its_children_best_first(begin: Begin, store: str):
+    parent, children = a_family(begin)
     links = family_links(store, parent.run_id)
-    ask = parse_qs(links["table"].partition("?")[2])
-    assert ask == {
-        "workflowType": ["machine_learning"],
-        "searchFilter": [f"tags.`mlflow.parentRunId` = '{parent.run_id}'"],
-        "orderByKey": ["metrics.`best/CC/rank1`"],
-        "orderByAsc": ["false"],
-    }
+    share = {"workflowType": ["machine_learning"], "viewStateShareKey": [parent.run_id]}
+    assert links["table"].startswith("http://localhost:5000/#/experiments/1/runs?")
+    assert parse_qs(links["table"].partition("?")[2]) == share
+    assert parse_qs(links["charts"].partition("?")[2]) == share | {"compareRunsMode": ["CHART"]}
     base, _, query = links["compare"].partition("?")
     assert base == "http://localhost:5000/#/compare-runs"
     assert json.loads(parse_qs(query)["runs"][0]) == [children[name].run_id for name in "bca"]
@@ -89,9 +96,45 @@ def test_links_of_a_family_name_its_children_best_first(begin: Begin, store: str
     assert json.loads(rising["runs"][0]) == [children[name].run_id for name in "acb"]
 
 
+def test_the_saved_view_shows_scores_and_only_the_settings_that_differ(begin: Begin, store: str):
+    parent, _ = a_family(begin)
+    family_links(store, parent.run_id)
+    client = MlflowClient(store)
+    view = json.loads(client.get_experiment("1").tags[f"mlflow.sharedViewState.{parent.run_id}"])
+    assert (view["searchFilter"], view["orderByKey"], view["orderByAsc"]) == (
+        f"tags.`mlflow.parentRunId` = '{parent.run_id}'",
+        "metrics.`best/CC/rank1`",
+        False,
+    )
+    assert len(client.search_runs(["1"], view["searchFilter"])) == 3
+    assert view["selectedColumns"] == [
+        *("metrics.`best/CC/rank1`", "metrics.`best/CC/mAP`"),
+        *("params.`cap.pose.clusters`", "params.`tad.kernel.low`"),
+    ]
+    parallel, bar, line = view["compareRunCharts"]
+    assert (parallel["type"], parallel["selectedParams"], parallel["selectedMetrics"]) == (
+        "PARALLEL",
+        ["cap.pose.clusters", "tad.kernel.low"],
+        ["best/CC/rank1"],
+    )
+    assert (bar["type"], bar["metricKey"], line["type"], line["metricKey"]) == (
+        *("BAR", "best/CC/rank1"),
+        *("LINE", "CC/rank1"),
+    )
+    assert {chart["metricSectionId"] for chart in view["compareRunCharts"]} == {view["compareRunSections"][0]["uuid"]}
+
+
+def test_a_view_of_many_long_settings_still_fits_into_the_store(begin: Begin, store: str):
+    parent = begin("table")
+    for number in range(2):
+        child = begin(str(number), parent_run_id=parent.run_id)
+        child.log_params({f"{'long.' * 20}name{index}": number for index in range(30)})
+    assert set(family_links(store, parent.run_id)) == {"table", "charts", "compare"}
+
+
 def test_a_parent_without_children_has_nothing_to_compare(begin: Begin, store: str, dead: str):
     parent = begin("table")
-    assert list(family_links(store, parent.run_id)) == ["table"]
+    assert list(family_links(store, parent.run_id)) == ["table", "charts"]
     assert family_links(dead, parent.run_id) == {}
 
 

@@ -82,6 +82,19 @@ def test_everything_that_is_logged_arrives(begin: Begin, client: MlflowClient, t
     assert tracker.links()["run"].endswith(f"/runs/{tracker.run_id}?workflowType=machine_learning")
 
 
+def test_a_run_that_is_left_goes_on_and_can_be_taken_up_by_another(begin: Begin, client: MlflowClient):
+    first = begin()
+    first.log_metrics({"loss": 1.0}, step=0)
+    first.leave()
+    assert client.get_run(first.run_id).info.status == "RUNNING"
+    second = begin(resume_run_id=first.run_id)
+    second.log_metrics({"loss": 0.5}, step=1)
+    second.end()
+    run = client.get_run(first.run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics == {"loss": 0.5}
+
+
 def test_sending_everything_again_changes_nothing(begin: Begin, client: MlflowClient, tmp_path: Path):
     tracker = begin()
     tracker.log_params({"a": 1})

@@ -79,7 +79,7 @@ def close(
     if inputs.own_test is not None:
         found |= {f"test/{name}": value for name, value in flat(rankings).items() if value is not None}
     tracker.log_dict(per_query(tested, rankings), PER_QUERY)
-    tracker.log_metrics(found, step=settings.schedule.epochs - 1)
+    tracker.log_metrics(found, step=0)
     if settings.tracking.figures:
         drawn = figures.draw(settings, inputs, network, tested, query, gallery, place=alone, console=console)
         for name, figure in drawn.items():

@@ -9,8 +9,10 @@ from pathlib import Path
 from rlq.console import Console
 from rlq.data.catalogue import read as read_data
 from rlq.data.clothes import ClothesClasses, Recolouring, mask_path, mask_problems, missing_masks, read_unusable
+from rlq.data.decoded import keep_decoded
 from rlq.data.holdout import split_holdout
 from rlq.data.inspection import inspect, unreadable
+from rlq.data.pictures import look_first_in
 from rlq.data.records import Record, ReidData, TrainLabels, class_indices
 from rlq.data.samplers import keep_fraction, keep_identities
 from rlq.errors import DataError, SettingsError
@@ -78,6 +80,7 @@ def gather_inputs(settings: RlqSettings, origin: str, console: Console | None = 
         missing.add("genders", error, "cap.gender.enabled=false")
     if missing.reasons:
         _stop(missing, settings, origin, data_there=True)
+    notes = [*_notes(data, genders), *_keep_decoded([own_test or data, external], settings)]
     return Inputs(
         settings=settings,
         data=data,
@@ -89,7 +92,7 @@ def gather_inputs(settings: RlqSettings, origin: str, console: Console | None = 
         external=external,
         external_train=_kept(_compared(data, external, settings), settings),
         own_test=own_test,
-        notes=tuple(_notes(data, genders)),
+        notes=tuple(notes),
     )
 
 
@@ -109,6 +112,18 @@ def _notes(data: ReidData, genders: GenderLabels | None) -> Iterator[str]:
             f"the gender file lists {genders.strangers} training people whom {data.name} does not have; is it of "
             "another data set?"
         )
+
+
+def _keep_decoded(sets: list[ReidData | None], settings: RlqSettings) -> Iterator[str]:
+    """With data.cache, decode each set once for all; where the disk has no room, tell so and do without."""
+    folder = Path(settings.tracking.folder) / ".cache"
+    for data in sets:
+        if data is not None and settings.data.cache:
+            paths = sorted({path for record in data.records for path in record.pictures})
+            try:
+                look_first_in({str(data.root.absolute()): keep_decoded(paths, folder, data.name)})
+            except DataError as error:
+                yield f"data.cache: {error}; pictures are decoded anew each time, with the same results"
 
 
 def check_selectable(settings: RlqSettings, data: ReidData) -> None:

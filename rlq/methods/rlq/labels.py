@@ -1,6 +1,7 @@
 """The coarse labels of one run: pose clusters and genders, from side files or from the data set's own table."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ import numpy as np
 from rlq.attributes.clusters import cluster_poses, column_name, labels_of, read_clusters
 from rlq.attributes.gender import genders_of, people_of, read_genders
 from rlq.attributes.keypoints import read_keypoints
-from rlq.attributes.pose import match, mirrored, pose_vector
+from rlq.attributes.pose import Variant, match, mirrored, pose_vector
 from rlq.data.pictures import picture_sizes
 from rlq.data.records import Record, ReidData
 from rlq.data.tables import column_names
@@ -90,10 +91,9 @@ def _listed_poses(file: Path, settings: RlqSettings, data: ReidData) -> PoseLabe
 def _clustered(file: Path, settings: RlqSettings, data: ReidData) -> PoseLabels:
     """Clusters of the training pictures' keypoints; where the file knows test pictures, their nearest clusters."""
     pose, train = settings.cap.pose, len(data.train)
-    keypoints, found = match(read_keypoints(file).people, data.records, data.root)
-    sizes = np.ones((len(found), 2), np.int64)
-    sizes[found] = picture_sizes(record.path for record, there in zip(data.records, found, strict=True) if there)
-    vectors = pose_vector(keypoints, sizes, pose.vector)
+    keypoints, found, sizes, vectors = _pose_vectors(
+        _Poses(file.absolute(), _state_of(file), data.root.absolute(), data.fingerprint, pose.vector, data)
+    )
     clusters = cluster_poses(vectors[:train], found[:train], pose.clusters)
     flipped = test = None
     if pose.flip_aware:
@@ -102,6 +102,38 @@ def _clustered(file: Path, settings: RlqSettings, data: ReidData) -> PoseLabels:
     if found[train:].any():
         test = clusters.assign(vectors[train:], found[train:])
     return PoseLabels(clusters.labels, flipped, test, keypoints[:train])
+
+
+@dataclass(frozen=True)
+class _Poses:
+    """Which pose vectors are asked for; everything that they depend on is compared."""
+
+    file: Path
+    state: tuple[tuple[str, int, int], ...]
+    root: Path
+    fingerprint: str
+    variant: Variant
+    data: ReidData = field(compare=False)  # follows from root and fingerprint
+
+
+@lru_cache(maxsize=2)  # the trials of a sweep, one after the other in this process, differ in K alone
+def _pose_vectors(asked: _Poses) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """keypoints [N, 17, 3], found [N], picture sizes [N, 2] and vectors [N, 26 or so] of all records, read-only."""
+    data = asked.data
+    keypoints, found = match(read_keypoints(asked.file).people, data.records, data.root)
+    sizes = np.ones((len(found), 2), np.int64)
+    sizes[found] = picture_sizes(record.path for record, there in zip(data.records, found, strict=True) if there)
+    parts = keypoints, found, sizes, pose_vector(keypoints, sizes, asked.variant)
+    for part in parts:
+        part.flags.writeable = False  # whoever asks next gets the same arrays
+    return parts
+
+
+def _state_of(source: Path) -> tuple[tuple[str, int, int], ...]:
+    """Name, size and time of a file, or of each one in a folder: another state, other content."""
+    files = sorted(source.iterdir()) if source.is_dir() else [source]
+    stats = [(file.name, file.stat()) for file in files]
+    return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
 
 
 def gender_labels(settings: RlqSettings, data: ReidData) -> GenderLabels | None:

@@ -1,0 +1,166 @@
+"""How much of the clothes is left in the features: linear probes on f_CAL and f_BOT, on people never seen."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from pydantic import Field, StrictInt
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
+
+from rlq.analysis.clothes_questions import Question, same_outfit, upper_colour
+from rlq.analysis.drawn import Drawn, markdown
+from rlq.analysis.sources import Model, ModelOptions, Source, by_name, common_set
+from rlq.config import validate
+from rlq.console import Console, percent
+from rlq.errors import DataError
+from rlq.evaluation.baselines import histogram_features
+from rlq.seeding import generator
+from rlq.settings import Count
+from rlq.shapes import check_shapes
+from rlq.use import alone
+
+HISTOGRAM = "colour histogram"
+STRENGTH = 0.01  # of the classifier (scikit-learn's C): features are many and pictures few
+TITLES = {"bot": "f_BOT", "cal": "f_CAL"}
+
+
+class Options(ModelOptions):
+    """What is asked, and of how much."""
+
+    ask: Annotated[tuple[Literal["pairs", "colour"], ...], Field(min_length=1)] = ("pairs", "colour")
+    pairs: Count = 20  # per person, at most, of the same and of other clothes each
+    pictures: Count = 1000  # whose colour is asked for, at most
+    colours: Annotated[StrictInt, Field(ge=2)] = 6
+    folds: Annotated[StrictInt, Field(ge=2)] = 5  # groups of people; each is judged by a probe fitted on the others
+
+
+class Score(NamedTuple):
+    """Balanced accuracy (the mean over classes of the share that is right) per group of people."""
+
+    folds: list[float]
+    chance: float  # of always saying the same
+
+    @property
+    def mean(self) -> float:
+        return float(np.mean(self.folds))
+
+    @property
+    def sd(self) -> float:
+        return float(np.std(self.folds, ddof=1))
+
+
+def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Mapping[str, Any]) -> Drawn:
+    """Of the test people, whom no network has seen; beside the colour histogram, which sees little but clothes."""
+    chosen = validate(Options, options, "clothes_probe")
+    with alone() as place:
+        data = common_set(sources, chosen, place, console)
+        records = [*data.query, *data.gallery]
+        questions = [
+            same_outfit(records, chosen.pairs, seed)
+            if word == "pairs"
+            else upper_colour(records, chosen.pictures, chosen.colours, seed)
+            for word in dict.fromkeys(chosen.ask)
+        ]
+        used = np.unique(np.concatenate([question.pictures for question in questions]))
+
+        def ask(features: NDArray) -> dict[str, Score]:
+            """features [used, D]."""
+            spread = np.zeros((len(records), features.shape[1]), np.float32)
+            spread[used] = features
+            return {one.title: probe(spread, one, chosen.folds, seed) for one in questions}
+
+        found = {HISTOGRAM: ask(histogram_features([records[i] for i in used]))}
+        for name, one in by_name(sources).items():
+            model = Model(one, chosen.weights, place, console)
+            features = model.features([records[i].path for i in used])
+            parts = branch_parts(features, model.network.branch_names)
+            found |= {f"{name} {branch}": ask(part) for branch, part in parts.items()}
+    titles = [question.title for question in questions]
+    rows = [[name, *(cell for t in titles for cell in (percent(of[t].mean), percent(of[t].sd)))]
+            for name, of in found.items()]  # fmt: skip
+    chance = found[HISTOGRAM]
+    rows.append(["chance", *(cell for title in titles for cell in (percent(chance[title].chance), "-"))])
+    numbers = {
+        "dataset": data.name,
+        "questions": {
+            one.title: {
+                "asked": len(one.answer),
+                "people": int(one.person.max()) + 1,
+                "chance": chance[one.title].chance,
+                "balanced_accuracy": {
+                    name: {"mean": of[one.title].mean, "folds": of[one.title].folds} for name, of in found.items()
+                },
+            }
+            for one in questions
+        },
+    }
+    header = [f"{data.name}, balanced accuracy", *(cell for title in titles for cell in (title, "sd"))]
+    return Drawn(_figure(found, titles, data.name), numbers, markdown(rows, header))
+
+
+def branch_parts(features: NDArray, branches: Sequence[str]) -> dict[str, NDArray]:
+    """The whole feature [N, D x branches] cut into f_BOT and f_CAL, of unit length each: as f_ReID joins them."""
+    names = [name for name in TITLES if name in branches]
+    parts = np.split(features, len(names), axis=1)
+    return {TITLES[n]: part / np.linalg.norm(part, axis=1, keepdims=True) for n, part in zip(names, parts, strict=True)}
+
+
+def probe(features: NDArray, question: Question, folds: int, seed: int) -> Score:
+    """Judge each group of people by a logistic regression fitted on all other groups.
+
+    features [N, D] of all records that the question may count. Raises DataError for fewer people than groups.
+    """
+    check_shapes(features=(features, "N D"))
+    people = int(question.person.max()) + 1
+    if people < folds:
+        raise DataError(
+            f"{question.title}: {people} people cannot be split into {folds} groups; --option folds=N takes fewer"
+        )
+    inputs, answer = question.inputs(features), question.answer
+    found, chances = [], []
+    for group in np.array_split(generator(seed, "clothes probe").permutation(people), folds):
+        judged = np.isin(question.person, group)
+        if len(np.unique(answer[~judged])) < 2:
+            raise DataError(f"{question.title}: outside one of {folds} groups of people there is one answer only")
+        with threadpool_limits(1):  # several threads add up in an order of their own
+            classifier = make_pipeline(
+                StandardScaler(), LogisticRegression(C=STRENGTH, class_weight="balanced", max_iter=1000)
+            )
+            said = classifier.fit(inputs[~judged], answer[~judged]).predict(inputs[judged])
+        found.append(balanced_accuracy(answer[judged], said))
+        chances.append(1 / len(np.unique(answer[judged])))
+    return Score(found, float(np.mean(chances)))
+
+
+def balanced_accuracy(answer: NDArray[np.int64], said: NDArray[np.int64]) -> float:
+    """The mean, over the classes that are asked for, of the share of their answers that are right; both [n].
+
+    scikit-learn's warns whenever a class is said that is not asked for, as happens in small groups.
+    """
+    return float(np.mean([(said[answer == one] == one).mean() for one in np.unique(answer)]))
+
+
+def _figure(found: Mapping[str, Mapping[str, Score]], titles: Sequence[str], where: str) -> Figure:
+    """A panel per question, a bar per feature, and the line of chance."""
+    figure = Figure(figsize=((0.8 * len(found) + 1.2) * len(titles), 3.4), layout="constrained")
+    colours = ["0.75" if name == HISTOGRAM else "C0" if name.endswith(TITLES["bot"]) else "C1" for name in found]
+    for axes, title in zip(figure.subplots(1, len(titles), squeeze=False)[0], titles, strict=True):
+        scores = [of[title] for of in found.values()]
+        bars = axes.bar(range(len(scores)), [100 * one.mean for one in scores], color=colours)
+        means, spread = ([100 * value for value in of] for of in zip(*((o.mean, o.sd) for o in scores)))
+        axes.errorbar(range(len(scores)), means, spread, fmt="none", color="black")
+        for bar, one in zip(bars, scores, strict=True):
+            axes.text(bar.get_x() + bar.get_width() / 2, 2, f"{100 * one.mean:.1f}", fontsize=8, ha="center")
+        axes.axhline(100 * scores[0].chance, color="black", linestyle="--", linewidth=1, label="chance")
+        names = [name.replace(" ", "\n") for name in found]
+        axes.set_xticks(range(len(scores)), names, fontsize=7)
+        axes.set_ylim(0, 105)
+        axes.set_title(title, fontsize=9)
+    figure.suptitle(f"balanced accuracy of a linear probe on people never seen, %; {where}", fontsize=9)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower right", fontsize=8)
+    return figure

@@ -1,0 +1,109 @@
+"""Losses and metrics over the epochs of several runs, in small multiples."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from rlq.analysis.drawn import Drawn, markdown
+from rlq.analysis.sources import Source, by_name
+from rlq.config import Settings, validate
+from rlq.console import Console, percent
+from rlq.errors import DataError, RlqError
+from rlq.evaluation.figures import is_rate
+
+JOURNAL = "metrics.jsonl"
+COLUMNS = 4
+Series = dict[int, float]  # step -> value
+
+
+class Options(Settings):
+    """What is drawn."""
+
+    metrics: tuple[str, ...] = ()  # patterns such as loss/tad/*; none: every loss, rank-1 and mAP of every protocol
+
+
+def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Mapping[str, Any]) -> Drawn:
+    """Read from the runs' own journals, so also of runs that are under way. Nothing here is left to chance."""
+    chosen = validate(Options, options, "curves")
+    named = by_name(sources)
+    found = {name: read_series(one.folder) for name, one in named.items()}
+    known = list(dict.fromkeys(metric for series in found.values() for metric in series))
+    metrics = [metric for metric in known if _wanted(metric, chosen.metrics)]
+    if not metrics:
+        asked = ", ".join(chosen.metrics) or "a loss, a rank-1 or an mAP"
+        raise RlqError(f"no run has {asked}; known are {', '.join(known) or 'no metrics at all'}")
+    metrics.sort(key=lambda metric: (metric.startswith("loss/"), known.index(metric)))
+    numbers = {
+        metric: {name: series[metric] for name, series in found.items() if metric in series} for metric in metrics
+    }
+    rows = [[metric, *(_last(numbers[metric].get(name), metric) for name in named)] for metric in metrics]
+    return Drawn(small_multiples(numbers, list(named)), numbers, markdown(rows, ["last value", *named]))
+
+
+def read_series(folder: Path) -> dict[str, Series]:
+    """Metric -> step -> value of a run's journal, in the order in which they first came.
+
+    The last line of a run that is being written may be incomplete; it is left for the next reading. Raises DataError.
+    """
+    path = folder / JOURNAL
+    try:
+        lines = path.read_bytes().split(b"\n")[:-1]
+    except OSError as error:
+        raise DataError(f"{folder} has no curves: {JOURNAL} cannot be read ({error.strerror or error})") from error
+    found: dict[str, Series] = {}
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+            found.setdefault(row["name"], {})[row["step"]] = row["value"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{path}, line {number}: not a metric (name, step, value): {error}") from error
+    return found
+
+
+def small_multiples(numbers: Mapping[str, Mapping[str, Series]], names: Sequence[str]) -> Figure:
+    """A panel per metric, a line per run, over epochs counted from 1; rates in percent."""
+    columns = min(COLUMNS, len(numbers))
+    rows = math.ceil(len(numbers) / columns)
+    figure = Figure(figsize=(2.9 * columns, 2.1 * rows + 0.5), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, (metric, series) in zip(panels, numbers.items()):
+        scale = 100 if is_rate(metric) else 1
+        for number, name in enumerate(names):
+            points = sorted(series.get(name, {}).items())
+            axes.plot(
+                [step + 1 for step, _ in points],
+                [scale * value for _, value in points],
+                color=f"C{number % 10}",
+                linestyle=("-", "--", ":", "-.")[number // 10 % 4],
+                marker="." if len(points) < 12 else None,
+                label=name,
+            )
+        axes.set_title(f"{metric}, %" if scale == 100 else metric, fontsize=9)
+        axes.tick_params(labelsize=8)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.25)
+    for axes in panels[len(numbers) :]:
+        axes.set_visible(False)
+    figure.supxlabel("epoch", fontsize=9)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=4, fontsize=8)
+    return figure
+
+
+def _wanted(metric: str, patterns: Sequence[str]) -> bool:
+    if patterns:
+        return any(fnmatchcase(metric, pattern) for pattern in patterns)
+    parts = metric.split("/")
+    return parts[0] == "loss" or (len(parts) == 2 and parts[1] in ("rank1", "mAP"))
+
+
+def _last(series: Series | None, metric: str) -> str:
+    if not series:
+        return "-"
+    value = series[max(series)]
+    return percent(value) if is_rate(metric) else f"{value:.3f}"

@@ -1,0 +1,130 @@
+"""What several runs find for the same queries, side by side (RLQ, figure 9)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from rlq.analysis.drawn import Drawn, markdown
+from rlq.analysis.sources import Model, ModelOptions, Source, by_name, common_set, protocol_of
+from rlq.config import validate
+from rlq.console import Console
+from rlq.data.pictures import read_picture
+from rlq.data.records import Record
+from rlq.data.transforms import resize
+from rlq.errors import RlqError
+from rlq.evaluation.evaluator import Evaluator
+from rlq.evaluation.figures import HIT, MISS
+from rlq.evaluation.protocols import evaluate, labels_of, of_cameras
+from rlq.evaluation.rank_list import RankList, rank_list
+from rlq.seeding import generator
+from rlq.settings import Count
+from rlq.use import alone
+
+SHOWN = (128, 64)  # height and width of a picture in the figure
+GAP = 0.35  # between two runs, in widths of a picture
+
+
+class Options(ModelOptions):
+    """How much of what."""
+
+    protocol: str | None = None  # None: the data set's first
+    queries: Count = 6
+    top: Count = 5  # pictures per query and run
+
+
+def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Mapping[str, Any]) -> Drawn:
+    """Queries at random among those whose first picture is right for some runs and wrong for others."""
+    chosen = validate(Options, options, "rank_lists")
+    with alone() as place:
+        data = common_set(sources, chosen, place, console)
+        protocol = protocol_of(data, chosen.protocol)
+        columns = of_cameras(data.gallery, protocol.gallery_cameras)
+        rows = of_cameras(data.query, protocol.query_cameras)
+        features, first = {}, {}
+        for name, one in by_name(sources).items():
+            model = Model(one, chosen.weights, place, console)
+            features[name] = Evaluator(data, one.settings.data, place=place, console=console).features(
+                model.network.embed
+            )
+            ranking = evaluate(data.query, data.gallery, [protocol], *features[name])[protocol.name]
+            first[name] = ranking.first_match  # [rows]
+    picked = disagreeing(np.stack(list(first.values())), chosen.queries, seed)
+    asked = rows[picked]
+    lists = {
+        name: rank_list(
+            query[asked],
+            gallery[columns],
+            labels_of(data.query, asked, protocol.barrier),
+            labels_of(data.gallery, columns, protocol.barrier),
+            protocol.rule,
+            chosen.top,
+        )
+        for name, (query, gallery) in features.items()
+    }
+    shown = [data.gallery[i] for i in columns]
+    figure = _figure([data.query[i] for i in asked], shown, lists, chosen.top)
+    figure.suptitle(f"{data.name} ({protocol.name}): green is the right person", fontsize=9)
+    names = [data.query[i].path.relative_to(data.root).as_posix() for i in asked]
+    numbers = {
+        "dataset": data.name,
+        "protocol": protocol.name,
+        "queries": names,
+        "runs": {
+            name: {
+                "first_match": first[name][picked].tolist(),
+                "gallery": [[shown[i].path.relative_to(data.root).as_posix() for i in one.gallery] for one in of_run],
+                "hits": [one.hits.tolist() for one in of_run],
+            }
+            for name, of_run in lists.items()
+        },
+    }
+    cells = [[query, *(str(first[name][i]) for name in lists)] for query, i in zip(names, picked, strict=True)]
+    return Drawn(figure, numbers, markdown(cells, ["rank of the first match", *lists]))
+
+
+def disagreeing(first_match: NDArray[np.int64], count: int, seed: int) -> NDArray[np.intp]:
+    """At most `count` queries that some runs answer and others do not, at random, in the order of the set.
+
+    first_match [runs, Q]: the rank of the first match, 0 for a query without any. Of the queries that all runs answer
+    alike none is taken. Raises RlqError when there are no others.
+    """
+    right = first_match == 1
+    differ = np.flatnonzero(right.any(axis=0) & ~right.all(axis=0))
+    if not len(differ):
+        valid = int((first_match > 0).all(axis=0).sum())
+        raise RlqError(
+            f"the runs answer all {valid} queries alike: no first picture is right for one and wrong for another"
+        )
+    return np.sort(generator(seed, "rank lists").permutation(differ)[:count])
+
+
+def _figure(
+    queries: Sequence[Record], gallery: Sequence[Record], lists: Mapping[str, Sequence[RankList]], top: int
+) -> Figure:
+    """A row per query: the query, then each run's best pictures, framed green or red."""
+    widths = [1.0] + [GAP, *[1.0] * top] * len(lists)
+    figure = Figure(figsize=(0.62 * sum(widths), 1.3 * len(queries) + 0.6), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
+    grid = figure.subplots(len(queries), len(widths), squeeze=False, width_ratios=widths)
+    for axes in grid.ravel():
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(False)
+    for row, record in enumerate(queries):
+        _show(grid[row, 0], record)
+        for number, of_run in enumerate(lists.values()):
+            start = 2 + number * (top + 1)
+            for column, (index, hit) in enumerate(zip(of_run[row].gallery, of_run[row].hits, strict=True), start=start):
+                _show(grid[row, column], gallery[index], HIT if hit else MISS)
+    grid[0, 0].set_title("query", fontsize=8)
+    for number, name in enumerate(lists):
+        grid[0, 2 + number * (top + 1)].set_title(name, fontsize=8, loc="left")
+    return figure
+
+
+def _show(axes: Any, record: Record, frame: str | None = None) -> None:
+    axes.imshow(resize(read_picture(record.path), SHOWN))
+    if frame is not None:
+        axes.spines[:].set(visible=True, color=frame, linewidth=2.5)

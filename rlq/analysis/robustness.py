@@ -1,0 +1,139 @@
+"""Rank-1 on pictures spoilt by each artefact, weakly to strongly, for several runs (RLQ, figure 8 left)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from matplotlib.figure import Figure
+
+from rlq.analysis.drawn import Drawn, markdown
+from rlq.analysis.sources import Model, ModelOptions, Source, by_name, common_set, protocol_of
+from rlq.artefacts import KINDS, SEVERITIES, ArtefactRanges, Kind, at_severity, only
+from rlq.config import validate
+from rlq.console import Console, percent
+from rlq.evaluation.evaluator import Degraded, Evaluator
+from rlq.methods.rlq.settings import artefact_ranges
+from rlq.use import alone
+
+CLEAN = "clean"
+METRICS = ("rank1", "mAP")
+TITLES = {"pixelation": "pixelation", "motion": "motion blur", "gaussian": "out of focus"}
+
+
+class Options(ModelOptions):
+    """On what and how strongly."""
+
+    kinds: tuple[Kind, ...] = KINDS
+    severities: tuple[Literal[1, 2, 3, 4, 5], ...] = SEVERITIES  # none: by chance within the range
+    degrade: Degraded = "both"  # which pictures are spoilt
+    protocol: str | None = None  # None: the data set's first
+
+
+def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Mapping[str, Any]) -> Drawn:
+    """Every run ranks the same spoilt pictures: by the ranges of the first run, and the same seed."""
+    chosen = validate(Options, options, "robustness")
+    ranges = artefact_ranges(sources[0].settings.tad)
+    conditions: dict[tuple[str, int], ArtefactRanges | None] = {(CLEAN, 0): None}
+    for kind in chosen.kinds:
+        conditions |= {(kind, level): at_severity(ranges, kind, level) for level in chosen.severities}
+        conditions |= {} if chosen.severities else {(kind, 0): only(ranges, kind)}
+    found: dict[str, dict[tuple[str, int], dict[str, float | None]]] = {}
+    with alone() as place:
+        data = common_set(sources, chosen, place, console)
+        protocol = protocol_of(data, chosen.protocol)
+        for name, one in by_name(sources).items():
+            model, found[name] = Model(one, chosen.weights, place, console), {}
+            for condition, artefacts in conditions.items():
+                evaluator = Evaluator(
+                    data,
+                    one.settings.data,
+                    place=place,
+                    console=console,
+                    artefacts=artefacts,
+                    degraded=chosen.degrade,
+                    seed=seed,
+                )
+                ranking = evaluator.rank(model.network.embed)[protocol.name]
+                found[name][condition] = {"rank1": ranking.cmc(1), "mAP": ranking.mAP}
+    rows = [
+        [_spelt(condition, ranges), *(percent(found[name][condition][m]) for name in found for m in METRICS)]
+        for condition in conditions
+    ]
+    header = [f"{data.name}, {protocol.name}", *(f"{name} {m}" for name in found for m in ("R-1", "mAP"))]
+    numbers = {
+        "dataset": data.name,
+        "protocol": protocol.name,
+        "degraded": chosen.degrade,
+        "strength": {_key(condition): strength(at, condition[0]) for condition, at in conditions.items() if at},
+        "runs": {
+            name: {_key(condition): values for condition, values in of_run.items()} for name, of_run in found.items()
+        },
+    }
+    figure = _bars(found) if not chosen.severities else _lines(found, chosen.kinds, chosen.severities, ranges)
+    figure.suptitle(f"rank-1 on {data.name} ({protocol.name}), %; spoilt: {_sides(chosen.degrade)}", fontsize=10)
+    return Drawn(figure, numbers, markdown(rows, header))
+
+
+def strength(ranges: ArtefactRanges, kind: str) -> str:
+    """The size of an artefact in pixels, of a Gaussian with its sigma; a range of both where it is one."""
+    if kind == "pixelation":
+        return f"side {_range(ranges.pixelation)}"
+    if kind == "motion":
+        return f"kernel {_range(ranges.motion_kernel)}"
+    sigma = ranges.gaussian_sigma
+    told = "" if sigma == "from_kernel" else f", sigma {_range(tuple(round(end, 3) for end in sigma))}"
+    return f"kernel {_range(ranges.gaussian_kernel)}{told}"
+
+
+def _range(ends: tuple[float, ...]) -> str:
+    return f"{ends[0]:g}" if ends[0] == ends[1] else f"{ends[0]:g}-{ends[1]:g}"
+
+
+def _key(condition: tuple[str, int]) -> str:
+    """clean, motion or motion-3."""
+    return f"{condition[0]}-{condition[1]}" if condition[1] else condition[0]
+
+
+def _spelt(condition: tuple[str, int], ranges: ArtefactRanges) -> str:
+    kind, level = condition
+    if kind == CLEAN:
+        return "as they are"
+    at = at_severity(ranges, kind, level) if level else ranges
+    return f"{TITLES[kind]}{f' {level}' if level else ''} ({strength(at, kind)})"
+
+
+def _sides(degraded: str) -> str:
+    return {"query": "queries", "gallery": "gallery", "both": "queries and gallery"}[degraded]
+
+
+def _lines(found: Mapping[str, Any], kinds: Sequence[str], levels: Sequence[int], ranges: ArtefactRanges) -> Figure:
+    """A panel per artefact, from the clean pictures on the left to the worst."""
+    figure = Figure(figsize=(3.1 * len(kinds), 3.2), layout="constrained")
+    panels = figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0]
+    for axes, kind in zip(panels, kinds, strict=True):
+        for number, (name, values) in enumerate(found.items()):
+            rates = [values[CLEAN, 0]["rank1"], *(values[kind, level]["rank1"] for level in levels)]
+            heights = [None if rate is None else 100 * rate for rate in rates]
+            axes.plot([0, *levels], heights, color=f"C{number % 10}", marker="o", markersize=4, label=name)
+        weakest, strongest = (strength(at_severity(ranges, kind, end), kind) for end in (levels[0], levels[-1]))
+        axes.set_title(f"{TITLES[kind]}\n{weakest} to {strongest}", fontsize=8)
+        axes.set_xticks([0, *levels], [CLEAN, *map(str, levels)], fontsize=8)
+        axes.set_xlabel("severity", fontsize=8)
+        axes.grid(alpha=0.25)
+    panels[0].set_ylim(bottom=0)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
+    return figure
+
+
+def _bars(found: Mapping[str, Any]) -> Figure:
+    """A group of bars per condition."""
+    conditions = list(next(iter(found.values())))
+    figure = Figure(figsize=(1.6 * len(conditions) + 1.5, 3.4), layout="constrained")
+    axes, width = figure.subplots(), 0.8 / len(found)
+    for number, (name, values) in enumerate(found.items()):
+        places = [place + (number - (len(found) - 1) / 2) * width for place in range(len(conditions))]
+        heights = [100 * (values[condition]["rank1"] or 0) for condition in conditions]
+        bars = axes.bar(places, heights, width, color=f"C{number % 10}", label=name)
+        axes.bar_label(bars, fmt="%.1f", fontsize=7)
+    axes.set_xticks(range(len(conditions)), [TITLES.get(kind, kind) for kind, _ in conditions], fontsize=8)
+    figure.legend(loc="outside lower center", ncols=4, fontsize=8)
+    return figure

@@ -1,0 +1,153 @@
+"""How sharp pictures are, good ones and the same under each artefact, by three scores (RLQ, figure 13). No network.
+
+All scores are of the grey picture at the size that the network sees, so that pixelated pictures, which are smaller,
+can be compared; higher is sharper.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from rlq.analysis.drawn import Drawn, markdown
+from rlq.analysis.retrieval import sample
+from rlq.analysis.robustness import TITLES, strength
+from rlq.analysis.sources import SetOptions, Source, good_pictures
+from rlq.artefacts import KINDS, ArtefactRanges, degrade, draw_artefact, only
+from rlq.config import validate
+from rlq.console import Console
+from rlq.data.pictures import read_picture
+from rlq.data.transforms import resize
+from rlq.methods.rlq.settings import artefact_ranges
+from rlq.seeding import generator
+from rlq.settings import Count
+from rlq.shapes import check_shapes
+from rlq.use import alone
+
+GOOD = "good"
+HIGH = 0.125  # cycles per pixel from which a frequency is high: waves shorter than 8 pixels
+LARGE_SHARE = 0.1  # of the singular values, the largest, that carry what a blurred picture still has
+Conditions = dict[str, ArtefactRanges | None]
+
+
+class Options(SetOptions):
+    """On what."""
+
+    pictures: Count = 200  # of the good data set's queries and gallery
+
+
+def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Mapping[str, Any]) -> Drawn:
+    """Some good pictures and each artefact by itself, by the run's ranges."""
+    chosen = validate(Options, options, "sharpness")
+    settings = sources[0].settings
+    ranges = artefact_ranges(settings.tad)
+    with alone() as place:
+        data = good_pictures(sources, chosen, place, console)
+    paths = sample(data, chosen.pictures, seed)
+    conditions: Conditions = {GOOD: None, **{kind: only(ranges, kind) for kind in KINDS}}
+    found = {
+        condition: measure(console.progress(paths, condition), artefacts, settings.data.size, seed)
+        for condition, artefacts in conditions.items()
+    }
+    told = {GOOD: "as they are", **{kind: f"{TITLES[kind]} ({strength(ranges, kind)})" for kind in KINDS}}
+    rows = [
+        [told[condition], *(f"{np.mean(values):.{2 if np.mean(values) > 10 else 4}f}" for values in scores.values())]
+        for condition, scores in found.items()
+    ]
+    header = [f"{len(paths)} pictures of {data.name}, mean", *SCORES]
+    numbers = {
+        "dataset": data.name,
+        "pictures": len(paths),
+        "size": list(settings.data.size),
+        "scores": {
+            condition: {name: _spread(values) for name, values in scores.items()} for condition, scores in found.items()
+        },
+    }
+    height, width = settings.data.size
+    figure = _figure(found, f"{len(paths)} pictures of {data.name} at {height} x {width}")
+    return Drawn(figure, numbers, markdown(rows, header))
+
+
+def measure(
+    paths: Sequence[Path], artefacts: ArtefactRanges | None, size: tuple[int, int], seed: int
+) -> dict[str, NDArray[np.float64]]:
+    """Every score of every picture, [N] each."""
+    found: dict[str, list[float]] = {name: [] for name in SCORES}
+    for place, path in enumerate(paths):
+        picture = read_picture(path)
+        if artefacts is not None:
+            picture = degrade(picture, draw_artefact(generator(seed, "sharpness", place), artefacts))
+        grey = cv2.cvtColor(resize(picture, size), cv2.COLOR_RGB2GRAY).astype(np.float64)
+        for name, score in SCORES.items():
+            found[name].append(score(grey))
+    return {name: np.array(values) for name, values in found.items()}
+
+
+def high_frequency_share(grey: NDArray[np.float64]) -> float:
+    """The share of the spectrum's energy in high frequencies: sum of |F|^2 from `HIGH` on / sum of |F|^2.
+
+    grey [H, W]; F is the Fourier transform of the picture without its mean, under a Hann window, as the jump from one
+    border to the opposite one would count as a sharp edge. 0 for a picture of one colour.
+    """
+    check_shapes(grey=(grey, "H W"))
+    window = np.outer(np.hanning(grey.shape[0]), np.hanning(grey.shape[1]))
+    energy = np.abs(np.fft.fft2((grey - grey.mean()) * window)) ** 2  # [H, W]
+    down, across = np.fft.fftfreq(grey.shape[0]), np.fft.fftfreq(grey.shape[1])
+    high = np.hypot(down[:, None], across[None]) >= HIGH
+    total = energy.sum()
+    return float(energy[high].sum() / total) if total > 0 else 0.0
+
+
+def laplacian_variance(grey: NDArray[np.float64]) -> float:
+    """The variance of the Laplacian (Pech-Pacheco et al. 2000, "Diatom autofocusing in brightfield microscopy").
+
+    grey [H, W], 0 to 255; the Laplacian is that of the four neighbours.
+    """
+    check_shapes(grey=(grey, "H W"))
+    return float(cv2.Laplacian(grey, cv2.CV_64F).var())
+
+
+def svd_share(grey: NDArray[np.float64]) -> float:
+    """The share of the singular values' sum that is not in the largest tenth of them.
+
+    grey [H, W]; one minus the singular value feature of Su, Lu and Tan 2011 ("Blurred image region detection and
+    classification"), which is near 1 where a few smooth layers make up the picture. 0 for a picture that is black.
+    """
+    check_shapes(grey=(grey, "H W"))
+    values = np.linalg.svd(grey, compute_uv=False)  # [min(H, W)], falling
+    total, large = values.sum(), max(1, round(LARGE_SHARE * len(values)))
+    return float(values[large:].sum() / total) if total > 0 else 0.0
+
+
+SCORES = {
+    "high frequencies": high_frequency_share,
+    "Laplacian variance": laplacian_variance,
+    "small singular values": svd_share,
+}
+
+
+def _spread(values: NDArray[np.float64]) -> dict[str, float]:
+    low, median, high = np.percentile(values, [25, 50, 75])
+    return {"mean": float(values.mean()), "q25": float(low), "median": float(median), "q75": float(high)}
+
+
+def _figure(found: Mapping[str, Mapping[str, NDArray]], title: str) -> Figure:
+    """A panel per score, a box per condition."""
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    for axes, name in zip(figure.subplots(1, len(SCORES)), SCORES, strict=True):
+        boxes = axes.boxplot(
+            [scores[name] for scores in found.values()], widths=0.6, showfliers=False, patch_artist=True,
+            medianprops={"color": "black"},
+        )  # fmt: skip
+        for number, box in enumerate(boxes["boxes"]):
+            box.set_facecolor("#8fbfe0" if number == 0 else "#f3b279")
+        axes.set_xticks(range(1, len(found) + 1), list(found), fontsize=8)
+        axes.set_title(name, fontsize=9)
+        axes.set_ylim(bottom=0)
+        axes.tick_params(labelsize=8)
+    figure.suptitle(title, fontsize=9)
+    return figure

@@ -1,0 +1,101 @@
+"""rlq report: tables, pages and figures out of finished runs."""
+
+import shlex
+from pathlib import Path
+
+import click
+
+from rlq.cli.errors import one_line_errors
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+def _whole_numbers(_ctx: click.Context, _param: click.Parameter, text: str | None) -> tuple[int, ...]:
+    try:
+        return tuple(int(word) for word in text.split(",")) if text else ()
+    except ValueError as error:
+        raise click.BadParameter(f"{text} should be whole numbers with commas between, such as 1,2,3") from error
+
+
+@click.command(short_help="Compare finished runs in a table and a page.")
+@click.argument("words", metavar="TABLE_OR_RUNS...", nargs=-1, required=True)
+@click.option("--base", type=FILE, help="The rows on this experiment instead of those that the table names.")
+@click.option(
+    "--results",
+    type=FOLDER,
+    default=Path("docs/results/raw"),
+    show_default=True,
+    help="Folder of finished rows, one JSON file each.",
+)
+@click.option("--seeds", callback=_whole_numbers, metavar="1,2", help="Of these seeds alone.")
+@click.option("--protocol", "protocols", multiple=True, help="Show this protocol; may be given several times.")
+@click.option(
+    "--which",
+    type=click.Choice(["best", "last", "paper"]),
+    default="best",
+    show_default=True,
+    help="Best epoch, last epoch, or each number's own best epoch as in the paper.",
+)
+@click.option("--authors-way", is_flag=True, help="Also the mean of the best two seeds, as the authors report.")
+@click.option("--analysis", "analyses", multiple=True, metavar="NAME", help="Also this figure; several are possible.")
+@click.option("--output", type=FOLDER, help="Folder of the report; else build/reports/NAME.")
+@click.option(
+    "--format",
+    "formats",
+    type=click.Choice(["md", "tex", "html", "all"]),
+    default="all",
+    show_default=True,
+    help="What to write: Markdown, LaTeX, one HTML page.",
+)
+def report(
+    words: tuple[str, ...],
+    base: Path | None,
+    results: Path,
+    seeds: tuple[int, ...],
+    protocols: tuple[str, ...],
+    which: str,
+    authors_way: bool,
+    analyses: tuple[str, ...],
+    output: Path | None,
+    formats: str,
+) -> None:
+    """Compare the rows of a table (experiments/tables/...), or runs: each an id, a prefix of one, a name or a folder.
+
+    Shows mean and standard deviation over seeds, the difference to the reference row with its interval, and what was
+    published. Runs that differ in their seed alone are one row.
+    """
+    with one_line_errors():
+        from rlq.report.content import Asked
+        from rlq.report.report import FORMATS
+        from rlq.report.report import report as make
+
+        written = make(
+            words,
+            base=base,
+            results=results,
+            protocols=protocols,
+            asked=Asked(which, seeds, authors_way),
+            analyses=analyses,
+            formats=FORMATS if formats == "all" else (formats,),
+            output=output,
+            command=_command(),
+        )
+        click.echo(f"\n{written.text}\n")
+        for file in written.files:
+            click.echo(f"kept     {file}")
+
+
+def _command() -> str:
+    """What makes this report again, for the report itself: the options that were given, but for where it goes."""
+    context = click.get_current_context()
+    given = ["rlq", "report", *context.params["words"]]
+    for option in context.command.params[1:]:
+        value = context.params[option.name]
+        if option.name in ("output", "formats") or value == option.get_default(context) or not value:
+            continue
+        if option.name == "seeds":
+            value = ",".join(map(str, value))
+        for one in value if isinstance(value, tuple) else [value]:
+            given += [option.opts[-1]] if one is True else [option.opts[-1], str(one)]
+    return shlex.join(given)

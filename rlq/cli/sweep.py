@@ -1,0 +1,97 @@
+"""rlq sweep: search for settings, on one machine or many."""
+
+import json
+from pathlib import Path
+
+import click
+
+from rlq.cli.errors import one_line_errors
+
+
+@click.command(short_help="Search for settings; every trial is a run.")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--base",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Vary this experiment instead of the one that FILE names.",
+)
+@click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Change a setting of every trial.")
+@click.option("--trials", type=click.IntRange(min=1), help="How many, of all workers together; else as FILE says.")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds after which no trial is begun.")
+@click.option(
+    "--storage",
+    envvar="RLQ_STORAGE",
+    help="Where the study is kept, for all who join it: sqlite:///FILE, postgresql://..., mysql://..., journal:FILE or "
+    "grpc://HOST:PORT. Else a SQLite file among the runs.",
+)
+@click.option("--workers", type=click.IntRange(min=1), default=1, help="Start so many processes here.")
+@click.option(
+    "--selection",
+    type=click.Choice(["holdout", "test"]),
+    help="Whose people choose: held-out training people, or the test's.",
+)
+@click.option("--smoke", is_flag=True, help="Two trials of a few steps: does everything work?")
+@click.option("--print-space", is_flag=True, help="Show what would be searched, and stop.")
+@click.option("--mend", is_flag=True, help="Give up trials whose worker is gone, queue them again, and stop.")
+@click.option("--force", is_flag=True, help="With --mend: also those of other machines that have gone silent.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end instead of tables.")
+@click.option("--one-of-several", "member", is_flag=True, hidden=True, help="A process that --workers has started.")
+def sweep(
+    file: Path,
+    base: Path | None,
+    changes: tuple[str, ...],
+    trials: int | None,
+    timeout: float | None,
+    storage: str | None,
+    workers: int,
+    selection: str | None,
+    smoke: bool,
+    print_space: bool,
+    mend: bool,
+    force: bool,
+    as_json: bool,
+    member: bool,
+) -> None:
+    """Search what the sweep FILE describes, and print the best trials.
+
+    The same command started again goes on with the study; on another machine, with the same --storage, it joins it.
+    """
+    if force and not mend:
+        raise click.UsageError("--force goes with --mend")
+    if workers > 1 and (mend or print_space):
+        raise click.UsageError("--workers goes with neither --mend nor --print-space")
+    with one_line_errors():
+        from rlq.console import Console
+        from rlq.sweep import searching
+        from rlq.sweep.plan import make_plan
+
+        plan = make_plan(
+            file,
+            base=base,
+            changes=changes,
+            trials=trials,
+            timeout=timeout,
+            selection=selection,
+            smoke_test=smoke,
+            storage=storage,
+        )
+        console = Console(aside=as_json)
+        if print_space:
+            click.echo(plan.describe())
+            return
+        if mend:
+            mended = searching.mend_search(plan, force=force, console=console)
+            click.echo(f"{mended} trials are queued again or given up; the same command without --mend goes on")
+            return
+        told = {"--base": base, "--trials": trials, "--timeout": timeout, "--selection": selection}
+        words = [str(file), *(word for change in changes for word in ("--set", change))]
+        words += [str(word) for name, value in told.items() if value is not None for word in (name, value)]
+        words += ["--smoke"] * smoke + ["--one-of-several"]
+        study = searching.search(plan, workers=workers, words=words, member=member, console=console)
+        if study is None:  # another process of a group tells
+            return
+        if as_json:
+            click.echo(json.dumps(searching.closing_tree(plan, study)))
+        elif not member:
+            click.echo(searching.closing_words(plan, study))
+        searching.check_success(plan, study)

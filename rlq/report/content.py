@@ -1,0 +1,108 @@
+"""What a table of a report holds, before it is Markdown, LaTeX or a page."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from rlq.ablation.rows import Row
+from rlq.ablation.table import Variant
+from rlq.report.statistics import Gap, Spread
+
+METRICS = {"rank1": "rank-1", "mAP": "mAP"}
+Key = tuple[str, str]  # protocol, metric
+
+
+class Expected(NamedTuple):
+    """What a row would be run with today."""
+
+    fingerprint: str
+    settings: Mapping[str, Any]  # by dotted name
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a section is made of: the rows that are wanted, and those that are there."""
+
+    base: str  # stem of the base experiment, or what stands in its place
+    wanted: tuple[Variant, ...]
+    rows: tuple[Row, ...]
+    protocols: tuple[str, ...]
+    seeds: tuple[int, ...]  # that every row should have
+    reference: str | None  # the row that differences are taken to
+    how_to_run: str | None = None  # the command that runs rows, to which --only and --seeds are added
+    expected: Mapping[tuple[str, int], Expected] = field(default_factory=dict)  # by row and seed
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number of one row, as fractions; None where there is nothing to say."""
+
+    spread: Spread | None = None
+    best_two: float | None = None  # the authors' way
+    difference: float | None = None  # to the reference row
+    gap: Gap | None = None  # the same with its interval, where both rows kept the same queries
+    seed_error: float | None = None  # standard error of the difference over seeds
+    clear: bool = False  # of the noise that can be seen
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of a table."""
+
+    name: str
+    found: Mapping[int, Row]  # by seed
+    missing: tuple[int, ...]  # seeds
+    scores: Mapping[Key, Score]
+    published: Mapping[str, Mapping[str, tuple[float, float]]]  # data set -> protocol -> rank-1, mAP in percent
+
+
+@dataclass(frozen=True)
+class Section:
+    """The table on one base."""
+
+    base: str
+    dataset: str
+    reference: str | None
+    protocols: tuple[str, ...]
+    lines: tuple[Line, ...]
+    notes: tuple[str, ...]  # how to read it
+    warnings: tuple[str, ...]  # what to doubt
+
+    @property
+    def folders(self) -> dict[str, str]:
+        """Row -> run folder of its first seed, of the rows that were run."""
+        return {line.name: line.found[min(line.found)].folder for line in self.lines if line.found}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the person who asks for a report chose."""
+
+    which: str = "best"
+    seeds: tuple[int, ...] = ()  # none: all that are there
+    authors_way: bool = False
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure of a report, drawn from the runs of one section."""
+
+    base: str
+    name: str  # of its file, without .png
+    title: str
+    png: bytes
+    numbers: Mapping[str, Any]
+    text: str  # the numbers as a Markdown table
+    note: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that is written down."""
+
+    name: str  # of files
+    title: str
+    command: str  # that makes this report again
+    sections: tuple[Section, ...]
+    drawings: tuple[Drawing, ...] = ()
+    remarks: tuple[str, ...] = ()  # about the report as a whole, such as figures that could not be drawn

@@ -1,0 +1,168 @@
+"""The space of a sweep: drawn from by a trial, guessed at first, described, told from another."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rlq.config import Settings
+from rlq.console import table
+from rlq.sweep.checking import base_of, own_values
+from rlq.sweep.parameters import Parameter, coded, walk, wanted
+from rlq.sweep.spec import Sweep
+
+if TYPE_CHECKING:
+    import optuna
+
+SMOKE = {
+    "schedule.epochs": 2,
+    "schedule.evaluate_every": 1,
+    "schedule.clothes_from": 1,
+    "schedule.max_steps": 2,
+    "schedule.baselines": False,
+    "optim.milestones": [],
+    "optim.warmup": 0,
+    "tracking.figures": False,
+}
+
+
+def draw(trial: "optuna.trial.BaseTrial", sweep: Sweep) -> dict[str, Any]:
+    """One point: dotted setting -> value as YAML would hold it; a range is [low, high]. A parameter whose `when` is not
+    met is left out, so that the experiment's value stays."""
+    pairs = sweep.sampler.name == "grid"
+    return walk(sweep.parameters, lambda name, parameter: _suggest(trial, name, parameter, pairs))
+
+
+def flat_guess(guess: Mapping[str, Any] | str, sweep: Sweep, settings: Settings) -> dict[str, Any]:
+    """A first guess as Optuna's enqueue_trial takes it; the word `experiment` stands for what the experiment has."""
+    if isinstance(guess, str):
+        guess = own_values(sweep, base_of(sweep, settings), sweep.enqueue.index(guess))
+    flat: dict[str, Any] = {}
+    for name, value in guess.items():
+        parameter = sweep.parameters[name]
+        if parameter.kind == "values":
+            flat[name] = coded(value)
+        elif parameter.kind == "number":
+            flat[name] = value if parameter.whole else float(value)
+        else:
+            flat |= {f"{name}.{end}": v if parameter.whole else float(v) for end, v in zip(("low", "high"), value)}
+    return flat
+
+
+def smoke(sweep: Sweep) -> dict[str, Any]:
+    """What makes trials last for a few steps only, to see that everything works. Raises SettingsError."""
+    searched = sorted(set(SMOKE) & set(sweep.parameters))
+    if searched:
+        place = ("parameters", searched[0])
+        raise sweep.error(f"--smoke sets {searched[0]} itself; a sweep that searches it has to run whole", *place)
+    return dict(SMOKE)
+
+
+def describe(sweep: Sweep, settings: Settings) -> str:
+    """What would be searched, for `--print-space`."""
+    rows = [
+        [name, p.kind, p.text(), "any" if p.count() is None else str(p.count()), _conditions(p)]
+        for name, p in sweep.parameters.items()
+    ]
+    size = _size(sweep)
+    first = [_guess_text(guess, sweep, settings) for guess in sweep.enqueue]
+    options = {
+        "sweep": f"{sweep.name}, varies {sweep.experiment}",
+        "metric": "; ".join(f"{metric.goal} {metric.key}" for metric in sweep.objectives),
+        "chosen on": "held-out training people" if sweep.selection == "holdout" else "the test set, as the paper does",
+        "sampler": _options(sweep.sampler),
+        "pruner": _options(sweep.pruner) if sweep.pruner else "none",
+        "seeds": ", ".join(map(str, sweep.seeds)),
+        "trials": f"{sweep.trials}" + (f", none begun after {sweep.timeout:g} s" if sweep.timeout else ""),
+        "points": "any number" if size is None else f"{'at most ' if _has_conditions(sweep) else ''}{size:,}",
+        "fixed": ", ".join(f"{name} = {_text(value)}" for name, value in sweep.fixed.items()) or "nothing",
+        "constraints": "; ".join(sweep.constraints) or "none",
+        "first": "\n             ".join(first) or "nothing",
+    }
+    lines = [f"{label:<12} {text}" for label, text in options.items()]
+    return "\n".join([*lines, "", table(rows, header=["parameter", "kind", "what it may be", "values", "when"])])
+
+
+def space_signature(sweep: Sweep) -> str:
+    """JSON of all that makes trials of one study comparable; equal for two spellings of the same search."""
+    tree = {
+        "metrics": {metric.key: metric.goal for metric in sweep.objectives},
+        "seeds": list(sweep.seeds),
+        "selection": sweep.selection,
+        "fixed": sweep.fixed,
+        "constraints": sorted(sweep.constraints),
+        "parameters": {name: parameter.shape() for name, parameter in sweep.parameters.items()},
+    }
+    if sweep.sampler.name == "grid":
+        tree["ranges"] = "pairs"  # a grid names a range by both ends at once
+    return json.dumps(tree, sort_keys=True)
+
+
+def difference(old: str, new: str) -> str:
+    """In words, what two signatures differ in; empty when in nothing."""
+    before, after = json.loads(old), json.loads(new)
+    found = []
+    for part in sorted({*before, *after}):
+        was, now = before.get(part), after.get(part)
+        if was == now:
+            continue
+        if isinstance(was, dict) and isinstance(now, dict):
+            for name in sorted({*was, *now}):
+                if was.get(name) != now.get(name) or (name in was) != (name in now):
+                    found.append(f"{part}.{name} {_change(was.get(name), now.get(name), name in was, name in now)}")
+        else:
+            found.append(f"{part} {_change(was, now, part in before, part in after)}")
+    return "; ".join(found)
+
+
+def _change(was: Any, now: Any, had: bool, has: bool) -> str:
+    if not had:
+        return f"is new ({_text(now)})"
+    return f"was {_text(was)}, is {_text(now)}" if has else f"is gone (was {_text(was)})"
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _options(settings: Settings) -> str:
+    given = {key: value for key, value in settings.model_dump(mode="json").items() if value is not None}
+    return ", ".join([given.pop("name"), *(f"{key} {value}" for key, value in given.items())])
+
+
+def _conditions(parameter: Parameter) -> str:
+    return " and ".join(f"{other} is {' or '.join(map(_text, wanted(c)))}" for other, c in parameter.when.items())
+
+
+def _size(sweep: Sweep) -> int | None:
+    counts = [parameter.count() for parameter in sweep.parameters.values()]
+    return None if None in counts else math.prod(count for count in counts if count is not None)
+
+
+def _has_conditions(sweep: Sweep) -> bool:
+    return any(parameter.when for parameter in sweep.parameters.values())
+
+
+def _guess_text(guess: Mapping[str, Any] | str, sweep: Sweep, settings: Settings) -> str:
+    own = isinstance(guess, str)
+    values = own_values(sweep, base_of(sweep, settings), sweep.enqueue.index(guess)) if own else guess
+    text = ", ".join(f"{name} = {_text(value)}" for name, value in values.items())
+    return text + (" (the experiment's own)" if own else "")
+
+
+def _suggest(trial: "optuna.trial.BaseTrial", name: str, parameter: Parameter, pairs: bool) -> Any:
+    if parameter.kind == "value":
+        return parameter.value
+    if parameter.kind == "values":
+        return parameter.choice(trial.suggest_categorical(name, parameter.choices))
+    if parameter.kind == "range" and pairs:
+        return json.loads(trial.suggest_categorical(name, [coded(pair) for pair in parameter.pairs()]))
+    low, high = parameter.ends
+
+    def number(label: str) -> int | float:
+        if parameter.whole:
+            step = int(parameter.stride or 1)
+            return trial.suggest_int(label, int(low), int(high), step=step, log=parameter.log)
+        return parameter.snapped(trial.suggest_float(label, low, high, step=parameter.stride, log=parameter.log))
+
+    return number(name) if parameter.kind == "number" else sorted([number(f"{name}.low"), number(f"{name}.high")])

@@ -1,0 +1,50 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from rlq.artefacts import ArtefactRanges, at_severity
+from rlq.console import Console
+from rlq.data.records import Protocol, Record, ReidData
+from rlq.distributed import Place
+from rlq.evaluation.evaluator import Evaluator
+from rlq.settings import DataSettings
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> ReidData:
+    """Three queries and four gallery pictures, of noise."""
+    records = []
+    for i in range(7):
+        noise = np.random.default_rng(i).integers(0, 256, (40, 24, 3), np.uint8)
+        Image.fromarray(noise).save(tmp_path / f"{i}.png")
+        split = "query" if i < 3 else "gallery"
+        records.append(Record(tmp_path / f"{i}.png", str(i % 3), "AB"[i >= 3], str(i), split, str(i)))
+    return ReidData("noise", tmp_path, [], records[:3], records[3:], (Protocol("General", "GENERAL"),))
+
+
+def features(data: ReidData, **options) -> tuple[np.ndarray, np.ndarray]:
+    """Of a network that leaves pictures as they are."""
+    settings = DataSettings(dataset="noise", size=(20, 12), workers=0)
+    evaluator = Evaluator(data, settings, place=Place(torch.device("cpu")), console=Console(quiet=True), **options)
+    return evaluator.features(lambda images: images.flatten(1))
+
+
+def test_a_side_is_spoilt_alone_as_it_is_spoilt_with_the_other(data):
+    ranges = at_severity(ArtefactRanges(), "motion", 3)
+    clean = features(data)
+    spoilt = {side: features(data, artefacts=ranges, degraded=side) for side in ("query", "gallery", "both")}
+    for side, other in ((0, "gallery"), (1, "query")):
+        own = ("query", "gallery")[side]
+        np.testing.assert_array_equal(spoilt[own][side], spoilt["both"][side])
+        np.testing.assert_array_equal(spoilt[other][side], clean[side])
+        assert np.abs(spoilt["both"][side] - clean[side]).max() > 0.01
+
+
+def test_the_seed_decides_what_is_left_to_chance(data):
+    ranges = at_severity(ArtefactRanges(), "motion", 3)
+    first, again, other = (features(data, artefacts=ranges, seed=seed)[0] for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - other).max() > 0.01

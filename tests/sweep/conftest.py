@@ -1,0 +1,38 @@
+"""Sweeps in a folder of a test's own, with runs that take no time."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from fake_runs import FakeRuns, Sweeping
+
+from rlq.sweep import plots, trial
+from rlq.tracking.store import open_client
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new MLflow store takes seconds, so one is made and copied."""
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    open_client(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def sweeping(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Sweeping:
+    """A folder for sweeps. Plots, which take seconds, are left to the tests of plots."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("RLQ_STORAGE", raising=False)
+    (tmp_path / "runs").mkdir()
+    shutil.copy(empty_store, tmp_path / "runs" / "mlflow.db")
+    monkeypatch.setattr(plots, "figures", lambda study, metrics: ({}, []))
+    monkeypatch.setattr(plots, "pages", lambda study, metrics: {})
+    return Sweeping(tmp_path)
+
+
+@pytest.fixture
+def runs(sweeping: Sweeping, monkeypatch: pytest.MonkeyPatch) -> FakeRuns:
+    """Every run of a trial, made up."""
+    fake = FakeRuns(sweeping.folder / "runs" / "made-up")
+    monkeypatch.setattr(trial.experiment, "run", fake)
+    return fake

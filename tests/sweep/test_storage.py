@@ -1,0 +1,118 @@
+"""Where studies are kept, and what is said when that cannot be reached."""
+
+import importlib.util
+import socket
+
+import pytest
+
+from rlq.errors import RlqError
+from rlq.sweep.spec import Heartbeat
+from rlq.sweep.storage import default_storage, notices_death, open_storage, quiet, reaching, shown
+
+BEAT = Heartbeat(interval=1, grace=2)
+
+
+def never(study, trial):
+    raise AssertionError("no trial is stale here")
+
+
+def opened(url):
+    with quiet():
+        return open_storage(url, BEAT, never)
+
+
+@pytest.fixture
+def nobody():
+    """A port where nothing listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@pytest.fixture
+def without(monkeypatch):
+    """Pretend that a package is not installed."""
+    real = importlib.util.find_spec
+
+    def hide(package):
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == package else real(name))
+
+    return hide
+
+
+def test_the_default_is_a_file_among_the_runs_that_notices_death(tmp_path):
+    url = default_storage(tmp_path / "runs", "pose_k")
+    assert url == f"sqlite:///{tmp_path}/runs/sweeps/pose_k.db"
+    assert notices_death(opened(url))
+    assert (tmp_path / "runs/sweeps/pose_k.db").is_file()
+    assert opened(url).get_all_studies() == []
+
+
+def test_a_journal_file_works_and_notices_no_death(tmp_path):
+    storage = opened(f"journal:{tmp_path}/shared/study.log")
+    assert not notices_death(storage)
+    assert storage.get_all_studies() == []
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("study.db", "'study.db' is no address of a storage; wanted is one of sqlite:///FILE"),
+        ("nosuch://host/x", "nosuch://host/x is not understood; wanted is one of sqlite:///FILE"),
+        ("postgresql://host:port/x", "postgresql://host:port/x is not understood"),
+        ("journal:", "names no file"),
+    ],
+)
+def test_an_address_that_makes_no_sense_is_answered_with_those_that_do(url, message):
+    with pytest.raises(RlqError, match=message):
+        opened(url)
+
+
+def test_a_server_that_is_away_is_named_without_its_password(nobody):
+    pytest.importorskip("psycopg")
+    with pytest.raises(
+        RlqError, match=f"storage postgresql://127.0.0.1:{nobody}/rlq cannot be used: .*refused"
+    ) as told:
+        opened(f"postgresql://me:very-secret@127.0.0.1:{nobody}/rlq?application_name=very-secret")
+    assert "very-secret" not in str(told.value)
+
+
+def test_a_missing_driver_is_named_with_what_installs_it(without):
+    without("psycopg")
+    with pytest.raises(RlqError, match=r"postgresql://host/x needs the package psycopg: pip install 'rlq\[postgres\]'"):
+        opened("postgresql://me:secret@host/x")
+    without("pymysql")
+    with pytest.raises(RlqError, match=r"mysql://host/x needs the package pymysql: pip install 'rlq\[mysql\]'"):
+        opened("mysql://host/x")
+    without("grpc")
+    with pytest.raises(RlqError, match=r"grpc://host:1 needs the package grpcio: pip install 'rlq\[grpc\]'"):
+        opened("grpc://host:1")
+
+
+def test_files_that_hold_no_study_are_refused(tmp_path):
+    (tmp_path / "picture.db").write_bytes(b"not a database" * 100)
+    with pytest.raises(RlqError, match="picture.db cannot be used: file is not a database"):
+        opened(f"sqlite:///{tmp_path}/picture.db")
+    with pytest.raises(RlqError, match="cannot be used"):
+        opened(f"sqlite:///{tmp_path}/picture.db/study.db")
+    (tmp_path / "study.log").write_text("no\njournal\nat all\n")
+    with pytest.raises(RlqError, match="study.log cannot be used"):
+        opened(f"journal:{tmp_path}/study.log")
+
+
+def test_errors_of_the_database_are_ours_and_other_errors_stay(tmp_path):
+    from sqlalchemy.exc import OperationalError
+
+    with (
+        pytest.raises(RlqError, match="sqlite:///x.db cannot be used: disk is full"),
+        reaching("sqlite:///x.db"),
+    ):
+        raise OperationalError("INSERT", {}, Exception("disk is full"))
+    with pytest.raises(KeyError), reaching("sqlite:///x.db"):
+        raise KeyError("a mistake of ours")
+
+
+def test_addresses_are_shown_without_user_password_and_options():
+    assert shown("postgresql://me:secret@host:5432/rlq?password=secret") == "postgresql://host:5432/rlq"
+    assert shown("sqlite:////tmp/a.db") == "sqlite:////tmp/a.db"
+    assert shown("journal:/shared/a.log") == "journal:/shared/a.log"
