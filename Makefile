@@ -42,7 +42,7 @@ sweep: $(STAMP)
 
 ablate: $(STAMP)
 	@test -f experiments/tables/$(TABLE).yaml || { echo "there is no experiments/tables/$(TABLE).yaml; there are: $$(cd experiments/tables && ls *.yaml | sed 's/.yaml//' | tr '\n' ' ')"; exit 1; }
-	@$(BIN)/rlq ablate experiments/tables/$(TABLE).yaml --base experiments/synthetic.yaml
+	@$(BIN)/rlq ablate experiments/tables/$(TABLE).yaml --base experiments/synthetic_short.yaml
 
 compare: $(STAMP)
 	@$(BIN)/rlq ablate experiments/tables/main.yaml --base experiments/synthetic.yaml --seeds 1 --only CAL --only BM --only RLQ --results $(RUNS)/rows

@@ -207,8 +207,7 @@ def _teacher(group: _Group, loaded: Loaded) -> tuple[RlqNetwork, str]:
             group.console.line(f"teacher  {folder} (trained before)")
         else:
             group.console.line(f"teacher  none for these settings yet: training {settings.tad.teacher} in {folder}")
-            begun = (folder / SETTINGS).is_file() and (folder / "last.pt").is_file()
-            about = read_about(folder) if begun else None
+            about = read_about(folder) if (folder / ABOUT).is_file() else None
             _run_in(group, experiment, folder, member=Membership(kind="teacher"), about=about)
     finally:
         if group.place.is_main:

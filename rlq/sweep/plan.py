@@ -86,8 +86,9 @@ def make_plan(
         asked |= {"name": f"{sweep.name}-smoke", "trials": trials or SMOKE_TRIALS}
     sweep = sweep.model_copy(update={name: value for name, value in asked.items() if value is not None})
     values = {**fixed, "data.selection": sweep.selection}
+    # Checked first without `fixed`, so that a mistake there is told as one of the sweep file, with its line.
+    check(sweep.model_copy(update={"fixed": fixed}), load(sweep.experiment, changes, values=last).settings)
     loaded = load(sweep.experiment, changes, values={**values, **last})
-    check(sweep, loaded.settings)
     check_extras(sweep)
     runs = Path(loaded.settings.tracking.folder)
     return Plan(sweep, changes, values, last, loaded, storage or default_storage(runs, sweep.name))

@@ -229,13 +229,9 @@ def follow(console: Console) -> None:
     """What the other processes of a group do: the runs that the main one orders, until it orders no more."""
     while isinstance(order := distributed.share_from_main(None), Order):
         try:
-            experiment.run(order.loaded, console=console, member=order.member, observe=_silent)
+            experiment.run(order.loaded, console=console, member=order.member)
         except Pruned:
             continue  # the main process tells Optuna
-
-
-def _silent(epoch: int, metrics: Mapping[str, float | None]) -> None:
-    """Takes part where the main process observes; what it says there counts for all."""
 
 
 def draw_words(drawn: Mapping[str, Any]) -> str:

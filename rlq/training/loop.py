@@ -125,7 +125,7 @@ def fit(
                     job.describe(job.folder / "best")
                 _save(job, history, state_file, epoch + 1)
             wait_for_all()
-            if due and observe is not None:
+            if due:
                 _ask(observe, epoch, evaluated, place)
             epoch += 1
             stop.check()
@@ -143,10 +143,15 @@ def check_selection(select: str, protocols: list[str]) -> None:
         raise SettingsError(f"schedule.select = {select} is not measured on this data; measured are {', '.join(known)}")
 
 
-def _ask(observe: Callable[..., None], epoch: int, evaluated: dict[str, float | None], place: Place) -> None:
-    """Tell the observer; its verdict is that of all processes, or the others would wait for ever."""
+def _ask(
+    observe: Callable[[int, Mapping[str, float | None]], None] | None,
+    epoch: int,
+    evaluated: dict[str, float | None],
+    place: Place,
+) -> None:
+    """Tell the main process's observer, if any; its verdict is that of all processes, or they would wait for ever."""
     verdict = None
-    if place.is_main:
+    if observe is not None and place.is_main:
         try:
             observe(epoch, evaluated)
         except Pruned as error:
