@@ -5,26 +5,18 @@ from pathlib import Path
 import click
 
 from rlq.cli.errors import one_line_errors
-
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-
-
-def _whole_numbers(_ctx: click.Context, _param: click.Parameter, text: str | None) -> tuple[int, ...]:
-    try:
-        return tuple(int(word) for word in text.split(",")) if text else ()
-    except ValueError as error:
-        raise click.BadParameter(f"{text} should be whole numbers with commas between, such as 1,2,3") from error
+from rlq.cli.options import FILE, FOLDER, whole_numbers
 
 
 @click.command(short_help="Run the variants of a table.")
 @click.argument("table", type=FILE)
 @click.option("--base", type=FILE, help="Vary this experiment instead of those that the table names.")
-@click.option("--seeds", callback=_whole_numbers, metavar="1,2,3", help="Instead of the table's.")
+@click.option("--seeds", callback=whole_numbers, metavar="1,2,3", help="Instead of the table's.")
 @click.option("--only", multiple=True, metavar="ROW", help="Run this row alone; may be given several times.")
 @click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Change a setting of every row.")
 @click.option(
     "--results",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     default=Path("docs/results/raw"),
     show_default=True,
     help="Folder of finished rows, one JSON file each.",

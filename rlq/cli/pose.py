@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from rlq.cli.errors import one_line_errors
+from rlq.cli.options import FILE
 
 VECTORS = (  # as rlq.attributes.pose names them, which would load numpy
     "lengths_angles",
@@ -61,7 +62,7 @@ def import_(source: Path, dataset: str, root: str, below: str, output: Path | No
 @click.option("--root", default="data", show_default=True, help="The set's folder, or its parent.")
 @click.option(
     "--weights",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     help="A local .pth file; by default torchvision fetches its own.",
 )
 @click.option("--batch", type=click.IntRange(1), default=4, show_default=True, help="Pictures at a time.")

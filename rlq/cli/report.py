@@ -6,16 +6,7 @@ from pathlib import Path
 import click
 
 from rlq.cli.errors import one_line_errors
-
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-FOLDER = click.Path(file_okay=False, path_type=Path)
-
-
-def _whole_numbers(_ctx: click.Context, _param: click.Parameter, text: str | None) -> tuple[int, ...]:
-    try:
-        return tuple(int(word) for word in text.split(",")) if text else ()
-    except ValueError as error:
-        raise click.BadParameter(f"{text} should be whole numbers with commas between, such as 1,2,3") from error
+from rlq.cli.options import FILE, FOLDER, whole_numbers
 
 
 @click.command(short_help="Compare finished runs in a table and a page.")
@@ -28,7 +19,7 @@ def _whole_numbers(_ctx: click.Context, _param: click.Parameter, text: str | Non
     show_default=True,
     help="Folder of finished rows, one JSON file each.",
 )
-@click.option("--seeds", callback=_whole_numbers, metavar="1,2", help="Of these seeds alone.")
+@click.option("--seeds", callback=whole_numbers, metavar="1,2", help="Of these seeds alone.")
 @click.option("--protocol", "protocols", multiple=True, help="Show this protocol; may be given several times.")
 @click.option(
     "--which",

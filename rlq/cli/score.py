@@ -5,10 +5,11 @@ from pathlib import Path
 import click
 
 from rlq.cli.errors import one_line_errors
+from rlq.cli.options import FILE
 
 
 @click.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=FILE)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, rates and mAP as fractions.")
 def score(file: Path, as_json: bool) -> None:
     """Rank the features of FILE and print rank-k and mAP in percent.

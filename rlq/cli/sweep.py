@@ -6,13 +6,14 @@ from pathlib import Path
 import click
 
 from rlq.cli.errors import one_line_errors
+from rlq.cli.options import FILE
 
 
 @click.command(short_help="Search for settings; every trial is a run.")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=FILE)
 @click.option(
     "--base",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     help="Vary this experiment instead of the one that FILE names.",
 )
 @click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Change a setting of every trial.")

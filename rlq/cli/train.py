@@ -5,14 +5,15 @@ from pathlib import Path
 import click
 
 from rlq.cli.errors import one_line_errors
+from rlq.cli.options import FILE
 
 
 @click.command()
-@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", required=False, type=FILE)
 @click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Change a setting, such as optim.lr=1e-4.")
 @click.option(
     "--base",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     help="Extend this experiment instead of the one that FILE names: cal.yaml on another data set, say.",
 )
 @click.option(

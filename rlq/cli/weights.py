@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from rlq.cli.errors import one_line_errors
+from rlq.cli.options import FILE
 
 
 @click.group()
@@ -13,7 +14,7 @@ def weights() -> None:
 
 
 @weights.command(name="import", short_help="Turn the authors' checkpoint into a weights folder.")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=FILE)
 @click.option("--output", type=click.Path(path_type=Path), help="Folder to write; else runs/imported/<name of FILE>.")
 @click.option("--data", "dataset", help="The data set, such as prcc; else told by the number of identities.")
 @click.option("--root", default="data", show_default=True, help="Where that data set will be looked for.")
