@@ -11,13 +11,12 @@ STAMP := .venv/.installed
 export MLFLOW_DISABLE_TELEMETRY ?= true
 export NO_ALBUMENTATIONS_UPDATE ?= 1
 
-.PHONY: help install train sweep ablate compare ui test test-slow lint docs clean
+.PHONY: help install train sweep ablate ui test test-slow lint docs clean
 
 help:
 	@echo "make train [DATASET=prcc]    train the whole method; without a data set, on built-in pedestrians"
-	@echo "make sweep [SWEEP=pose_k]    a search over settings, on the built-in data"
-	@echo "make ablate [TABLE=components]   a table of the paper, on the built-in data"
-	@echo "make compare                 plain CAL, base model and RLQ on the built-in data, at the same budget"
+	@echo "make sweep [SWEEP=split]     a search over settings, on the built-in data; without a name, pose_k"
+	@echo "make ablate [TABLE=main]     a table of the paper, on the built-in data"
 	@echo "make ui [PORT=5000]          the MLflow pages of all runs, on this machine only"
 	@echo "make test                    the everyday tests; make test-slow: the long ones"
 	@echo "make lint, make docs         check the code; build the manual in build/site"
@@ -43,9 +42,6 @@ sweep: $(STAMP)
 ablate: $(STAMP)
 	@test -f experiments/tables/$(TABLE).yaml || { echo "there is no experiments/tables/$(TABLE).yaml; there are: $$(cd experiments/tables && ls *.yaml | sed 's/.yaml//' | tr '\n' ' ')"; exit 1; }
 	@$(BIN)/rlq ablate experiments/tables/$(TABLE).yaml --base experiments/synthetic_short.yaml
-
-compare: $(STAMP)
-	@$(BIN)/rlq ablate experiments/tables/main.yaml --base experiments/synthetic.yaml --seeds 1 --only CAL --only BM --only RLQ --results $(RUNS)/rows
 
 ui: $(STAMP)
 	@test -f $(RUNS)/mlflow.db || { echo "there are no runs in $(RUNS) yet; make train makes the first"; exit 1; }

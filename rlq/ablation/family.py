@@ -26,15 +26,25 @@ class Family:
         self._tracker: Tracker | None = None
         self._lock = FileLock(runs / f".{self.folder.name}.lock")
 
+    @property
+    def left_open(self) -> bool:
+        """Whether an earlier start ended before it could finish the parent run."""
+        return (self.folder / ABOUT).is_file() and read_about(self.folder).status != "FINISHED"
+
     def __enter__(self) -> "Family":
         self.runs.mkdir(parents=True, exist_ok=True)
+        if not self._opened():
+            self.run_id = self._of_the_other()
+        return self
+
+    def _opened(self) -> bool:
+        """Open the parent run, unless another process has it open."""
         try:
             self._lock.acquire(blocking=False)
         except Timeout:
-            self.run_id = self._of_the_other()
-        else:
-            self._open()
-        return self
+            return False
+        self._open()
+        return True
 
     def _open(self) -> None:
         about = read_about(self.folder) if (self.folder / ABOUT).is_file() else None
@@ -58,13 +68,15 @@ class Family:
             time.sleep(0.2)
         return read_about(self.folder).run_id
 
-    def finish(self, text: str, *, whole: bool) -> None:
-        """Keep the table; `whole` when nothing failed and nothing is left to others."""
-        if self._tracker is None:
+    def finish(self, text: str, *, whole: bool, metric: str) -> None:
+        """Keep the table, `whole` when every row is there, and say where to see its runs, the best by `metric` first.
+        Of several processes the last one does so again: the one that opened the parent run may have been done before.
+        """
+        if self._tracker is None and not self._opened():
             return
         self._tracker.log_text(text + "\n", "table.txt")
         self._end("FINISHED" if whole else "FAILED")
-        for name, address in family_links(resolve_uri(self.runs), self.run_id).items():
+        for name, address in family_links(resolve_uri(self.runs), self.run_id, metric=metric).items():
             self.console.line(f"{name:<8} {address}")
 
     def _end(self, status: str) -> None:

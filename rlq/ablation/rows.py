@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
 from rlq.ablation.table import slug
 from rlq.config import flatten
 from rlq.errors import DataError
@@ -21,6 +23,8 @@ AP_DIGITS = 5
 @dataclass(frozen=True)
 class Row:
     """One variant, run with one seed."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")  # of what a file may hold
 
     table: str
     base: str  # stem of the base experiment's file
@@ -46,6 +50,9 @@ class Row:
         of the `last` one, or its maximum over epochs (`paper`)."""
         prefix = "test" if which == "best" and self.selection == "holdout" else which
         return self.metrics.get(f"{prefix}/{protocol}/{metric}")
+
+
+_ROW = TypeAdapter(Row)
 
 
 def row_file(results: Path, table: str, base: str, row: str, seed: int) -> Path:
@@ -91,14 +98,22 @@ def write_row(results: Path, row: Row) -> Path:
 def read_row(path: Path) -> Row:
     """Raises DataError that names the file."""
     try:
-        return Row(**json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"{path} holds no row of a table ({error}); remove it, and rlq ablate runs it again") from error
+        return _ROW.validate_python(json.loads(path.read_text()))
+    except (OSError, ValueError) as error:
+        why = _mistakes(error) if isinstance(error, ValidationError) else error
+        raise DataError(f"{path} holds no row of a table ({why}); remove it, and rlq ablate runs it again") from error
+
+
+def _mistakes(error: ValidationError) -> str:
+    """The first few."""
+    found = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}".removeprefix(": ") for one in error.errors()]
+    return "; ".join(found[:3]) + ("; ..." if len(found) > 3 else "")
 
 
 def read_rows(results: Path, table: str | None = None) -> list[Row]:
-    """All rows of a table, or of all tables, in the order of their files."""
-    return [read_row(path) for path in sorted(results.glob(f"{table or '*'}/*.json"))]
+    """All rows of a table, or of all tables, in the order of their files; not those that are being written."""
+    found = sorted(results.glob(f"{table or '*'}/*.json"))
+    return [read_row(path) for path in found if not path.name.startswith(".")]
 
 
 def _per_query(folder: Path) -> dict[str, dict[str, Any]]:

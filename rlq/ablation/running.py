@@ -37,6 +37,10 @@ class Job:
         return self.loaded.settings.seed
 
     @property
+    def name(self) -> str:
+        return f"{self.variant.name}, seed {self.seed}"
+
+    @property
     def runs(self) -> Path:
         return Path(self.loaded.settings.tracking.folder)
 
@@ -72,29 +76,31 @@ def ablate(
         return _plan_text(jobs, results)
     _adopt(jobs, table, results, console)
     waiting = [job for job in jobs if not _is_done(job)]
-    failures: dict[str, list[str]] = {}
-    busy: list[str] = []
-    if waiting:
-        first, bases = waiting[0].loaded.settings.tracking, list(dict.fromkeys(job.base for job in jobs))
-        with Family(table, bases, waiting[0].runs, first.experiment, console) as family:
-            for number, job in enumerate(waiting, start=1):
-                name = f"{job.variant.name}, seed {job.seed}"
-                console.line(f"\n== {table.name} on {job.base.stem}: {name} ({number} of {len(waiting)}) ==")
-                try:
-                    if not _run(job, table, family, console):
-                        busy.append(name)
-                except Stopped:
-                    raise
-                except RlqError as error:  # one row that cannot be run does not keep the others from theirs
-                    console.line(f"failed   {error}")
-                    failures.setdefault(str(error), []).append(name)
-            text = _summary(table, jobs)
-            family.finish(text, whole=not (failures or busy))
-    else:
+    first, bases = jobs[0].loaded.settings, list(dict.fromkeys(job.base for job in jobs))
+    family = Family(table, bases, jobs[0].runs, first.tracking.experiment, console)
+    if not waiting:
         console.line(f"every row is finished; {results} holds them")
+        if not family.left_open:
+            return _summary(table, jobs)
+    failures: dict[str, list[str]] = {}
+    busy: list[Job] = []
+    with family:
+        for number, job in enumerate(waiting, start=1):
+            console.line(f"\n== {table.name} on {job.base.stem}: {job.name} ({number} of {len(waiting)}) ==")
+            try:
+                if not _run(job, table, family, console):
+                    busy.append(job)
+            except Stopped:
+                raise
+            except RlqError as error:  # one row that cannot be run does not keep the others from theirs
+                console.line(f"failed   {error}")
+                failures.setdefault(str(error), []).append(job.name)
         text = _summary(table, jobs)
-    if busy:
-        text += f"\nbeing run by another process: {'; '.join(busy)}"
+        chosen_on = "test" if first.data.selection == "holdout" else "best"
+        family.finish(text, whole=all(map(_is_done, jobs)), metric=f"{chosen_on}/{first.schedule.select}")
+    left = [job.name for job in busy if not _is_done(job)]  # others were finished meanwhile
+    if left:
+        text += f"\nbeing run by another process: {'; '.join(left)}"
     if failures:
         console.line(text)
         reasons = "\n".join(f"  {'; '.join(names)}: {reason}" for reason, names in failures.items())
@@ -113,10 +119,10 @@ def plan(
 ) -> list[Job]:
     """Every run of a table, in order: base by base, seed by seed, row by row. Raises SettingsError that names all rows
     whose settings do not fit."""
-    wanted = [table.row(name) for name in only] or list(table.rows)
+    wanted = list({row.name: row for row in map(table.row, only)}.values()) or list(table.rows)
     jobs, wrong = [], []
     for file in [base] if base is not None else table.base_files():
-        for seed in seeds or table.seeds:
+        for seed in dict.fromkeys(seeds or table.seeds):
             for variant in wanted:
                 values = {**variant.settings, "seed": seed, "variant": variant.name}
                 try:
@@ -141,10 +147,12 @@ def _run(job: Job, table: Table, family: Family, console: Console) -> bool:
     with lock:
         if _is_done(job):
             return True  # by the other process, just now
+        if job.file.is_file():
+            console.line(f"row      {job.file} is of other settings and will be replaced")
         member = Membership(
             kind="variant",
             parent=family.run_id,
-            name=f"{job.variant.name}, seed {job.seed}",
+            name=job.name,
             tags={"rlq.table": table.name, "rlq.row": job.variant.name, "rlq.fingerprint": job.fingerprint},
             folder=job.folder,
         )
@@ -160,7 +168,7 @@ def _adopt(jobs: list[Job], table: Table, results: Path, console: Console) -> No
     for job in jobs:
         row = known.get(job.fingerprint)
         if row is not None and not _is_done(job):
-            console.line(f"row      {job.variant.name}, seed {job.seed}: taken from {row.table}, {row.row}")
+            console.line(f"row      {job.name}: taken from {row.table}, {row.row}")
             write_row(results, replace(row, table=table.name, base=job.base.stem, row=job.variant.name))
 
 

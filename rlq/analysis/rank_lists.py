@@ -1,11 +1,12 @@
 """What several runs find for the same queries, side by side (RLQ, figure 9)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from pydantic import Field, StrictInt
 
 from rlq.analysis.drawn import Drawn, markdown
 from rlq.analysis.sources import Model, ModelOptions, Source, by_name, common_set, protocol_of
@@ -20,10 +21,10 @@ from rlq.evaluation.figures import HIT, MISS
 from rlq.evaluation.protocols import evaluate, labels_of, of_cameras
 from rlq.evaluation.rank_list import RankList, rank_list
 from rlq.seeding import generator
-from rlq.settings import Count
 from rlq.use import alone
 
 SHOWN = (128, 64)  # height and width of a picture in the figure
+Few = Annotated[StrictInt, Field(ge=1, le=20)]  # laying out hundreds of pictures takes minutes, and nobody sees them
 GAP = 0.35  # between two runs, in widths of a picture
 
 
@@ -31,8 +32,8 @@ class Options(ModelOptions):
     """How much of what."""
 
     protocol: str | None = None  # None: the data set's first
-    queries: Count = 6
-    top: Count = 5  # pictures per query and run
+    queries: Few = 6
+    top: Few = 5  # pictures per query and run
 
 
 def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Mapping[str, Any]) -> Drawn:

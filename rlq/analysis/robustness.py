@@ -1,9 +1,10 @@
 """Rank-1 on pictures spoilt by each artefact, weakly to strongly, for several runs (RLQ, figure 8 left)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from matplotlib.figure import Figure
+from pydantic import Field
 
 from rlq.analysis.drawn import Drawn, markdown
 from rlq.analysis.sources import Model, ModelOptions, Source, by_name, common_set, protocol_of
@@ -22,7 +23,7 @@ TITLES = {"pixelation": "pixelation", "motion": "motion blur", "gaussian": "out 
 class Options(ModelOptions):
     """On what and how strongly."""
 
-    kinds: tuple[Kind, ...] = KINDS
+    kinds: Annotated[tuple[Kind, ...], Field(min_length=1)] = KINDS
     severities: tuple[Literal[1, 2, 3, 4, 5], ...] = SEVERITIES  # none: by chance within the range
     degrade: Degraded = "both"  # which pictures are spoilt
     protocol: str | None = None  # None: the data set's first
@@ -32,10 +33,11 @@ def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Map
     """Every run ranks the same spoilt pictures: by the ranges of the first run, and the same seed."""
     chosen = validate(Options, options, "robustness")
     ranges = artefact_ranges(sources[0].settings.tad)
+    kinds, levels = tuple(dict.fromkeys(chosen.kinds)), sorted(set(chosen.severities))
     conditions: dict[tuple[str, int], ArtefactRanges | None] = {(CLEAN, 0): None}
-    for kind in chosen.kinds:
-        conditions |= {(kind, level): at_severity(ranges, kind, level) for level in chosen.severities}
-        conditions |= {} if chosen.severities else {(kind, 0): only(ranges, kind)}
+    for kind in kinds:
+        conditions |= {(kind, level): at_severity(ranges, kind, level) for level in levels}
+        conditions |= {} if levels else {(kind, 0): only(ranges, kind)}
     found: dict[str, dict[tuple[str, int], dict[str, float | None]]] = {}
     with alone() as place:
         data = common_set(sources, chosen, place, console)
@@ -68,7 +70,7 @@ def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Map
             name: {_key(condition): values for condition, values in of_run.items()} for name, of_run in found.items()
         },
     }
-    figure = _bars(found) if not chosen.severities else _lines(found, chosen.kinds, chosen.severities, ranges)
+    figure = _lines(found, kinds, levels, ranges) if levels else _bars(found)
     figure.suptitle(f"rank-1 on {data.name} ({protocol.name}), %; spoilt: {_sides(chosen.degrade)}", fontsize=10)
     return Drawn(figure, numbers, markdown(rows, header))
 

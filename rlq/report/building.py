@@ -77,7 +77,8 @@ def _score(ours: Mapping[int, Row], against: Mapping[int, Row], protocol: str, m
     error = seed_error(whole, other)
     pair = per_query(ours, protocol, metric), per_query(against, protocol, metric)
     if asked.which != "best" or None in pair or pair[0][0] != pair[1][0]:  # queries are kept of the best epoch only
-        return Score(whole, authors, whole.mean - other.mean, seed_error=error)
+        apart = whole.mean - other.mean
+        return Score(whole, authors, apart, seed_error=error, clear=error is not None and abs(apart) > 2 * error)
     gap = paired_bootstrap(pair[0][1], pair[1][1])
     return Score(whole, authors, gap.difference, gap, error, stands_out(gap, error))
 
@@ -129,7 +130,10 @@ def _notes(
         )
     elif any(score.difference is not None for score in scores):
         why = "no queries were kept" if asked.which == "best" else "queries are kept of the best epoch only"
-        notes.append(f"Difference to {reference}: of the means, without an interval ({why}).")
+        notes.append(
+            f"Difference to {reference}: of the means, without an interval ({why}). Grey or italic: below two standard "
+            f"errors of the seeds, or of a single seed."
+        )
     elif material.reference and not reference:
         notes.append(f"No differences: the row {material.reference} that they would be taken to has not been run.")
     elsewhere = sorted({name for line in lines for name in line.published} - {row.dataset for row in rows})

@@ -102,7 +102,8 @@ def _difference(score: Score) -> Cell:
         return Cell(NOTHING)
     gap = score.gap
     if gap is None:
-        return Cell(signed(score.difference), value=score.difference, hint="of the means, without an interval")
+        hint = "of the means, without an interval"
+        return Cell(signed(score.difference), value=score.difference, faint=not score.clear, hint=hint)
     text, aside = f"{signed(gap.difference)} [{signed(gap.low)}, {signed(gap.high)}]", f"({number(gap.other_sign)})"
     seeds = "" if score.seed_error is None else f"; standard error over seeds {number(score.seed_error)}"
     hint = f"95 % interval over {gap.queries} queries; {number(gap.other_sign)} % of resamples of the other sign{seeds}"

@@ -1,5 +1,6 @@
 """A table is run row by row; what is finished is never run again, and stopping changes nothing."""
 
+import json
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +12,13 @@ from mlflow import MlflowClient
 from tiny_runs import EXPERIMENTS, Home, without_clocks
 
 from rlq import experiment
-from rlq.ablation import running
+from rlq.ablation import family, running
+from rlq.ablation.family import Family
 from rlq.ablation.rows import Row, read_rows
 from rlq.ablation.table import read_table_file
 from rlq.console import Console
 from rlq.errors import DataError, RlqError, SettingsError
+from rlq.runs import read_about
 from rlq.training.stopping import Stopped
 
 QUIET = Console(quiet=True)
@@ -87,9 +90,10 @@ def test_a_row_chosen_on_held_out_people_scores_by_the_test_set():
     assert replace(row, selection="test").score("CC", "mAP") == 0.5
 
 
-def test_other_settings_are_another_row(home, table, tmp_path, pretended):
+def test_other_settings_are_another_row(home, table, tmp_path, pretended, capsys):
     ablate(home, table, only=("BM",), seeds=(1,))
-    ablate(home, table, "optim.lr=0.5", only=("BM",), seeds=(1,))
+    ablate(home, table, "optim.lr=0.5", only=("BM",), seeds=(1,), console=Console())
+    assert "bm-seed1.json is of other settings and will be replaced" in capsys.readouterr().out
     assert pretended.asked == [("BM", 1), ("BM", 1)]
     assert read_rows(tmp_path / "raw")[0].settings["optim.lr"] == 0.5
     ablate(home, table, "optim.lr=0.5", "data.workers=0", "tracking.name=x", only=("BM",), seeds=(1,))
@@ -125,6 +129,60 @@ def test_a_row_that_another_process_runs_is_left_to_it(home, table, tmp_path, pr
     assert pretended.asked == [one for one in ALL if one != ("BM + G", 1)]
 
 
+def parent(folder: Path) -> Path:
+    return folder / "runs/two_ways-synthetic"
+
+
+def status(folder: Path) -> str:
+    return MlflowClient(f"sqlite:///{folder}/runs/mlflow.db").get_run(read_about(parent(folder)).run_id).info.status
+
+
+def test_whoever_is_done_last_finishes_the_parent_run(home, table, tmp_path, pretended, monkeypatch):
+    with home.entered():
+        job = running.plan(read_table_file(table), changes=changes(home, table), results=tmp_path / "raw")[1]
+    job.runs.mkdir()
+    with FileLock(job.runs / f".{job.folder.name}.lock"):  # the other process is at this row; this one opened the run
+        ablate(home, table)
+    assert status(tmp_path) == read_about(parent(tmp_path)).status == "FAILED"
+    opened = FileLock(tmp_path / "runs/.two_ways-synthetic.lock")
+    opened.acquire()
+
+    def first_one_ends(*args, **kwargs):
+        opened.release()
+        return pretended(*args, **kwargs)
+
+    monkeypatch.setattr(experiment, "run", first_one_ends)
+    text = ablate(home, table)
+    assert len(pretended.asked) == 4 and not opened.is_locked
+    assert status(tmp_path) == read_about(parent(tmp_path)).status == "FINISHED"
+    assert (parent(tmp_path) / "artifacts/table.txt").read_text() == text + "\n"
+
+
+def test_a_parent_run_that_was_killed_behind_its_last_row_is_finished_by_the_next_start(
+    home, table, tmp_path, pretended, monkeypatch
+):
+    monkeypatch.setattr(Family, "finish", lambda *_, **__: None)  # nothing ends the run, as after SIGKILL
+    ablate(home, table)
+    assert status(tmp_path) == "RUNNING"
+    monkeypatch.undo()
+    monkeypatch.setattr(experiment, "run", pretended)
+    ablate(home, table)
+    assert status(tmp_path) == read_about(parent(tmp_path)).status == "FINISHED" and len(pretended.asked) == 4
+
+
+def test_the_view_of_a_table_is_sorted_by_what_chooses_its_epochs(home, table, pretended, monkeypatch):
+    asked = []
+    monkeypatch.setattr(family, "family_links", lambda *_, metric: asked.append(metric) or {})
+    ablate(home, table, "schedule.select=General/mAP", only=("BM",), seeds=(1,))
+    ablate(home, table, "data.selection=holdout", only=("BM",), seeds=(1,))
+    assert asked == ["best/General/mAP", "test/CC/rank1"]
+
+
+def test_a_seed_or_row_that_is_named_twice_counts_once(home, table, pretended):
+    (line,) = scores(ablate(home, table, only=("BM", "bm"), seeds=(1, 1)))
+    assert pretended.asked == [("BM", 1)] and line.split()[:3] == ["BM", "1", "41.0"]
+
+
 def test_a_dry_run_says_what_would_be_run_and_runs_nothing(home, table, pretended):
     ablate(home, table, only=("BM",), seeds=(2,))
     text = ablate(home, table, dry_run=True)
@@ -145,6 +203,19 @@ def test_a_broken_row_file_is_named(home, table, tmp_path, pretended):
     file.write_text(file.read_text()[:100])
     with pytest.raises(DataError, match=r"bm-seed1\.json holds no row of a table"):
         ablate(home, table)
+    file.write_text('{"table": "two_ways", "seed": [1], "more": 1}')
+    with pytest.raises(DataError, match=r"holds no row of a table \(base: Field required; .*; \.\.\.\); remove it"):
+        ablate(home, table)
+    tree = json.loads(file.with_name(file.name.replace("seed1", "seed2")).read_text())
+    file.write_text(json.dumps(tree | {"metrics": None}))
+    with pytest.raises(DataError, match=r"bm-seed1\.json holds no row of a table \(metrics: .*dictionary\)"):
+        read_rows(tmp_path / "raw")
+
+
+def test_a_row_that_is_being_written_is_no_row_yet(home, table, tmp_path, pretended):
+    ablate(home, table)
+    (tmp_path / "raw/two_ways/.0a1b2c3d.synthetic-bm-seed3.json").touch()
+    assert len(read_rows(tmp_path / "raw")) == 4
 
 
 def test_the_command_takes_seeds_as_numbers_with_commas(home, table, tmp_path, pretended):

@@ -4,7 +4,7 @@ from rlq.errors import SettingsError
 
 
 def test_clean_pictures_repeat_the_runs_score_and_all_runs_share_the_conditions(trained, untrained, whole_run, ask):
-    drawn = ask("robustness", trained, untrained, kinds=["motion"], severities=[2, 5])
+    drawn = ask("robustness", trained, untrained, kinds=["motion", "motion"], severities=[5, 2, 5])
     numbers = drawn.numbers
     assert (numbers["dataset"], numbers["protocol"], list(numbers["runs"])) == (
         "synthetic",
@@ -42,3 +42,5 @@ def test_without_severities_each_artefact_is_drawn_from_its_range(trained, ask):
 def test_other_severities_are_refused(trained, ask):
     with pytest.raises(SettingsError, match="severities"):
         ask("robustness", trained, severities=[6])
+    with pytest.raises(SettingsError, match="kinds"):
+        ask("robustness", trained, kinds=[])

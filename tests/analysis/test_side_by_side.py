@@ -30,3 +30,8 @@ def test_frames_are_green_for_hits_of_either_run(trained, untrained, ask):
     ]
     expected = [hit for row in range(asked) for run in runs.values() for hit in run["hits"][row]]
     assert frames == [HIT if hit else MISS for hit in expected]
+
+
+def test_a_list_too_long_to_look_at_is_refused(trained, untrained, ask):
+    with pytest.raises(RlqError, match="top = 400: Input should be less than or equal to 20"):
+        ask("rank_lists", trained, untrained, top=400)

@@ -90,8 +90,17 @@ def test_last_epochs_have_differences_of_means_only():
         best.lines[1].scores["CC", "mAP"].difference, abs=1e-5
     )
     assert score.spread.mean == pytest.approx(best.lines[1].scores["CC", "mAP"].spread.mean - 0.02)
+    assert score.clear == (abs(score.difference) > 2 * score.seed_error)
     assert any("without an interval (queries are kept of the best epoch only)" in note for note in found.notes)
     assert found.notes[0] == "Numbers, in percent: the last epoch, on the test set (last/...)."
+
+
+def test_without_an_interval_the_seeds_alone_tell_what_is_noise():
+    def clear(skill: float, seeds: tuple[int, ...]) -> bool:
+        rows = [made_up(name, seed, skill=skill * (name == "RLQ")) for name in ("BM", "RLQ") for seed in seeds]
+        return section(material(rows), Asked("last")).lines[1].scores["CC", "mAP"].clear
+
+    assert clear(0.3, (1, 2)) and not clear(0.0, (1, 2)) and not clear(0.3, (1,))
 
 
 @pytest.mark.parametrize(
