@@ -53,7 +53,7 @@ def table(report: Report, section: Section) -> str:
         tuple((name, tuple(cells[i] for i in kept)) for name, cells in whole.rows),
     )
     notes = [f"careful: {warning}" for warning in section.warnings] + list(section.notes)
-    caption = escaped(f"{report.title} ({section.base}, {section.dataset})")
+    caption = escaped(f"{report.title}; {section.base}, data set {section.dataset}")
     return "\n".join(
         [
             "",

@@ -30,9 +30,12 @@ class StopRequests:
             self._before.clear()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type | None, error: BaseException | None, _: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        if self.received is not None and error is not None and not isinstance(error, Stopped):
+            # A launcher signals the data workers as well; that they die must not hide that all was asked to stop.
+            raise Stopped(self.received) from error
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self.received = number

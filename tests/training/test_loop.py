@@ -196,6 +196,19 @@ def test_a_signal_stops_between_two_steps_and_the_run_can_go_on(tmp_path, number
     assert torch.equal(resumed.layer.weight, whole.layer.weight)
 
 
+def test_data_workers_that_die_of_the_same_signal_do_not_hide_that_the_run_was_asked_to_stop(tmp_path):
+    def signalled(taken: int) -> None:
+        if taken == 5:
+            os.kill(os.getpid(), signal.SIGTERM)
+            raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Terminated.")
+
+    toy = Toy(tmp_path)
+    toy.interrupt = signalled
+    with pytest.raises(Stopped, match="stopped by SIGTERM") as stop:
+        toy.fit()
+    assert "is killed by signal" in str(stop.value.__cause__)
+
+
 def test_passes_take_turns_in_their_order_and_each_is_told_the_epoch(tmp_path):
     toy, order = Toy(tmp_path), []
     first = Pass("one", toy.step, toy, lambda epoch: order.append(("one", epoch)))
