@@ -71,7 +71,8 @@ def ablate(
     table = read_table_file(file)
     jobs = plan(table, base=base, seeds=seeds, only=only, changes=changes, results=results)
     if not jobs:
-        raise RlqError(f"{file} has no rows to train; rlq analyse {table.analysis} RUN draws it from a finished run")
+        how = f"; rlq analyse {table.analysis} RUN draws it from a finished run" if table.analysis else ""
+        raise RlqError(f"{file} has no rows to train{how}")
     if dry_run:
         return _plan_text(jobs, results)
     _adopt(jobs, table, results, console)

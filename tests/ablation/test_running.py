@@ -197,6 +197,14 @@ def test_rows_whose_settings_do_not_fit_are_told_before_anything_runs(home, tabl
     assert pretended.asked == []
 
 
+@pytest.mark.parametrize(("analysis", "way"), [("sharpness", "; rlq analyse sharpness RUN draws it"), ("null", "$")])
+def test_a_table_without_rows_says_that_there_is_nothing_to_train(home, table, analysis, way):
+    text = table.read_text()
+    table.write_text(text[: text.index("rows:")] + f"analysis: {analysis}\nrows: []\n")
+    with pytest.raises(RlqError, match=f"has no rows to train{way}"):
+        ablate(home, table)
+
+
 def test_a_broken_row_file_is_named(home, table, tmp_path, pretended):
     ablate(home, table)
     (file,) = (tmp_path / "raw/two_ways").glob("*-bm-seed1.json")
