@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from optuna import Study
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
+    from sqlalchemy.engine import Connection, Engine
+    from sqlalchemy.engine.interfaces import DBAPIConnection
 
 # the word before :// -> the driver that is used, its package, our extra that installs it
 DRIVERS = {
@@ -146,13 +148,16 @@ def _open_database(url: str, heartbeat: Heartbeat, stale: Stale) -> "BaseStorage
             raise RlqError(f"the storage {shown(url)} cannot be used: {error}") from error
 
     def opened() -> RDBStorage:
-        return RDBStorage(
+        storage = RDBStorage(
             address,
             engine_kwargs=options,
             heartbeat_interval=heartbeat.interval,
             grace_period=heartbeat.grace,
             heartbeat_stale_trial_callback=stale,
         )
+        if path is not None:
+            _lock_before_reading(storage.engine)
+        return storage
 
     with reaching(url):
         if path is None:
@@ -173,6 +178,24 @@ def _patiently(opened: Callable[[], "BaseStorage"]) -> "BaseStorage":
                 raise
             time.sleep(0.5 * (attempt + 1))
     raise AssertionError("the last attempt returns or raises")
+
+
+def _lock_before_reading(engine: "Engine") -> None:
+    """Let every transaction lock the SQLite file from its first statement on, as SELECT FOR UPDATE does on servers.
+
+    By default the lock comes with the first write, so that two workers can both find a trial waiting and both take it.
+    """
+    from sqlalchemy import event
+
+    def connect(connection: "DBAPIConnection", _: Any) -> None:
+        connection.isolation_level = None  # Python's driver does not begin transactions by itself
+
+    def begin(connection: "Connection") -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    event.listen(engine, "connect", connect)
+    event.listen(engine, "begin", begin)
+    engine.dispose()  # the connections so far are of the other kind
 
 
 def _driver(url: str) -> tuple[str, dict[str, Any]]:

@@ -2,8 +2,11 @@
 
 import importlib.util
 import socket
+import threading
 
+import optuna
 import pytest
+from optuna.trial import TrialState, create_trial
 
 from rlq.errors import RlqError
 from rlq.sweep.spec import Heartbeat
@@ -116,3 +119,22 @@ def test_addresses_are_shown_without_user_password_and_options():
     assert shown("postgresql://me:secret@host:5432/rlq?password=secret") == "postgresql://host:5432/rlq"
     assert shown("sqlite:////tmp/a.db") == "sqlite:////tmp/a.db"
     assert shown("journal:/shared/a.log") == "journal:/shared/a.log"
+
+
+def test_of_workers_that_reach_for_one_queue_at_once_each_takes_other_trials(tmp_path):
+    url, taken = default_storage(tmp_path, "queue"), []
+    study = optuna.create_study(storage=opened(url), study_name="queue")
+    for _ in range(40):
+        study.add_trial(create_trial(state=TrialState.WAITING))
+
+    def take_all():
+        mine = optuna.load_study(storage=opened(url), study_name="queue")
+        while (trial := mine.ask()).number < 40:  # an empty queue gives a new trial
+            taken.append(trial.number)
+
+    threads = [threading.Thread(target=take_all) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(taken) == list(range(40))
