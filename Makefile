@@ -5,21 +5,26 @@ SWEEP ?= pose_k
 TABLE ?= components
 PORT ?= 5000
 RUNS ?= runs
+BENCH ?=
+SEEDS ?= 1,2,3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
 export MLFLOW_DISABLE_TELEMETRY ?= true
 export NO_ALBUMENTATIONS_UPDATE ?= 1
 
-.PHONY: help install train sweep ablate ui test test-slow lint docs clean
+.PHONY: help install train sweep ablate ui bench chaos fuzz test test-slow lint audit docs clean
 
 help:
 	@echo "make train [DATASET=prcc]    train the whole method; without a data set, on built-in pedestrians"
 	@echo "make sweep [SWEEP=split]     a search over settings, on the built-in data; without a name, pose_k"
 	@echo "make ablate [TABLE=main]     a table of the paper, on the built-in data"
 	@echo "make ui [PORT=5000]          the MLflow pages of all runs, on this machine only"
+	@echo "make bench [BENCH=data]      how fast the parts are here, beside plain forms of them"
+	@echo "make chaos [SEEDS=1,2,3]     kill, starve and corrupt runs, and see that nothing is lost"
+	@echo "make fuzz                    20,000 odd files for everything that reads files"
 	@echo "make test                    the everyday tests; make test-slow: the long ones"
-	@echo "make lint, make docs         check the code; build the manual in build/site"
+	@echo "make lint, audit, docs       check the code; known faults of the libraries; the manual in build/site"
 
 install: $(STAMP)
 
@@ -48,6 +53,18 @@ ui: $(STAMP)
 	@echo "http://127.0.0.1:$(PORT)/#/experiments?workflowType=machine_learning   (Ctrl-C ends it)"
 	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow server --workers 1 --host 127.0.0.1 --port $(PORT) --backend-store-uri sqlite:///$(abspath $(RUNS))/mlflow.db
 
+bench: $(STAMP)
+	@mkdir -p build
+	@$(BIN)/rlq bench $(BENCH) --output build/bench.json
+
+chaos: $(STAMP)
+	@mkdir -p build
+	@$(BIN)/python tests/chaos/run.py --seeds $(SEEDS) --report build/chaos.json
+
+fuzz: $(STAMP)
+	@mkdir -p build
+	@$(BIN)/python tests/fuzz/run.py --inputs 20000 --report build/fuzz.json
+
 test: $(STAMP)
 	@$(BIN)/python -m pytest
 
@@ -57,10 +74,14 @@ test-slow: $(STAMP)
 lint: $(STAMP)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy rlq
+
+audit: $(STAMP)
+	@$(BIN)/python tests/audit.py
 
 docs: $(STAMP)
 	@$(BIN)/mkdocs build --quiet --strict --config-file .mkdocs.yml
 	@echo "the manual is in build/site/index.html"
 
 clean:
-	rm -rf build .pytest_cache .ruff_cache
+	rm -rf build .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -9,19 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from rlq.console import Console, percent, table
 from rlq.data.catalogue import data_set
 from rlq.data.celeb_reid import CameraReading
 from rlq.data.inspection import inspect, unreadable
 from rlq.data.records import Published, Record, ReidData
-from rlq.distributed import Place
 from rlq.evaluation.baselines import Asked, asked, chance, histogram_features
-from rlq.evaluation.evaluator import Evaluator
 from rlq.evaluation.metrics import Ranking
+from rlq.evaluation.protocols import evaluate
 from rlq.sets import read_set
-from rlq.settings import DataSettings
 
 SPLITS = ("train", "query", "gallery")
 # More test pictures than this are ranked by colours only when asked for: every one is read and kept once more.
@@ -216,10 +213,8 @@ def check(
 
 def histogram_rankings(data: ReidData) -> dict[str, Ranking]:
     """Every protocol with colour histograms for features."""
-    evaluator = Evaluator(
-        data, DataSettings(dataset=data.name), place=Place(torch.device("cpu")), console=Console(quiet=True)
-    )
-    return evaluator.rank_features(histogram_features(data.query), histogram_features(data.gallery))
+    features = histogram_features(data.query), histogram_features(data.gallery)
+    return evaluate(data.query, data.gallery, data.protocols, *features)
 
 
 def find_duplicates(data: ReidData, digests: Sequence[bytes]) -> list[Duplicate]:

@@ -27,11 +27,23 @@ def later(default: Any, **rules: Any) -> Any:
     return Field(default, json_schema_extra={"later": True}, **rules)
 
 
+MOST_VALUES = 100_000  # in one file, aliases unfolded
+LONGEST = 1_000_000  # letters of one file
+NAME_TAGS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")  # of what stands before a colon
+DEEPEST = 100  # brackets in brackets
+
+
 class _Loader(yaml.SafeLoader):
     """A safe loader with the plain words of YAML 1.2: `on` and `no` are words, `1e-4` is a number, `12:30` is text.
 
     It also refuses a key given twice, where PyYAML would keep the last one without a word.
     """
+
+    def fetch_flow_collection_start(self, token: type[yaml.Token]) -> None:
+        """Refuse depths at which PyYAML takes hours."""
+        if self.flow_level >= DEEPEST:
+            raise yaml.YAMLError(f"brackets in brackets, more than {DEEPEST} deep, in line {self.line + 1}")
+        super().fetch_flow_collection_start(token)
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own form
         first: [(tag, pattern) for tag, pattern in pairs if tag.rpartition(":")[2] in ("null", "merge")]
@@ -53,7 +65,7 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
     for key_node, _ in node.value:
         key, line = str(key_node.value), key_node.start_mark.line + 1
         if key in seen:
-            raise SettingsError(f"{key} is given twice, in lines {seen[key]} and {line}; keep one")
+            raise SettingsError(f"is contradictory: {key} is given twice, in lines {seen[key]} and {line}; keep one")
         seen[key] = line
     return loader.construct_mapping(node, deep=True)
 
@@ -61,16 +73,81 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
+def parse_yaml(text: str) -> Any:
+    """What a YAML text says. Raises SettingsError, whose message follows the name of the text, also for what would be
+    valid but is never meant: tags, which make Python objects, and aliases that unfold to more than anybody wrote."""
+    if len(text) > LONGEST:
+        raise SettingsError(f"is no file of settings: it has {len(text):,} letters, more than {LONGEST:,}")
+    try:
+        loader = _Loader(text)
+        try:
+            node = loader.get_single_node()
+            if node is None:
+                return None
+            _check_node(loader, node)
+            return loader.construct_document(node)
+        finally:
+            loader.dispose()
+    except RecursionError as error:
+        raise SettingsError("is not valid YAML: it has brackets in brackets, hundreds deep") from error
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a number of thousands of digits
+        raise SettingsError(f"is not valid YAML: {' '.join(str(error).split())}") from error
+
+
+def _check_node(loader: _Loader, root: yaml.Node) -> None:
+    """Refuse names that are none, tags, and aliases that name what they are part of or unfold to too much."""
+    sizes: dict[yaml.Node, int] = {}  # of what is finished, with everything in it
+    open_nodes: set[yaml.Node] = set()
+
+    def measure(node: yaml.Node) -> int:
+        line = node.start_mark.line + 1
+        if node in open_nodes:
+            raise SettingsError(f"is not valid YAML here: line {line} has an alias of what it is part of")
+        if node in sizes:
+            return sizes[node]
+        open_nodes.add(node)
+        _check_tag(loader, node, line)
+        inner: list[yaml.Node] = []
+        if isinstance(node, yaml.SequenceNode):
+            inner = node.value
+        elif isinstance(node, yaml.MappingNode):
+            for key, _ in node.value:
+                if not isinstance(key, yaml.ScalarNode) or key.tag not in NAME_TAGS:
+                    place = f"line {key.start_mark.line + 1}"
+                    raise SettingsError(f"is not valid YAML here: {place} has something else than a word for a name")
+            inner = [part for pair in node.value for part in pair]
+        sizes[node] = 1 + sum(map(measure, inner))
+        open_nodes.remove(node)
+        if sizes[node] > MOST_VALUES:
+            raise SettingsError(f"holds more than {MOST_VALUES:,} values from line {line} on, its aliases unfolded")
+        return sizes[node]
+
+    measure(root)
+
+
+def _check_tag(loader: _Loader, node: yaml.Node, line: int) -> None:
+    """Only what the words say by themselves, and !!str."""
+    if isinstance(node, yaml.ScalarNode):
+        node.value.encode()  # half a letter, which an escape may name, can be written nowhere
+        usual = loader.resolve(yaml.ScalarNode, node.value, (node.style is None, node.style is not None))
+        allowed = {usual, "tag:yaml.org,2002:str"}
+    else:
+        allowed = {loader.DEFAULT_SEQUENCE_TAG if isinstance(node, yaml.SequenceNode) else loader.DEFAULT_MAPPING_TAG}
+    if node.tag not in allowed:
+        tag = node.tag.replace("tag:yaml.org,2002:", "!!")
+        raise SettingsError(f"is not valid YAML here: line {line} has the tag {tag}; only plain values are read")
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in one YAML file. Raises SettingsError that names the file and the line."""
     try:
-        tree = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        tree = parse_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not valid YAML: {error}") from error
     except SettingsError as error:
-        raise SettingsError(f"{path}: {error}") from error
+        raise SettingsError(f"{path} {error}") from error
     if tree is None:
         return {}
     if not isinstance(tree, dict):
@@ -116,9 +193,9 @@ def apply_changes(tree: Mapping[str, Any], changes: Iterable[str]) -> dict[str, 
         if not equals or not name.strip():
             raise SettingsError(f"--set {change!r} should read NAME=VALUE, such as optim.lr=1e-4")
         try:
-            value = yaml.load(text, Loader=_Loader) if text.strip() else None
-        except yaml.YAMLError as error:
-            raise SettingsError(f"--set {change!r}: the value is not valid YAML") from error
+            value = parse_yaml(text) if text.strip() else None
+        except SettingsError as error:
+            raise SettingsError(f"--set {change!r}: the value {error}") from error
         merged = with_values(merged, {name.strip(): value})
     return merged
 
@@ -161,6 +238,12 @@ def _explain(mistake: Mapping[str, Any], known: list[str]) -> str:
     return f"{name} = {mistake['input']!r}: {message}"
 
 
+def complaints(error: ValidationError) -> str:
+    """The first few things that are wrong with a file that a program wrote."""
+    found = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}".removeprefix(": ") for one in error.errors()]
+    return "; ".join(found[:3]) + ("; ..." if len(found) > 3 else "")
+
+
 def known_names(model: type[BaseModel], prefix: str = "") -> list[str]:
     """Every dotted name that a model knows, sections included."""
     names = []
@@ -190,8 +273,10 @@ def distinctive(settings: BaseModel) -> dict[str, Any]:
         value = getattr(settings, name)
         if isinstance(value, BaseModel):
             found[name] = distinctive(value)
-        elif not ((field.json_schema_extra or {}).get("later") and value == field.default):
-            found[name] = dumped[name]
+        else:
+            extra = field.json_schema_extra
+            if not (isinstance(extra, dict) and extra.get("later") and value == field.default):
+                found[name] = dumped[name]
     return found
 
 

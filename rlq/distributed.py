@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -28,11 +29,9 @@ class Place:
 
 def start(device: str = "auto") -> Place:
     """Find the device ("auto", "cpu" or "cuda") and join the peers that torchrun announces, if any."""
-    if device == "cuda" and not torch.cuda.is_available():
-        raise SettingsError("compute.device = cuda, but torch sees no GPU; use auto or cpu")
-    on_gpu = device == "cuda" or (device == "auto" and torch.cuda.is_available())
-    rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
-    local = int(os.environ.get("LOCAL_RANK", 0))
+    on_gpu = usable_device(device) == "cuda"
+    rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    local = int(os.environ.get("LOCAL_RANK", "0"))
     if on_gpu and local >= torch.cuda.device_count():
         raise SettingsError(f"process {local} has no GPU of its own: torch sees {torch.cuda.device_count()}")
     chosen = torch.device("cuda", local) if on_gpu else torch.device("cpu")
@@ -41,6 +40,13 @@ def start(device: str = "auto") -> Place:
     if world > 1 and not dist.is_initialized():
         dist.init_process_group("nccl" if on_gpu else "gloo", timeout=timedelta(hours=12))
     return Place(chosen, rank, world)
+
+
+def usable_device(wanted: str = "auto") -> str:
+    """cpu or cuda, as "auto", "cpu" or "cuda" says. Raises SettingsError for a GPU that torch does not see."""
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise SettingsError("compute.device = cuda, but torch sees no GPU; use auto or cpu")
+    return "cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu"
 
 
 def is_joined() -> bool:
@@ -65,10 +71,18 @@ def wrap(network: nn.Module, place: Place, *, partial: bool = True) -> nn.Module
     return nn.parallel.DistributedDataParallel(network, device_ids=ids, find_unused_parameters=partial)
 
 
-def gather_rows(rows: Tensor) -> Tensor:
-    """All processes' rows in the order of their ranks: [n, ...] each, n may differ -> [sum of n, ...]; no gradient."""
+def gather_rows(rows: Tensor, *, equal: bool = False) -> Tensor:
+    """All processes' rows in the order of their ranks: [n, ...] each, n may differ -> [sum of n, ...]; no gradient.
+
+    With `equal` the caller promises that n is the same everywhere, and nobody waits for a count.
+    """
     if not dist.is_initialized():
         return rows.detach()
+    if equal:
+        own = rows.detach().contiguous()
+        parts = [torch.empty_like(own) for _ in range(dist.get_world_size())]
+        dist.all_gather(parts, own)
+        return torch.cat(parts)
     counts = [torch.zeros(1, dtype=torch.long, device=rows.device) for _ in range(dist.get_world_size())]
     dist.all_gather(counts, torch.tensor([len(rows)], device=rows.device))
     longest = int(max(counts))
@@ -79,14 +93,16 @@ def gather_rows(rows: Tensor) -> Tensor:
     return torch.cat([part[: int(count)] for part, count in zip(parts, counts, strict=True)])
 
 
-def pool_rows(rows: Tensor) -> Tensor:
+def pool_rows(rows: Tensor, *, equal: bool = False) -> Tensor:
     """As gather_rows, but this process's own rows keep their gradient."""
     if not dist.is_initialized():
         return rows
-    lengths = gather_rows(torch.tensor([len(rows)], device=rows.device)).tolist()
     rank = dist.get_rank()
-    pooled = gather_rows(rows)
-    start = sum(lengths[:rank])
+    if equal:
+        start = rank * len(rows)
+    else:
+        start = sum(gather_rows(torch.tensor([len(rows)], device=rows.device)).tolist()[:rank])
+    pooled = gather_rows(rows, equal=equal)
     return torch.cat([pooled[:start], rows, pooled[start + len(rows) :]])
 
 
@@ -116,8 +132,8 @@ def share_buffers(network: nn.Module) -> None:
             dist.broadcast(buffer, src=0)
 
 
-def share_from_main(value: object) -> object:
-    """The main process's value, on every process."""
+def share_from_main(value: object) -> Any:
+    """The main process's value, on every process; what that is, only the caller knows."""
     if not dist.is_initialized():
         return value
     box = [value]

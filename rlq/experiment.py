@@ -24,6 +24,8 @@ from rlq.results import RESULT, Result, read_result, write_result
 from rlq.runs import ABOUT, SETTINGS, About, find_run, find_weights, read_about
 from rlq.sets import ensure_set
 from rlq.settings import TrackingSettings
+from rlq.tracking import Status
+from rlq.training.arithmetic import arrange
 from rlq.training.loop import fit
 from rlq.training.stopping import Stopped
 
@@ -48,9 +50,10 @@ def run(
     with _Group(loaded.settings, console) as group:
         folder = member.folder or new_folder(loaded.settings, member.name)
         begun = distributed.share_from_main((folder / ABOUT).is_file())
-        if begun and distributed.share_from_main((folder / RESULT).is_file()):
-            return read_result(folder)
         about = read_about(folder) if begun else None
+        ended = (folder / RESULT).is_file() and about is not None and about.status != "RUNNING"  # else killed after it
+        if distributed.share_from_main(ended):
+            return read_result(folder)
         if member.continues is not None and not begun and group.place.is_main:
             take_over(member.continues, loaded, folder)
         return _run_in(group, loaded, folder, member=member, about=about, observe=observe, started=started)
@@ -110,8 +113,7 @@ def _run_in(
     started: Started | None = None,
 ) -> Result:
     settings, place, console = loaded.settings, group.place, group.console
-    if settings.compute.threads is not None:
-        torch.set_num_threads(settings.compute.threads)
+    arrange(settings.compute, place)
     seconds: dict[str, float] = {}
     clock = time.monotonic()
     ensure_set(settings.data.dataset, Path(settings.data.root), place, console)
@@ -162,7 +164,7 @@ def _run_in(
             write_result(result)
         distributed.wait_for_all()
     except BaseException as error:
-        status = "KILLED" if isinstance(error, Stopped | KeyboardInterrupt | Pruned) else "FAILED"
+        status: Status = "KILLED" if isinstance(error, Stopped | KeyboardInterrupt | Pruned) else "FAILED"
         end_record(place, folder, tracker, status, reason=str(error) or type(error).__name__)
         if status == "KILLED" and not isinstance(error, Pruned):
             how = f"rlq train --resume {folder}" if member.kind == "run" else "the same command"
@@ -202,7 +204,9 @@ def _teacher(group: _Group, loaded: Loaded) -> tuple[RlqNetwork, str]:
     if group.place.is_main:
         lock.acquire()  # whoever comes second waits for the teacher that is being trained
     try:
-        done = distributed.share_from_main((folder / "last" / "config.json").is_file())
+        trained = (folder / "last" / "config.json").is_file()
+        killed = (folder / ABOUT).is_file() and read_about(folder).status == "RUNNING"  # as nobody else holds the lock
+        done = distributed.share_from_main(trained and not killed)
         if done:
             group.console.line(f"teacher  {folder} (trained before)")
         else:

@@ -5,12 +5,14 @@ import secrets
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from rlq.console import Console
 from rlq.data.catalogue import CATALOGUE, data_set
 from rlq.errors import DataError, RlqError
+from rlq.files import parsed_json
 from rlq.methods.rlq.export import TOLERANCE, need_onnx, write_onnx, write_safetensors
 from rlq.methods.rlq.released import Rebuilt, Released, finite_or_text, read_released, rebuild
 from rlq.methods.rlq.weights import CONFIG, WEIGHTS, load_network, write_config
@@ -123,7 +125,7 @@ def _stem(file: Path) -> str:
 
 def _source(
     file: Path, digest: str, released: Released, rebuilt: Rebuilt, identities: int, data: str
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """What is kept about where the weights come from."""
     left_out = [
         f"{name} {list(shape)}: the clothes head serves training only" for name, shape in released.left_out.items()
@@ -160,7 +162,7 @@ def _check_free(output: Path, digest: str, force: bool) -> None:
 def _digest_in(folder: Path) -> str | None:
     """The sha256 of the file that a folder was imported from, if it says so."""
     try:
-        source = json.loads((folder / SOURCE).read_text())
+        source = parsed_json((folder / SOURCE).read_text())
     except (OSError, ValueError):  # then they come from somewhere else
         return None
     return source.get("sha256") if isinstance(source, dict) else None

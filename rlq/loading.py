@@ -11,7 +11,7 @@ from rlq.config import apply_changes, distinctive, merge, read_tree, validate, w
 from rlq.errors import SettingsError
 from rlq.methods.rlq.settings import RlqSettings
 
-PACE = ("root", "workers", "test_batch", "cache")  # settings of data that shape no result
+PACE = ("root", "workers", "test_batch", "cache", "cache_gb", "patience")  # settings of data that shape no result
 PLACES = {"data": PACE, "compute": None, "tracking": None}  # None: the whole section
 
 
@@ -51,8 +51,9 @@ def teacher_experiment(loaded: Loaded) -> Loaded | None:
     if not file.is_file():
         raise SettingsError(f"tad.teacher = {settings.tad.teacher}: there is no {file}")
     student = settings.model_dump(mode="json")
+    shared = ("size", "workers", "test_batch", "celeb_camera", "cache", "cache_gb")
     inherited = {
-        "data": {key: student["data"][key] for key in ("size", "workers", "test_batch", "celeb_camera", "cache")}
+        "data": {key: student["data"][key] for key in shared}
         | {"dataset": settings.tad.external, "root": external_root(settings).as_posix()},
         "backbone": {key: student["backbone"][key] for key in ("name", "pretrained", "last_stride")},
         "compute": student["compute"],

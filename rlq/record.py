@@ -13,13 +13,25 @@ import torch
 from rlq import distributed
 from rlq.config import flatten, to_yaml
 from rlq.distributed import Place
-from rlq.errors import SettingsError
+from rlq.errors import RlqError, SettingsError
+from rlq.files import cut_name, written_whole
 from rlq.loading import Loaded, fingerprint, load, teacher_experiment
 from rlq.methods.rlq import closing
 from rlq.methods.rlq.inputs import Inputs
 from rlq.methods.rlq.settings import RlqSettings
 from rlq.runs import SETTINGS, About, read_about, write_about
-from rlq.tracking import NullTracker, Tracker, git_tags, library_versions, logged_metrics, open_run, resolve_uri
+from rlq.tracking import (
+    NullTracker,
+    Status,
+    Tracker,
+    begun_run,
+    git_tags,
+    library_versions,
+    logged_metrics,
+    open_run,
+    resolve_uri,
+    source_digest,
+)
 
 
 @dataclass(frozen=True)
@@ -54,7 +66,11 @@ def open_record(
         "rlq.method": settings.method,
         "rlq.variant": settings.title,
         "rlq.dataset": settings.data.dataset,
+        "rlq.settings_fingerprint": fingerprint(loaded),
+        "rlq.source": source_digest(),
         "rlq.data_fingerprint": digest,
+        "rlq.labels_fingerprint": inputs.labels_fingerprint,
+        **({"rlq.external_fingerprint": inputs.external.fingerprint} if inputs.external is not None else {}),
         "rlq.selection": settings.data.selection,
         "rlq.processes": str(place.world),
         "rlq.device": device_name(place),
@@ -70,9 +86,9 @@ def open_record(
         run_name=name,
         tags=tags,
         parent_run_id=member.parent if about is None else None,
-        resume_run_id=about.run_id if about else None,
+        resume_run_id=about.run_id if about else begun_run(folder),
     )
-    _write_settings(loaded, folder)
+    files = _write_settings(loaded, folder)
     write_about(folder, About(tracker.run_id, name, member.kind, loaded.origin, "RUNNING"))
     if member.continues is not None and about is None:
         _log_again(tracker, member.continues)
@@ -80,28 +96,42 @@ def open_record(
     tracker.log_dataset(settings.data.dataset, digest, inputs.data.root, "train")
     if inputs.external is not None:
         tracker.log_dataset(inputs.external.name, inputs.external.fingerprint, inputs.external.root, "external")
-    tracker.log_file(folder / SETTINGS)
+    for file in files:
+        tracker.log_file(file)
     return tracker
 
 
-def _write_settings(loaded: Loaded, folder: Path) -> None:
-    """The resolved experiment, and its teacher's beside it, so that the folder is all a resume needs."""
-    settings, teacher = loaded.settings, teacher_experiment(loaded)
+def _write_settings(loaded: Loaded, folder: Path) -> list[Path]:
+    """The resolved experiment, and its teacher's beside it, so that they are all that a resume or a rerun needs."""
+    settings, teacher, files = loaded.settings, teacher_experiment(loaded), [folder / SETTINGS]
     if teacher is not None:
         name = Path(settings.tad.teacher).name
         name = "teacher.yaml" if name == SETTINGS else name  # as a run folder calls its own file
-        (folder / name).write_text(to_yaml(teacher.settings))
+        _write_yaml(folder / name, teacher.settings)
+        files.append(folder / name)
         settings = settings.model_copy(update={"tad": settings.tad.model_copy(update={"teacher": name})})
-    (folder / SETTINGS).write_text(to_yaml(settings))
+    _write_yaml(folder / SETTINGS, settings)
+    return files
 
 
-def end_record(place: Place, folder: Path, tracker: Tracker, status: str, reason: str = "") -> None:
+def _write_yaml(path: Path, settings: RlqSettings) -> None:
+    """Whole, because a run whose settings were torn off could never be resumed."""
+    with written_whole(path) as temporary:
+        temporary.write_text(to_yaml(settings))
+
+
+def end_record(place: Place, folder: Path, tracker: Tracker, status: Status, reason: str = "") -> None:
     if not place.is_main:
         return
-    if reason:
-        tracker.log_tags({"rlq.ended_by": reason[:500]})
-    tracker.end(status)  # the run may get its id only now, if the server has been away so far
-    write_about(folder, replace(read_about(folder), run_id=tracker.run_id, status=status))
+    try:
+        if reason:
+            tracker.log_tags({"rlq.ended_by": reason[:500]})
+        tracker.end(status)  # the run may get its id only now, if the server has been away so far
+        write_about(folder, replace(read_about(folder), run_id=tracker.run_id, status=status))
+    except (RlqError, OSError):
+        if status == "FINISHED":
+            raise
+        # the reason that it ended is worth more than that a full disk does not take it
 
 
 def take_over(dead: Path, loaded: Loaded, folder: Path) -> None:
@@ -133,8 +163,9 @@ def _usual_name(settings: RlqSettings) -> str:
 def new_folder(settings: RlqSettings, name: str | None) -> Path:
     """runs/<name>-<time>-<four random digits>: a name that no other run has; the same on every process."""
     words = name or settings.tracking.name or _usual_name(settings)
-    stem = "".join(c if c.isalnum() or c in "-_." else "-" for c in words)
-    unique = f"{stem}-{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"  # runs of one sweep start in one second
+    stem = cut_name("".join(c if c.isalnum() or c in "-_." else "-" for c in words))
+    now = datetime.now().astimezone()
+    unique = f"{stem}-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"  # runs of one sweep start in one second
     return Path(settings.tracking.folder) / str(distributed.share_from_main(unique))
 
 

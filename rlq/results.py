@@ -4,14 +4,33 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
+from rlq.config import complaints
 from rlq.errors import RlqError
-from rlq.files import written_whole
+from rlq.files import parsed_json, written_whole
 from rlq.loading import load
 from rlq.methods.rlq.settings import RlqSettings
 from rlq.runs import SETTINGS, read_about
 from rlq.training.loop import History
 
 RESULT = "result.json"
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What is in the file."""
+
+    run_id: str
+    metrics: dict[str, float | None]
+    evaluations: dict[str, dict[str, float | None]]
+    best_epoch: int | None
+    seconds: dict[str, float]
+    data_fingerprint: str
+    device: str
+
+
+_KEPT = TypeAdapter(_Kept)
 
 
 @dataclass(frozen=True)
@@ -46,7 +65,8 @@ def write_result(result: Result) -> None:
 def read_result(folder: Path) -> Result:
     """The result of a finished run, by its folder. Raises RlqError where there is none."""
     try:
-        tree = json.loads((folder / RESULT).read_text())
+        tree = parsed_json((folder / RESULT).read_text())
+        _KEPT.validate_python(tree)
         history = History({int(epoch): found for epoch, found in tree["evaluations"].items()}, tree["best_epoch"])
         run_id = read_about(folder).run_id  # a server that was away may have given it after the result was written
         return Result(
@@ -59,5 +79,6 @@ def read_result(folder: Path) -> Result:
             data_fingerprint=tree["data_fingerprint"],
             device=tree["device"],
         )
-    except (OSError, ValueError, KeyError) as error:
-        raise RlqError(f"{folder} holds no result of a finished run: {RESULT}: {error}") from error
+    except (OSError, ValueError) as error:
+        why = complaints(error) if isinstance(error, ValidationError) else error
+        raise RlqError(f"{folder} holds no result of a finished run: {RESULT}: {why}") from error

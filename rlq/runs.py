@@ -3,9 +3,12 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 from rlq.errors import RlqError
+from rlq.files import parsed_json
 from rlq.methods.rlq.weights import CONFIG, WEIGHTS
+from rlq.tracking import Status
 
 ABOUT = "run.json"
 SETTINGS = "experiment.yaml"
@@ -24,7 +27,7 @@ class About:
     name: str
     kind: str  # run, teacher or variant
     origin: str  # what follows `rlq train` to run it again
-    status: str  # RUNNING, FINISHED, FAILED or KILLED
+    status: Status | Literal["RUNNING"]
 
 
 def write_about(folder: Path, about: About) -> None:
@@ -37,7 +40,11 @@ def write_about(folder: Path, about: About) -> None:
 def read_about(folder: Path) -> About:
     """Raises RlqError when the folder is no run's."""
     try:
-        return About(**json.loads((folder / ABOUT).read_text()))
+        about = About(**parsed_json((folder / ABOUT).read_text()))
+        odd = [name for name, value in asdict(about).items() if not isinstance(value, str)]
+        if odd:
+            raise ValueError(f"{odd[0]} is no text")
+        return about
     except (OSError, ValueError, TypeError) as error:
         raise RlqError(f"{folder} is not the folder of a run: its {ABOUT} cannot be read ({error})") from error
 

@@ -28,6 +28,8 @@ class DataSettings(Settings):
     celeb_camera: Literal["first_digit", "y", "none"] = "first_digit"  # what bars a match in Celeb-reID
     prcc_shots: Literal["multi", "single"] = "multi"  # PRCC gallery: all of camera A, or 10 draws of one per person
     cache: StrictBool = later(False)  # keep decoded pictures in <tracking.folder>/.cache, for all runs and processes
+    cache_gb: Annotated[float, Field(gt=0)] | None = later(None)  # at most, of all sets; None: half of the disk's room
+    patience: Count = later(600)  # seconds that data workers may take for a batch before the run ends with an error
 
     @model_validator(mode="after")
     def _whole_groups(self) -> "DataSettings":
@@ -78,6 +80,9 @@ class ComputeSettings(Settings):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where the hardware has it
     channels_last: StrictBool = True
     threads: Count | None = None  # of the CPU's arithmetic per process; None: as many as torch likes
+    check_every: Count | None = later(None)  # steps between two looks at the losses; None: 1 on a CPU, 50 on a GPU
+    compile: StrictBool = later(False)  # torch.compile what training repeats; takes minutes before the first steps
+    deterministic: StrictBool = later(False)  # the same numbers from every run on a GPU too, where it costs speed
 
 
 class TrackingSettings(Settings):

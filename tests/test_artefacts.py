@@ -184,3 +184,28 @@ def test_one_kind_alone_keeps_the_ranges_and_there_are_five_severities():
     for level in (0, 6):
         with pytest.raises(SettingsError, match=rf"severity {level} is none of 1 \(mild\) to 5 \(strong\)"):
             at_severity(ranges, "motion", level)
+
+
+ODD_SHAPES = [(1, 1), (1, 23), (40, 1), (2, 3), (17, 5), (48, 20)]
+
+
+@pytest.mark.parametrize("shape", ODD_SHAPES)
+def test_gaussian_blur_is_its_plain_form_to_the_last_byte_over_the_whole_range(shape):
+    random = np.random.default_rng(0)
+    picture = random.integers(0, 256, (*shape, 3), np.uint8)
+    for kernel in odd_sizes((5, 21)):
+        for sigma in (0.1, *random.uniform(0.1, 2.0, 4), 2.0, sigma_from_kernel(kernel)):
+            weights = np.exp(-0.5 * ((np.arange(kernel) - (kernel - 1) / 2) / sigma) ** 2)
+            weights = (weights / weights.sum()).astype(np.float32)
+            sums = cv2.sepFilter2D(picture.astype(np.float32), -1, weights, weights, borderType=cv2.BORDER_REFLECT_101)
+            plain = np.clip(np.rint(sums), 0, 255).astype(np.uint8)
+            assert np.array_equal(gaussian_blur(picture, kernel, sigma), plain), (kernel, sigma)
+
+
+@pytest.mark.parametrize("shape", ODD_SHAPES)
+def test_motion_blur_is_filter2d_with_its_kernel_to_the_last_byte_over_the_whole_range(shape):
+    picture = np.random.default_rng(1).integers(0, 256, (*shape, 3), np.uint8)
+    for size in range(8, 21):
+        for angle in range(0, 180, 1 if size in (8, 19) else 9):
+            plain = cv2.filter2D(picture, -1, motion_kernel(size, angle))
+            assert np.array_equal(motion_blur(picture, size, angle), plain), (size, angle)

@@ -66,11 +66,11 @@ def test_a_picture_in_two_splits_or_under_two_people_is_found(home, tmp_path):
     folder = tmp_path / "prcc"
     shutil.copytree(home.folder / "data/synthetic/prcc", folder)
     people = sorted((folder / "rgb/train").iterdir())
-    shared = sorted(people[0].iterdir())[0]
+    shared = min(people[0].iterdir())
     shutil.copy(shared, people[1] / "A_cropped_rgb9999.jpg")
     queries = sorted((folder / "rgb/test/C").rglob("*.jpg"))
-    shutil.copy(queries[0], sorted((folder / "rgb/test/A").iterdir())[0] / "cropped_rgb9998.jpg")
-    shutil.copy(sorted(people[2].iterdir())[0], people[2] / "A_cropped_rgb9997.jpg")  # the same person: no harm
+    shutil.copy(queries[0], min((folder / "rgb/test/A").iterdir()) / "cropped_rgb9998.jpg")
+    shutil.copy(min(people[2].iterdir()), people[2] / "A_cropped_rgb9997.jpg")  # the same person: no harm
     report = checks.check("prcc", folder)
     shown = {found.why: set(found.paths) for found in report.duplicates}
     assert set(shown) == {"2 people", "query and gallery"}
@@ -88,7 +88,7 @@ def test_colours_are_left_out_when_not_wanted_and_the_queries_are_counted_all_th
 def test_people_of_the_test_who_are_in_training_are_told(home, tmp_path):
     folder = tmp_path / "prcc"
     shutil.copytree(home.folder / "data/synthetic/prcc", folder)
-    person = sorted((folder / "rgb/test/C").iterdir())[0]
+    person = min((folder / "rgb/test/C").iterdir())
     shutil.copytree(person, folder / "rgb/test/C/001")
     report = checks.check("prcc", folder)
     assert "people: 1 pids of the test are in training too (001); are they the same people?" in report.to_text()

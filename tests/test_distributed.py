@@ -30,7 +30,7 @@ def two(folder, one):
     return in_two_processes(folder)
 
 
-@pytest.mark.parametrize("name", (*PER_ROW, "triplet"))
+@pytest.mark.parametrize("name", [*PER_ROW, "triplet"])
 def test_the_terms_of_a_step_average_to_those_of_the_joined_batch(one, two, name):
     wanted = one[name]["terms"]
     assert len(wanted) >= 2  # the total and at least one loss

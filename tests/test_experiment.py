@@ -139,7 +139,7 @@ def test_tags_and_inputs_say_what_ran_on_what(home, tracked, whole_run):
 def test_figures_ranks_and_settings_are_artifacts(home, whole_run):
     figures = ("artefacts", "pose_clusters", "rank_list", "tsne")
     assert sorted(home.files(whole_run.run_id)) == sorted(
-        ["eval/per_query.json", "experiment.yaml", *(f"figures/{name}.png" for name in figures)]
+        ["eval/per_query.json", "experiment.yaml", "teacher.yaml", *(f"figures/{name}.png" for name in figures)]
     )
     for name in figures:
         assert (home.folder / whole_run.folder / f"artifacts/figures/{name}.png").read_bytes().startswith(b"\x89PNG")

@@ -28,11 +28,23 @@ FLOORS = {
     3: ("training",),
     4: ("methods",),
     5: (
-        *("experiment", "loading", "record", "results", "runs", "use", "checks", "sets", "labelling", "handover"),
+        *(
+            "experiment",
+            "loading",
+            "record",
+            "results",
+            "rerun",
+            "runs",
+            "use",
+            "checks",
+            "sets",
+            "labelling",
+            "handover",
+        ),
         "registering",
     ),
     6: ("analysis", "ablation", "sweep"),
-    7: ("report",),
+    7: ("report", "bench"),
     8: ("cli",),
     9: ("__main__",),
 }
@@ -60,9 +72,9 @@ def imported(tree: ast.AST) -> set[str]:
 
 def wrong_imports(module: str, others: set[str]) -> list[str]:
     """Those that lead upstairs, to a neighbour, or from one method to another."""
-    room, wrong = module.split(".")[0], []
+    room, wrong = module.partition(".")[0], []
     for other in sorted(others):
-        target = other.split(".")[0]
+        target = other.partition(".")[0]
         own_room = target == room and (room != "methods" or other.split(".")[:2] == module.split(".")[:2])
         ground = FLOOR_OF[room] == 0 and FLOOR_OF[target] == 0  # the small files on the ground may know each other
         top = FLOOR_OF[room] == 5 and FLOOR_OF[target] == 5  # what commands call: files of one floor, not rooms

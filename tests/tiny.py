@@ -155,6 +155,6 @@ def assert_equal_gradients(found: dict, wanted: dict, tolerance: float = 1e-5) -
     assert found.keys() == wanted.keys()
     given = {name: gradient for name, gradient in wanted.items() if gradient is not None}
     assert {name for name, gradient in found.items() if gradient is not None} == given.keys()
-    scale = max(1.0, max(gradient.abs().max().item() for gradient in given.values()))
+    scale = max(1.0, *(gradient.abs().max().item() for gradient in given.values()))
     apart = {name: (found[name] - gradient).abs().max().item() / scale for name, gradient in given.items()}
     assert max(apart.values()) <= tolerance, {name: value for name, value in apart.items() if value > tolerance}

@@ -112,7 +112,7 @@ def tad_step(place: Place, name: str) -> dict:
 def rows_of(batch: Batch, place: Place) -> Batch:
     """This process's part of a batch."""
     own = slice(place.rank * ROWS // place.world, (place.rank + 1) * ROWS // place.world)
-    return Batch(*(part[own] for part in batch[:-1]))
+    return Batch(*(part[own] for part in batch[: Batch._fields.index("unchanged")]))
 
 
 def pairs_of(batch: PairBatch, place: Place) -> PairBatch:

@@ -9,7 +9,7 @@ from rlq.ablation.table import Table
 from rlq.console import Console
 from rlq.errors import RlqError
 from rlq.runs import ABOUT, About, read_about, write_about
-from rlq.tracking import Tracker, family_links, open_run, resolve_uri
+from rlq.tracking import Status, Tracker, begun_run, family_links, open_run, resolve_uri
 from rlq.training.stopping import Stopped
 
 PATIENCE = 60.0  # seconds for the process that opens the parent run to say its id
@@ -54,7 +54,7 @@ class Family:
             experiment=self.experiment,
             run_name=self.name,
             tags={"rlq.kind": "ablation", "rlq.table": self.table.name, "rlq.title": self.table.title},
-            resume_run_id=about.run_id if about else None,
+            resume_run_id=about.run_id if about else begun_run(self.folder),
         )
         self.run_id = self._tracker.run_id
         write_about(self.folder, About(self.run_id, self.name, "ablation", str(self.table.file), "RUNNING"))
@@ -74,12 +74,13 @@ class Family:
         """
         if self._tracker is None and not self._opened():
             return
+        assert self._tracker is not None  # it was open, or is now
         self._tracker.log_text(text + "\n", "table.txt")
         self._end("FINISHED" if whole else "FAILED")
         for name, address in family_links(resolve_uri(self.runs), self.run_id, metric=metric).items():
             self.console.line(f"{name:<8} {address}")
 
-    def _end(self, status: str) -> None:
+    def _end(self, status: Status) -> None:
         if self._tracker is None:
             return
         self._tracker.end(status)

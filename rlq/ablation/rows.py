@@ -10,9 +10,9 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from rlq.ablation.table import slug
-from rlq.config import flatten
+from rlq.config import complaints, flatten
 from rlq.errors import DataError
-from rlq.files import written_whole
+from rlq.files import parsed_json, written_whole
 from rlq.methods.rlq.closing import PER_QUERY
 from rlq.results import Result
 from rlq.tracking import git_tags, library_versions
@@ -98,16 +98,10 @@ def write_row(results: Path, row: Row) -> Path:
 def read_row(path: Path) -> Row:
     """Raises DataError that names the file."""
     try:
-        return _ROW.validate_python(json.loads(path.read_text()))
+        return _ROW.validate_python(parsed_json(path.read_text()))
     except (OSError, ValueError) as error:
-        why = _mistakes(error) if isinstance(error, ValidationError) else error
+        why = complaints(error) if isinstance(error, ValidationError) else error
         raise DataError(f"{path} holds no row of a table ({why}); remove it, and rlq ablate runs it again") from error
-
-
-def _mistakes(error: ValidationError) -> str:
-    """The first few."""
-    found = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}".removeprefix(": ") for one in error.errors()]
-    return "; ".join(found[:3]) + ("; ..." if len(found) > 3 else "")
 
 
 def read_rows(results: Path, table: str | None = None) -> list[Row]:
@@ -119,7 +113,7 @@ def read_rows(results: Path, table: str | None = None) -> list[Row]:
 def _per_query(folder: Path) -> dict[str, dict[str, Any]]:
     path = folder / "artifacts" / PER_QUERY
     try:
-        tree = json.loads(path.read_text())
+        tree = parsed_json(path.read_text())
     except (OSError, ValueError) as error:
         raise DataError(f"{path} of a finished run cannot be read: {error}") from error
     return {

@@ -10,6 +10,7 @@ from rlq.data.catalogue import CATALOGUE
 from rlq.errors import SettingsError
 
 Percents = tuple[Annotated[float, Field(ge=0, le=100)], Annotated[float, Field(ge=0, le=100)]]
+LONGEST = 120  # bytes of a row's name
 PROTOCOLS = ("CC", "SC", "General")
 
 
@@ -43,6 +44,8 @@ class Table(Settings):
         if twice:
             problems.append(f"rows are told apart by their names; given twice: {', '.join(twice)}")
         slugs = [slug(name) for name in names]
+        long = [name for name in slugs if len(name.encode()) > LONGEST]
+        problems += [f"{name[:20]}... is too long for the name of a row, which names its file" for name in long]
         alike = [name for name in names if slugs.count(slug(name)) > 1 and name not in twice]
         if alike:
             problems.append(f"row names that differ in signs alone: {', '.join(alike)}")
@@ -50,9 +53,9 @@ class Table(Settings):
             problems.append(f"reference = {self.reference} is none of the rows {', '.join(names)}")
         if not self.bases:
             problems.append("bases names no experiment")
-        for protocol in {*self.protocols, *(one for shown in self.bases.values() for one in shown)}:
-            if protocol not in PROTOCOLS:
-                problems.append(f"{protocol} is no protocol; known: {', '.join(PROTOCOLS)}")
+        shown = {*self.protocols, *(protocol for own in self.bases.values() for protocol in own)}
+        odd = sorted(shown - set(PROTOCOLS))
+        problems += [f"{protocol} is no protocol; known: {', '.join(PROTOCOLS)}" for protocol in odd]
         unknown = sorted({name for row in self.rows for name in row.published} - set(CATALOGUE))
         if unknown:
             problems.append(f"published numbers of unknown data sets: {', '.join(unknown)}")

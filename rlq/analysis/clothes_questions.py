@@ -70,8 +70,8 @@ def same_outfit(records: Sequence[Record], most: int, seed: int) -> Question:
             "nobody is seen by two cameras both in the same and in other clothes, so the clothes probe cannot ask for "
             "the same outfit; --option ask=[colour] asks for the colour alone"
         )
-    first, second, same, person = (np.array(column, np.int64) for column in zip(*rows, strict=True))
-    return Question("same outfit or not", first, second, same, person)
+    first, second, answer, person = (np.array(column, np.int64) for column in zip(*rows, strict=True))
+    return Question("same outfit or not", first, second, answer, person)
 
 
 def upper_colour(records: Sequence[Record], pictures: int, colours: int, seed: int) -> Question:

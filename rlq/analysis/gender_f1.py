@@ -63,7 +63,9 @@ def answers_of(data: ReidData, settings: RlqSettings, file: str | None) -> tuple
     path = Path(named) if named else data.side_files / "gender.csv"
     if not named and not path.is_file() and "gender" in data.attributes:
         known = data.attributes["gender"]
-        answers = {r.path: "m" if known[r.path] else "f" for r in (*data.query, *data.gallery) if r.path in known}
+        answers: dict[Path, Answer] = {
+            r.path: "m" if known[r.path] else "f" for r in (*data.query, *data.gallery) if r.path in known
+        }
         return _all(data.query, answers, data), _all(data.gallery, answers, data)
     if not path.is_file():
         raise DataError(f"there is no {path}, and wrong matches need the test people's genders; "

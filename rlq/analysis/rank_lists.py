@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 from pydantic import Field, StrictInt
 
@@ -107,8 +108,8 @@ def _figure(
 ) -> Figure:
     """A row per query: the query, then each run's best pictures, framed green or red."""
     widths = [1.0] + [GAP, *[1.0] * top] * len(lists)
-    figure = Figure(figsize=(0.62 * sum(widths), 1.3 * len(queries) + 0.6), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
+    layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
+    figure = Figure(figsize=(0.62 * sum(widths), 1.3 * len(queries) + 0.6), layout=layout)
     grid = figure.subplots(len(queries), len(widths), squeeze=False, width_ratios=widths)
     for axes in grid.ravel():
         axes.set(xticks=[], yticks=[])

@@ -8,14 +8,15 @@ from pydantic import Field
 
 from rlq.analysis.drawn import Drawn, markdown
 from rlq.analysis.sources import Model, ModelOptions, Source, by_name, common_set, protocol_of
-from rlq.artefacts import KINDS, SEVERITIES, ArtefactRanges, Kind, at_severity, only
+from rlq.artefacts import KINDS, SEVERITIES, ArtefactRanges, Kind, Severity, at_severity, only
 from rlq.config import validate
 from rlq.console import Console, percent
 from rlq.evaluation.evaluator import Degraded, Evaluator
 from rlq.methods.rlq.settings import artefact_ranges
 from rlq.use import alone
 
-CLEAN = "clean"
+CLEAN: Literal["clean"] = "clean"
+Condition = tuple[Kind | Literal["clean"], int]  # an artefact and its severity, 0 for none
 METRICS = ("rank1", "mAP")
 TITLES = {"pixelation": "pixelation", "motion": "motion blur", "gaussian": "out of focus"}
 
@@ -24,7 +25,7 @@ class Options(ModelOptions):
     """On what and how strongly."""
 
     kinds: Annotated[tuple[Kind, ...], Field(min_length=1)] = KINDS
-    severities: tuple[Literal[1, 2, 3, 4, 5], ...] = SEVERITIES  # none: by chance within the range
+    severities: tuple[Severity, ...] = SEVERITIES  # none: by chance within the range
     degrade: Degraded = "both"  # which pictures are spoilt
     protocol: str | None = None  # None: the data set's first
 
@@ -34,11 +35,11 @@ def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Map
     chosen = validate(Options, options, "robustness")
     ranges = artefact_ranges(sources[0].settings.tad)
     kinds, levels = tuple(dict.fromkeys(chosen.kinds)), sorted(set(chosen.severities))
-    conditions: dict[tuple[str, int], ArtefactRanges | None] = {(CLEAN, 0): None}
+    conditions: dict[Condition, ArtefactRanges | None] = {(CLEAN, 0): None}
     for kind in kinds:
         conditions |= {(kind, level): at_severity(ranges, kind, level) for level in levels}
         conditions |= {} if levels else {(kind, 0): only(ranges, kind)}
-    found: dict[str, dict[tuple[str, int], dict[str, float | None]]] = {}
+    found: dict[str, dict[Condition, dict[str, float | None]]] = {}
     with alone() as place:
         data = common_set(sources, chosen, place, console)
         protocol = protocol_of(data, chosen.protocol)
@@ -90,12 +91,12 @@ def _range(ends: tuple[float, ...]) -> str:
     return f"{ends[0]:g}" if ends[0] == ends[1] else f"{ends[0]:g}-{ends[1]:g}"
 
 
-def _key(condition: tuple[str, int]) -> str:
+def _key(condition: Condition) -> str:
     """clean, motion or motion-3."""
     return f"{condition[0]}-{condition[1]}" if condition[1] else condition[0]
 
 
-def _spelt(condition: tuple[str, int], ranges: ArtefactRanges) -> str:
+def _spelt(condition: Condition, ranges: ArtefactRanges) -> str:
     kind, level = condition
     if kind == CLEAN:
         return "as they are"
@@ -107,7 +108,7 @@ def _sides(degraded: str) -> str:
     return {"query": "queries", "gallery": "gallery", "both": "queries and gallery"}[degraded]
 
 
-def _lines(found: Mapping[str, Any], kinds: Sequence[str], levels: Sequence[int], ranges: ArtefactRanges) -> Figure:
+def _lines(found: Mapping[str, Any], kinds: Sequence[Kind], levels: Sequence[int], ranges: ArtefactRanges) -> Figure:
     """A panel per artefact, from the clean pictures on the left to the worst."""
     figure = Figure(figsize=(3.1 * len(kinds), 3.2), layout="constrained")
     panels = figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0]

@@ -4,7 +4,7 @@ All scores are of the grey picture at the size that the network sees, so that pi
 can be compared; higher is sharper.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,10 @@ def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Map
         condition: measure(console.progress(paths, condition), artefacts, settings.data.size, seed)
         for condition, artefacts in conditions.items()
     }
-    told = {GOOD: "as they are", **{kind: f"{TITLES[kind]} ({strength(ranges, kind)})" for kind in KINDS}}
+    told: dict[str, str] = {
+        GOOD: "as they are",
+        **{kind: f"{TITLES[kind]} ({strength(ranges, kind)})" for kind in KINDS},
+    }
     rows = [
         [told[condition], *(f"{np.mean(values):.{2 if np.mean(values) > 10 else 4}f}" for values in scores.values())]
         for condition, scores in found.items()
@@ -73,7 +76,7 @@ def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Map
 
 
 def measure(
-    paths: Sequence[Path], artefacts: ArtefactRanges | None, size: tuple[int, int], seed: int
+    paths: Iterable[Path], artefacts: ArtefactRanges | None, size: tuple[int, int], seed: int
 ) -> dict[str, NDArray[np.float64]]:
     """Every score of every picture, [N] each."""
     found: dict[str, list[float]] = {name: [] for name in SCORES}

@@ -134,6 +134,7 @@ class Model:
             size=data.size,
             batch=data.test_batch,
             workers=data.workers,
+            patience=data.patience,
             place=self.place,
             console=self.console,
             artefacts=artefacts,

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from sklearn.cluster import KMeans
 
 from rlq.attributes.pose import Variant
 from rlq.data.records import Record
@@ -46,6 +45,8 @@ class PoseClusters:
 
 def cluster_poses(vectors: np.ndarray, found: np.ndarray, k: int, seed: int = 0) -> PoseClusters:
     """K-means of the poses that were found: vectors [N, D], found [N] bool."""
+    from sklearn.cluster import KMeans  # a second of start-up that most commands do without
+
     vectors, found = np.asarray(vectors), np.asarray(found, bool)
     poses = vectors[found].astype(np.float32)  # twice as fast as in float64, to the same optimum
     distinct = len(np.unique(poses, axis=0))

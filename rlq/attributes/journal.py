@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rlq.errors import DataError
+from rlq.files import parsed_json
 
 Entry = dict[str, Any]  # a person in AlphaPose's form
 
@@ -42,9 +43,10 @@ class Journal:
         if whole < len(content):
             with self.path.open("rb+") as file:
                 file.truncate(whole)
+        begun: dict[str, Any] = {}
         for number, line in enumerate(content[:whole].splitlines(), start=1):
             try:
-                row = json.loads(line)
+                row = parsed_json(line)
                 if number == 1:
                     begun = dict(row)
                 else:

@@ -93,9 +93,10 @@ def _best_people(source: Path, form: str, everybody: Iterable[Person], pictures:
 
 def _best(people: list[Person]) -> Person:
     """The highest score, the first one of equals; a person alone needs no score."""
-    unscored = next((person for person in people if person.score is None), None)
-    if unscored is None:
-        return max(people, key=lambda person: person.score)
+    scores = [person.score for person in people if person.score is not None]
+    if len(scores) == len(people):
+        return people[scores.index(max(scores))]
+    unscored = next(person for person in people if person.score is None)
     if len(people) > 1:
         raise DataError(f"{unscored.place}: has no score, and {len(people)} people are in the picture: who is meant?")
     return unscored

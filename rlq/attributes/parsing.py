@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
+from rlq.data.arrays import UNREADABLE
 from rlq.data.clothes import LOWER, UPPER, read_label_png, read_mask, size_problem, usable
 from rlq.errors import DataError
 from rlq.files import written_whole
@@ -159,7 +160,7 @@ def _labels_in(mask: np.ndarray) -> frozenset[int]:
 def _read_npy(path: Path) -> np.ndarray:
     try:
         array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except UNREADABLE as error:
         raise DataError(f"{path}: no readable mask ({error})") from error
     if array.ndim != 2 or not np.issubdtype(array.dtype, np.integer):
         raise DataError(

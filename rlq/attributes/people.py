@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rlq.errors import DataError
+from rlq.files import parsed_json
 
 JOINTS = 17
 LARGEST = 1e9  # no coordinate, confidence or score is
@@ -31,12 +32,12 @@ class Person(NamedTuple):
 def load_json(path: Path, what: str) -> Any:
     """The content of a JSON file. Raises DataError with line and column; `what` names the kind of file."""
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        return parsed_json(path.read_text(encoding="utf-8-sig"))
     except json.JSONDecodeError as error:
         raise DataError(f"{path}: line {error.lineno}, column {error.colno}: no valid JSON ({error.msg})") from error
     except OSError as error:
         raise DataError(f"{path}: no readable {what} ({error.strerror or error})") from error
-    except (ValueError, RecursionError) as error:  # not UTF-8, thousands of digits, or brackets in brackets
+    except ValueError as error:  # not UTF-8, thousands of digits, or brackets in brackets
         raise DataError(f"{path}: no readable {what} ({error})") from error
 
 

@@ -116,10 +116,11 @@ def match_names(names: Iterable[str], records: Sequence[Record], root: Path) -> 
         fitting = [name for name in agreement if agreement[name]]
         fits.update((name, fits.get(name, 0) + 1) for name in fitting)
         if fitting and meant[index] is None:
-            meant[index], *others = sorted(fitting, key=lambda name: -agreement[name])
-            if others and agreement[others[0]] == agreement[meant[index]]:
+            best, *others = sorted(fitting, key=lambda name: -agreement[name])
+            meant[index] = best
+            if others and agreement[others[0]] == agreement[best]:
                 raise DataError(
-                    f"{meant[index]!r} and {others[0]!r} of the keypoints both fit {'/'.join(path)} below {root}; name "
+                    f"{best!r} and {others[0]!r} of the keypoints both fit {'/'.join(path)} below {root}; name "
                     "pictures by their path relative to that folder, each once"
                 )
     ambiguous = sorted({name for name in meant if name is not None and fits.get(name, 1) > 1})

@@ -54,8 +54,8 @@ def with_lines(picture: Picture, keypoints: np.ndarray, size: tuple[int, int] = 
     points = (keypoints[:, :2] * (size[1] / width, size[0] / height)).clip(-FARTHEST, FARTHEST)  # [17, 2]
     for first, second in LINES:
         if keypoints[first].any() and keypoints[second].any():  # OpenPose writes 0, 0, 0 for an absent joint
-            ends = (tuple(int(v) for v in points[joint]) for joint in (first, second))
-            cv2.line(shown, *ends, color=COLOUR, thickness=2, lineType=cv2.LINE_AA)
+            start, end = (tuple(int(v) for v in points[joint]) for joint in (first, second))
+            cv2.line(shown, start, end, color=COLOUR, thickness=2, lineType=cv2.LINE_AA)
     return shown
 
 

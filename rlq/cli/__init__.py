@@ -9,6 +9,7 @@ from rlq import __version__
 # command -> module of rlq.cli that defines it under the same name
 COMMANDS = {
     "train": "train",
+    "rerun": "rerun",
     "evaluate": "evaluate",
     "analyse": "analyse",
     "sweep": "sweep",
@@ -22,6 +23,7 @@ COMMANDS = {
     "parsing": "parsing",
     "weights": "weights",
     "track": "track",
+    "bench": "bench",
 }
 
 

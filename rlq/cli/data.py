@@ -1,10 +1,14 @@
 """rlq data: list, check and make data sets."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from rlq.cli.errors import one_line_errors
+
+if TYPE_CHECKING:
+    from rlq.data.celeb_reid import CameraReading
 
 
 @click.group()
@@ -38,7 +42,7 @@ def list_sets() -> None:
     help="Celeb-reID: what bars a match.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def check(dataset: str, root: str, colours: bool | None, celeb_camera: str, as_json: bool) -> None:
+def check(dataset: str, root: str, colours: bool | None, celeb_camera: "CameraReading", as_json: bool) -> None:
     """Count, compare with the published numbers, open every picture, and look for duplicates across splits.
 
     Exit status 1 when a picture cannot be read.

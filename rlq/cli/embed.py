@@ -13,10 +13,13 @@ from rlq.cli.errors import one_line_errors
 @click.option("--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The .npz to write.")
 @click.option("--weights", type=click.Choice(["best", "last"]), default="best", help="Which epoch of a run.")
 @click.option("--skip-bad", is_flag=True, help="Leave out pictures that cannot be read, instead of stopping.")
-def embed(run_or_weights: str, folder: Path, output: Path, weights: str, skip_bad: bool) -> None:
+@click.option("--fast", is_flag=True, help="bfloat16 where the hardware has it, batch norms folded: other features.")
+def embed(run_or_weights: str, folder: Path, output: Path, *, weights: str, skip_bad: bool, fast: bool) -> None:
     """Write names (relative to FOLDER, sorted) and features (float32, flip-summed, unit length) to an .npz."""
     with one_line_errors():
         from rlq import use
 
-        count, width, skipped = use.embed_folder(run_or_weights, folder, output, weights=weights, skip_bad=skip_bad)
+        count, width, skipped = use.embed_folder(
+            run_or_weights, folder, output, weights=weights, skip_bad=skip_bad, fast=fast
+        )
         click.echo(f"{count} pictures, {width} numbers each, in {output}" + (f"; {skipped} skipped" if skipped else ""))

@@ -1,5 +1,6 @@
 """Our own errors become one line on the screen; every other one keeps its traceback."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -7,12 +8,16 @@ import click
 
 from rlq.errors import RlqError
 
+# What the machine says no to, whatever we do: a full disk, a folder that nobody may write to.
+SURROUNDINGS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
+
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
     """Turn RlqError into a message and exit status 1, or 128 + signal for a run that was asked to stop.
 
-    Ctrl-C outside of training, where nothing has to be saved first, is status 130 too.
+    A full disk and a folder that nobody may write to are a message too. Ctrl-C outside of training, where nothing has
+    to be saved first, is status 130.
     """
     try:
         yield
@@ -22,6 +27,11 @@ def one_line_errors() -> Iterator[None]:
             raise click.ClickException(str(error)) from error
         click.echo(str(error), err=True)
         raise SystemExit(128 + status) from error
+    except OSError as error:
+        if error.errno not in SURROUNDINGS:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        raise click.ClickException(f"{where}{error.strerror}; nothing that was written before is lost") from error
     except KeyboardInterrupt as error:
         click.echo("stopped by Ctrl-C", err=True)
         raise SystemExit(130) from error

@@ -1,8 +1,15 @@
 """rlq evaluate: the protocols of a data set, for weights that exist."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from rlq.cli.errors import one_line_errors
+
+if TYPE_CHECKING:
+    from rlq.artefacts import Kind
+    from rlq.data.celeb_reid import CameraReading
+    from rlq.evaluation.evaluator import Degraded
 
 
 @click.command(short_help="Rank a data set with weights that exist.")
@@ -30,12 +37,12 @@ def evaluate(
     weights: str,
     dataset: str | None,
     root: str | None,
-    artefact: str | None,
+    artefact: "Kind | None",
     severity: int | None,
-    degrade: str,
+    degrade: "Degraded",
     artefact_seed: int,
     shots: str | None,
-    celeb_camera: str | None,
+    celeb_camera: "CameraReading | None",
     as_json: bool,
 ) -> None:
     """Rank a data set with the weights of a run (id, prefix of one, name or folder) or of a weights folder.

@@ -1,10 +1,14 @@
 """rlq gender: say who is male and who is female, and count it."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from rlq.cli.errors import one_line_errors
+
+if TYPE_CHECKING:
+    from rlq.labelling.gender import Part
 
 
 @click.group()
@@ -21,7 +25,7 @@ def gender() -> None:
 @click.option("--split", type=click.Choice(["train", "test"]), default="train", show_default=True, help="Whose people.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0: any free one.")
 @click.option("--pictures", type=click.IntRange(1, 40), default=8, show_default=True, help="At most, per person.")
-def annotate(dataset: str, root: str, output: Path | None, split: str, port: int, pictures: int) -> None:
+def annotate(dataset: str, root: str, output: Path | None, split: "Part", port: int, pictures: int) -> None:
     """Show one person after the other on a page of this machine; keys m, f and u answer, and are saved at once.
 
     Goes on where it was left. Ctrl-C ends.

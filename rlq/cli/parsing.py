@@ -1,10 +1,14 @@
 """rlq parsing: take the masks of a human parser into a data set, and look at them."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from rlq.cli.errors import one_line_errors
+
+if TYPE_CHECKING:
+    from rlq.attributes.parsing import LabelSet
 
 
 @click.group()
@@ -33,7 +37,7 @@ def parsing() -> None:
 @click.option(
     "--output", type=click.Path(file_okay=False, path_type=Path), help="Instead of rlq/masks in the set's folder."
 )
-def import_(source: Path, dataset: str, root: str, labels: str, split: str, output: Path | None) -> None:
+def import_(source: Path, dataset: str, root: str, labels: "LabelSet", split: str, output: Path | None) -> None:
     """Write the masks of the folder SOURCE, as SCHP writes them, where training looks for them.
 
     They are PNGs or .npy arrays of labels, named by their pictures' paths below the set or any end of it, in a flat

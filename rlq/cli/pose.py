@@ -2,13 +2,17 @@
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from rlq.cli.errors import one_line_errors
 from rlq.cli.options import FILE
 
-VECTORS = (  # as rlq.attributes.pose names them, which would load numpy
+if TYPE_CHECKING:
+    from rlq.attributes.pose import Variant
+
+VECTORS: tuple["Variant", ...] = (  # as rlq.attributes.pose names them, which would load numpy
     "lengths_angles",
     "lengths_angles_coordinates",
     "angles",
@@ -138,7 +142,7 @@ def cluster(
     root: str,
     keypoints: Path | None,
     counts: tuple[tuple[int, ...], ...],
-    vectors: tuple[str, ...],
+    vectors: "tuple[Variant | Literal['all'], ...]",
     output: Path | None,
     sheets: Path | None,
     seed: int,
@@ -155,7 +159,7 @@ def cluster(
             *(dataset, Path(root)),
             keypoints=keypoints,
             counts=[count for some in counts for count in some],
-            vectors=VECTORS if "all" in vectors else vectors,
+            vectors=VECTORS if "all" in vectors else tuple(vector for vector in vectors if vector != "all"),
             output=output,
             sheets=sheets,
             seed=seed,

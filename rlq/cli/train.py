@@ -19,9 +19,18 @@ from rlq.cli.options import FILE
 @click.option(
     "--resume", metavar="RUN", help="Go on with a run: its id, a unique prefix of it, its name or its folder."
 )
+@click.option(
+    "--deterministic", is_flag=True, help="The same numbers from every run on a GPU too: compute.deterministic=true."
+)
 @click.option("--print-config", is_flag=True, help="Show the resolved settings and stop.")
 def train(
-    file: Path | None, changes: tuple[str, ...], base: Path | None, resume: str | None, print_config: bool
+    file: Path | None,
+    changes: tuple[str, ...],
+    base: Path | None,
+    resume: str | None,
+    *,
+    deterministic: bool,
+    print_config: bool,
 ) -> None:
     """Train what the experiment FILE describes, and print its metrics.
 
@@ -29,14 +38,17 @@ def train(
     """
     if (file is None) == (resume is None):
         raise click.UsageError("name an experiment FILE, or a run with --resume")
+    if deterministic:
+        changes = (*changes, "compute.deterministic=true")
     if resume is not None and (changes or base):
-        raise click.UsageError("a resumed run keeps its settings; --set and --base go with a new run")
+        raise click.UsageError("a resumed run keeps its settings; --set, --base and --deterministic go with a new run")
     with one_line_errors():
         from rlq import experiment
 
         if resume is not None:
             experiment.resume(resume)
             return
+        assert file is not None  # or --resume was given
         loaded = experiment.load(file, changes, base=base)
         if print_config:
             from rlq.config import to_yaml

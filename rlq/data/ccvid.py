@@ -18,6 +18,7 @@ from rlq.data.listing import PICTURES, is_hidden, missing_parts
 from rlq.data.records import Protocol, Published, Record, ReidData
 from rlq.data.tables import read_lines, refuse_lines
 from rlq.errors import DataError
+from rlq.files import leads_out
 
 PUBLISHED = Published(
     {
@@ -34,6 +35,7 @@ WANTED = "a line has a tracklet's folder, its person and clothes, as in session1
 # A listed path is nothing but a session and a walk: it cannot lead out of the set.
 LINE = re.compile(r"(?P<path>session(?P<session>[123])/\d+_(?P<walk>\d+))\s+(?P<pid>\w+)\s+(?P<clothes>\S+)", re.ASCII)
 FRAME = re.compile(r"\d+\.jpg", re.ASCII)
+LONGEST = 9  # digits of a walk
 SESSION_3 = 12  # added to the walks of session 3
 
 PROTOCOLS = (
@@ -67,6 +69,10 @@ def _read_split(root: Path, split: str, listed: dict[str, str]) -> list[Record]:
             wrong.append((number, f"{text!r} is no tracklet"))
         elif match["path"] in listed:
             wrong.append((number, f"{match['path']} is in {listed[match['path']]} already"))
+        elif len(match["walk"]) > LONGEST:
+            wrong.append((number, f"the walk has {len(match['walk'])} digits"))
+        elif leads_out(root / match["path"], root / f"session{match['session']}"):
+            wrong.append((number, f"{match['path']} is a link that leads out of session{match['session']}"))
         else:
             listed[match["path"]] = f"{source.name}, line {number},"
             frames = _frames(root / match["path"])

@@ -2,25 +2,28 @@
 
 Samples of training sets are asked for by a `Draw`, and everything random about them comes from its numbers and the
 run's seed; the number of workers, and stopping and resuming, change nothing.
+
+What a loader process hands over is bytes: a batch is `finished` - pictures normalised, rectangles erased - in the main
+process, on the device that wants it. Floats would be four times as much to move, and new shared memory is dear.
 """
 
 import os
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from rlq.artefacts import ArtefactRanges, changes, degrade, draw_artefact
 from rlq.data.clothes import Recolouring
-from rlq.data.pictures import Kept, kept_pictures, look_first_in, read_picture
+from rlq.data.loaders import PATIENCE, Loader
+from rlq.data.pictures import read_picture
 from rlq.data.records import Record, TrainLabels
 from rlq.data.samplers import Draw
-from rlq.data.transforms import TestTransform, TrainTransform, quiet_worker
+from rlq.data.transforms import Drawn, Rectangle, TestTransform, TrainTransform, normalise, resize
 from rlq.seeding import generator, seed_from
 
 NO_LABEL = -1
@@ -29,13 +32,18 @@ NO_LABEL = -1
 class Batch(NamedTuple):
     """Rows of a target batch: each picture and, next to it, its recoloured and its spoilt copy if there are any."""
 
-    images: Tensor  # [B, 3, H, W] float32
+    images: Tensor  # [B, 3, H, W] float32; uint8 [B, H, W, 3] until the batch is finished
     pids: Tensor  # [B] int64
     clothes: Tensor  # [B] int64, -1: without a class
     poses: Tensor  # [B] int64, -1: no pose labels in use
     genders: Tensor  # [B] int64, -1: no gender labels in use
     paths: tuple[str, ...]  # one per row
     unchanged: int = 0  # spoilt copies of pictures that were too small already for their pixelation
+    erased: Sequence[Rectangle] = ()  # one per row, until the batch is finished
+
+    def finished(self, device: torch.device | str = "cpu") -> Self:
+        """Its pictures on a device, as a network takes them; labels stay on the CPU, where a look at them is free."""
+        return self._replace(images=normalise(self.images, self.erased, device), erased=())
 
     @property
     def rows(self) -> int:
@@ -49,10 +57,17 @@ class Batch(NamedTuple):
 class PairBatch(NamedTuple):
     """The same pictures, good and bad, each transformed on its own."""
 
-    hq: Tensor  # [B, 3, H, W] float32
+    hq: Tensor  # [B, 3, H, W] float32; uint8 [B, H, W, 3] until the batch is finished
     lq: Tensor  # [B, 3, H, W]
     paths: tuple[str, ...]  # one per pair
     unchanged: int  # pairs whose picture was too small already for its pixelation
+    erased: Sequence[Rectangle] = ()  # of all hq, then of all lq, until the batch is finished
+
+    def finished(self, device: torch.device | str = "cpu") -> Self:
+        """The batch on a device, its pictures as a network takes them."""
+        hq = normalise(self.hq, self.erased[: self.rows], device)
+        lq = normalise(self.lq, self.erased[self.rows :], device)
+        return self._replace(hq=hq, lq=lq, erased=()).to(device)
 
     @property
     def rows(self) -> int:
@@ -67,8 +82,12 @@ class PairBatch(NamedTuple):
 class PlainBatch(NamedTuple):
     """Pictures to compute features of."""
 
-    images: Tensor  # [B, 3, H, W] float32
+    images: Tensor  # [B, 3, H, W] float32; uint8 [B, H, W, 3] until the batch is finished
     indices: Tensor  # [B] int64: places in the list of pictures
+
+    def finished(self, device: torch.device | str = "cpu") -> Self:
+        """The batch on a device, its pictures as a network takes them."""
+        return self._replace(images=normalise(self.images, (), device)).to(device)
 
     @property
     def rows(self) -> int:
@@ -79,11 +98,23 @@ class PlainBatch(NamedTuple):
         return _moved(self, device)
 
 
+class Row(NamedTuple):
+    """One row of a `Batch` to be."""
+
+    drawn: Drawn
+    pid: int
+    clothes: int
+    pose: int
+    gender: int
+    path: str
+    unchanged: bool = False  # a spoilt copy that is as good as its picture
+
+
 class Pair(NamedTuple):
     """One item of `ExternalPairs`."""
 
-    hq: Tensor  # [3, H, W]
-    lq: Tensor  # [3, H, W]
+    hq: Drawn
+    lq: Drawn
     path: str
     changed: bool
 
@@ -118,37 +149,28 @@ class TargetPictures(Dataset):
     def __len__(self) -> int:
         return len(self.records)
 
-    def __getitem__(self, draw: Draw) -> Batch:
-        """The rows of one picture, as a small batch."""
+    def path_of(self, draw: Draw) -> Path:
+        return self.records[draw.index].path
+
+    def __getitem__(self, draw: Draw) -> list[Row]:
+        """The rows of one picture."""
         record, index = self.records[draw.index], draw.index
         pid = int(self.labels.pids[index])
         picture = read_picture(record.path)
-        pictures, clothes = [picture], [int(self.labels.clothes[index])]
+        own = int(self.labels.clothes[index])
+        made = [(picture, own, False)]
         if self.recolouring is not None:
             rng = generator(self.seed, self.stream, "recolour", *draw)
-            copy, label = self.recolouring.copy_of(picture, record, pid, rng)
-            pictures.append(copy)
-            clothes.append(label)
-        unchanged = 0
+            made.append((*self.recolouring.copy_of(picture, record, pid, rng), False))
         if self.ranges is not None:
             artefact = draw_artefact(generator(self.seed, self.stream, "artefact", *draw), self.ranges)
-            pictures.append(degrade(picture, artefact))
-            clothes.append(clothes[0])
-            unchanged = int(not changes(picture, artefact))
-        rows = [
-            self.transform(one, seed_from(self.seed, self.stream, "transform", *draw, row))
-            for row, one in enumerate(pictures)
-        ]
-        count = len(rows)
-        return Batch(
-            images=_stack([row.image for row in rows]),
-            pids=torch.full((count,), pid),
-            clothes=torch.tensor(clothes),
-            poses=torch.tensor([int((self.mirrored_poses if row.flipped else self.poses)[index]) for row in rows]),
-            genders=torch.full((count,), int(self.genders[index])),
-            paths=(str(record.path),) * count,
-            unchanged=unchanged,
-        )
+            made.append((degrade(picture, artefact), own, not changes(picture, artefact)))
+        rows = []
+        for row, (one, clothes, unchanged) in enumerate(made):
+            drawn = self.transform.draw(one, seed_from(self.seed, self.stream, "transform", *draw, row))
+            pose = int((self.mirrored_poses if drawn.flipped else self.poses)[index])
+            rows.append(Row(drawn, pid, clothes, pose, int(self.genders[index]), str(record.path), unchanged))
+        return rows
 
 
 class ExternalPairs(Dataset):
@@ -169,15 +191,18 @@ class ExternalPairs(Dataset):
     def __len__(self) -> int:
         return len(self.records)
 
+    def path_of(self, draw: Draw) -> Path:
+        return self.records[draw.index].path
+
     def __getitem__(self, draw: Draw) -> Pair:
         path = self.records[draw.index].path
         picture = read_picture(path)
         artefact = draw_artefact(generator(self.seed, self.stream, "artefact", *draw), self.ranges)
         hq, lq = (
-            self.transform(one, seed_from(self.seed, self.stream, "transform", *draw, side)).image
+            self.transform.draw(one, seed_from(self.seed, self.stream, "transform", *draw, side))
             for side, one in (("hq", picture), ("lq", degrade(picture, artefact)))
         )
-        return Pair(torch.from_numpy(hq), torch.from_numpy(lq), str(path), changes(picture, artefact))
+        return Pair(hq, lq, str(path), changes(picture, artefact))
 
 
 class PlainPictures(Dataset):
@@ -201,60 +226,77 @@ class PlainPictures(Dataset):
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+    def path_of(self, index: int) -> Path:
+        return self.paths[index]
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
         picture = read_picture(self.paths[index])
         if self.ranges is not None and index in self.spoilt:
             picture = degrade(picture, draw_artefact(generator(self.seed, "test artefact", index), self.ranges))
-        return torch.from_numpy(self.transform(picture)), index
+        return resize(picture, self.transform.size), index
 
 
-def collate_target(items: Sequence[Batch]) -> Batch:
+def collate_target(items: Sequence[Sequence[Row]]) -> Batch:
     """Join the rows of several pictures."""
-    images, pids, clothes, poses, genders, paths, unchanged = zip(*items)
-    labels = (torch.cat(part) for part in (pids, clothes, poses, genders))
-    return Batch(torch.cat(images), *labels, tuple(path for part in paths for path in part), sum(unchanged))
+    drawn, pids, clothes, poses, genders, paths, unchanged = zip(*(row for rows in items for row in rows), strict=True)
+    return Batch(
+        images=_bytes([one.pixels for one in drawn]),
+        pids=torch.tensor(pids),
+        clothes=torch.tensor(clothes),
+        poses=torch.tensor(poses),
+        genders=torch.tensor(genders),
+        paths=paths,
+        unchanged=sum(unchanged),
+        erased=[one.erased for one in drawn],
+    )
 
 
 def collate_pairs(items: Sequence[Pair]) -> PairBatch:
     """Stack pairs."""
-    hq, lq, paths, changed = zip(*items)
-    return PairBatch(_together(hq), _together(lq), tuple(paths), sum(not one for one in changed))
+    hq, lq, paths, changed = zip(*items, strict=True)
+    good, bad = (_bytes([one.pixels for one in side]) for side in (hq, lq))
+    return PairBatch(good, bad, paths, sum(not one for one in changed), [one.erased for one in (*hq, *lq)])
 
 
-def collate_plain(items: Sequence[tuple[Tensor, int]]) -> PlainBatch:
+def collate_plain(items: Sequence[tuple[np.ndarray, int]]) -> PlainBatch:
     """Stack pictures."""
-    images, indices = zip(*items)
-    return PlainBatch(_together(images), torch.tensor(indices))
+    pixels, indices = zip(*items, strict=True)
+    return PlainBatch(_bytes(pixels), torch.tensor(indices))
+
+
+class FinishingLoader(Loader):
+    """A loader whose batches come finished, on the device where they are wanted."""
+
+    def __init__(self, *arguments: Any, device: torch.device | str, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._device = device
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # torch promises an iterator of its own making
+        for batch in super().__iter__():
+            yield batch.finished(self._device)
 
 
 def loader(
-    dataset: Dataset, batches: Any, collate: Callable[[Sequence[Any]], Any], *, workers: int = 0, pin: bool = False
-) -> DataLoader:
+    dataset: Dataset,
+    batches: Any,
+    collate: Callable[[Sequence[Any]], Any],
+    *,
+    workers: int = 0,
+    pin: bool = False,
+    patience: int = PATIENCE,
+    device: torch.device | str = "cpu",
+) -> FinishingLoader:
     """A loader over `batches`, any iterable of lists of what the data set takes; its workers live on between epochs.
 
     More workers than there are cores get in each other's way, so there are never more.
     """
     workers = min(workers, os.cpu_count() or 1)
-    return DataLoader(
-        dataset,
-        batch_sampler=batches,
-        collate_fn=collate,
-        num_workers=workers,
-        pin_memory=pin,
-        persistent_workers=workers > 0,
-        worker_init_fn=partial(_begin_worker, kept_pictures()) if workers else None,
-    )
+    return FinishingLoader(dataset, batches, collate, workers=workers, pin=pin, patience=patience, device=device)
 
 
 def in_order(count: int, batch: int) -> list[range]:
     """Batches of 0..count-1 in order, the last one as long as it may be."""
     return [range(start, min(start + batch, count)) for start in range(0, count, batch)]
-
-
-def _begin_worker(kept: dict[str, Kept], worker: int) -> None:
-    """Start a loader process, which reads pictures as this one does."""
-    quiet_worker(worker)
-    look_first_in(kept)
 
 
 def _moved(batch: Any, device: torch.device | str) -> Any:
@@ -269,10 +311,6 @@ def _per_record(labels: np.ndarray | None, name: str, count: int) -> np.ndarray:
     return np.asarray(labels)
 
 
-def _stack(images: Sequence[np.ndarray]) -> Tensor:
-    return _together([torch.from_numpy(image) for image in images])
-
-
-def _together(images: Sequence[Tensor]) -> Tensor:
-    """[3, H, W] each -> [B, 3, H, W], the channels still next to each other in memory: one plain copy."""
-    return torch.stack([image.permute(1, 2, 0) for image in images]).permute(0, 3, 1, 2)
+def _bytes(pixels: Sequence[np.ndarray]) -> Tensor:
+    """uint8 [H, W, 3] each -> [B, H, W, 3]."""
+    return torch.from_numpy(np.stack(pixels))

@@ -15,7 +15,7 @@ import re
 from pathlib import Path
 from sys import intern
 
-from rlq.data.listing import absent, missing_parts
+from rlq.data.listing import absent, leading_out, missing_parts
 from rlq.data.records import Protocol, Published, Record, ReidData
 from rlq.data.tables import read_lines, refuse_lines
 from rlq.errors import DataError
@@ -28,6 +28,7 @@ PUBLISHED = Published(
         "test": {"pictures": 80_483, "identities": 521, "clothes": 1_336},
     }
 )
+LONGEST = 18  # digits of a tracklet
 FOLDERS = {"train": "train-set", "query": "test-set-query", "gallery": "test-set-gallery"}
 PARTS = tuple(part for folder in FOLDERS.values() for part in (folder, f"{folder}-bbox.txt"))
 LAYOUT = "train-set, test-set-query and test-set-gallery, each with a list such as train-set-bbox.txt beside it"
@@ -68,6 +69,8 @@ def _read_split(root: Path, split: str) -> list[Record]:
         picture, _, tracklet = (part.strip() for part in text.partition(","))
         if reason := _complaint(picture, tracklet):
             wrong.append((number, f"{text!r} {reason}"))
+        elif len(tracklet) > LONGEST:
+            wrong.append((number, f"{picture} has a tracklet number of {len(tracklet)} digits"))
         elif picture in entries:
             wrong.append((number, f"{picture} is in line {entries[picture][0]} already"))
         else:
@@ -97,6 +100,12 @@ def _check_there(folder: Path, source: Path, entries: dict[str, tuple[int, str]]
         raise DataError(
             f"{source}: {len(missing)} of {len(entries)} listed pictures are not in {folder}, such as {missing[0]} "
             f"in line {entries[missing[0]][0]}; is the archive half-unpacked?"
+        )
+    links = [pictures[place] for place in leading_out(folder, pictures)]
+    if links:
+        raise DataError(
+            f"{source}: line {entries[links[0]][0]}: {links[0]} is a link that leads out of {folder}; put the picture "
+            "there"
         )
 
 

@@ -1,6 +1,7 @@
 """Keep some training people out of training, to choose on them instead of on the test set."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from rlq.data.records import Record, ReidData, sorted_pids
 from rlq.errors import DataError
@@ -58,7 +59,7 @@ def _by_chance(records: list[Record], seed: int) -> tuple[list[Record], list[Rec
     by_pid: dict[str, list[Record]] = {}
     for record in records:
         by_pid.setdefault(record.pid, []).append(record)
-    chosen = set()
+    chosen: set[Path] = set()
     for pid, own in by_pid.items():
         if len(own) > 1:
             order = generator(seed, "holdout queries", pid).permutation(len(own))

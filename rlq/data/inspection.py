@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 from PIL import Image
 
+from rlq.data.headers import UNREADABLE, refusal
 from rlq.data.parallel import parallel_map
-
-# What Pillow has been seen to raise at files that are no picture, or a broken one.
-UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
+from rlq.files import content_of
 
 
 class Finding(NamedTuple):
@@ -37,15 +36,16 @@ def unreadable(paths: Iterable[Path], findings: Iterable[Finding]) -> list[tuple
 def look_at(path: Path) -> Finding:
     """Read one file and decode it."""
     try:
-        data = path.read_bytes()
+        data = content_of(path)
     except OSError as error:
         return Finding(error.strerror or str(error), b"")
     return Finding(_reason(data), hashlib.blake2b(data, digest_size=16).digest())
 
 
 def _reason(data: bytes) -> str | None:
-    if not data:
-        return "empty file"
+    reason = refusal(data)
+    if reason:
+        return reason
     try:
         with Image.open(BytesIO(data)) as picture:
             picture.load()

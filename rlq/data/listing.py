@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rlq.errors import DataError
+from rlq.files import leads_out
 
 # A picture of another kind than the set's own is told as oddly named; left alone, it would be lost without a word.
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
@@ -72,6 +73,24 @@ def absent(root: Path, names: Sequence[str]) -> list[int]:
         if name not in listed[folder]:
             missing.append(place)
     return missing
+
+
+def leading_out(root: Path, names: Sequence[str]) -> list[int]:
+    """Places in `names`, POSIX paths below `root` that are there, of those that links lead out of it; of files, only
+    those that are links themselves are followed."""
+    home = root.resolve()
+    links: dict[str, set[str] | None] = {}  # folder -> its links; None: the folder itself lies elsewhere
+    found = []
+    for place, path in enumerate(names):
+        folder, _, name = path.rpartition("/")
+        if folder not in links:
+            below = (root / folder).resolve()
+            inside = below.is_relative_to(home)
+            links[folder] = {entry.name for entry in os.scandir(below) if entry.is_symlink()} if inside else None
+        known = links[folder]
+        if known is None or (name in known and leads_out(root / path, home)):
+            found.append(place)
+    return found
 
 
 def missing_parts(folder: Path, parts: Iterable[str]) -> list[str]:

@@ -21,7 +21,7 @@ from rlq.data.listing import SHOWN, is_hidden
 from rlq.data.ntu import CLIP, holds_ntu
 from rlq.data.parallel import parallel_map
 from rlq.errors import DataError
-from rlq.files import written_whole
+from rlq.files import parsed_json, written_whole
 
 VIDEOS = (".mp4", ".avi")
 CAMERA = "C003"
@@ -46,8 +46,10 @@ class Extraction(NamedTuple):
     def to_text(self, output: Path) -> str:
         """The same for people, with every clip that gave no picture."""
         lines = [
-            f"{output}: {self.written} pictures written, {self.cropped} of them cropped to the person; "
-            f"{self.there_already} were there; {self.clips} clips"
+            (
+                f"{output}: {self.written} pictures written, {self.cropped} of them cropped to the person; "
+                f"{self.there_already} were there; {self.clips} clips"
+            )
         ]
         if self.without_mask is not None:
             lines.append(
@@ -65,8 +67,11 @@ class _Job(NamedTuple):
     picture: Path
 
 
+Outcome = Literal["cropped", "without mask", "small"]
+
+
 class _Done(NamedTuple):
-    picture: Literal["cropped", "without mask", "small"] | None  # None when it was not written
+    picture: Outcome | None  # None when it was not written
     error: str = ""
 
 
@@ -186,7 +191,7 @@ def _record(output: Path, *, cropped: bool) -> None:
     if not path.exists():  # somebody else's pictures: nothing is known of them
         return
     try:
-        frames = json.loads(path.read_text(encoding="utf-8"))["frames"]
+        frames = parsed_json(path.read_text(encoding="utf-8"))["frames"]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise DataError(f"{path} does not say what the frames there are ({error}); {REMEDY.format(output)}") from error
     if frames != wanted:
@@ -215,8 +220,8 @@ def _picture(output: Path, stem: str) -> Path:
 def _take(job: _Job) -> _Done:
     """Write one picture; an error is told as text, so that the other clips go on."""
     try:
-        frame = middle_frame(job.clip)
-        picture, what = frame, "without mask"
+        picture = frame = middle_frame(job.clip)
+        what: Outcome = "without mask"
         if job.mask is not None:
             picture = crop_to_person(frame, _person(job.mask, frame.shape[:2]))
             what = "small" if picture is frame else "cropped"

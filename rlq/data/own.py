@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from rlq.data.listing import absent, is_hidden
+from rlq.data.listing import absent, is_hidden, leading_out
 from rlq.data.records import Protocol, Record, ReidData
 from rlq.data.tables import SHOWN, Row, read_table
 from rlq.errors import DataError
@@ -25,6 +25,7 @@ LAYOUT = (
 )
 REQUIRED = ("path", "pid", "camera", "split")
 OPTIONAL = ("clothes", "tracklet", "gender", "pose")
+LONGEST = 9  # digits of a class
 SPLITS = ("train", "query", "gallery")
 GENDERS = {"m": 1, "male": 1, "1": 1, "1.0": 1, "f": 0, "female": 0, "0": 0, "0.0": 0, "u": 0}
 
@@ -65,7 +66,9 @@ def read_own(root: Path, name: str = "csv") -> ReidData:
     return ReidData(
         name,
         folder,
-        *splits.values(),
+        splits["train"],
+        splits["query"],
+        splits["gallery"],
         protocols=(*BY_CLOTHES, GENERAL) if ranks_clothes else (GENERAL,),
         clothes_known=train_clothes or not trains,
         refused={} if ranks_clothes else {"CC": NO_CLOTHES, "SC": NO_CLOTHES},
@@ -126,6 +129,13 @@ def _paths(table: Path, rows: Sequence[Row], asked: Path) -> list[str]:
             f"{len(missing)} of {len(paths)} pictures are not there, such as {shown}; "
             f"paths are relative to {table.parent}"
         )
+    links = leading_out(table.parent, paths)
+    if links:
+        row = rows[links[0]]
+        raise DataError(
+            f"{row.place}: {paths[links[0]]} is or lies behind a link that leads out of {table.parent}; the table "
+            "should stand in the folder that really holds its pictures"
+        )
     return paths
 
 
@@ -177,6 +187,6 @@ def _gender(row: Row) -> int:
 def _pose(row: Row) -> int:
     """Classes are written as 10 or 10.0."""
     whole = row["pose"].removesuffix(".0")
-    if not (whole.isascii() and whole.isdigit()):
+    if not (whole.isascii() and whole.isdigit() and len(whole) <= LONGEST):
         raise DataError(f"{row.place}: pose {row['pose']!r} is no class: 0, 1, 2, ...")
     return int(whole)

@@ -8,7 +8,11 @@ import cv2
 import numpy as np
 from PIL import ExifTags, Image
 
+from rlq.data.headers import UNREADABLE, refusal
 from rlq.errors import DataError
+from rlq.files import content_of
+
+SIDEWAYS = (5, 6, 7, 8)  # orientations of EXIF that exchange height and width
 
 
 class Kept(Protocol):
@@ -43,11 +47,14 @@ def read_picture(path: Path) -> np.ndarray:
 def decode_picture(path: Path) -> np.ndarray:
     """The same, from the file itself."""
     try:
-        data = path.read_bytes()
+        data = content_of(path)
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from error
+    reason = refusal(data)
+    if reason:
+        raise DataError(f"{path}: not a picture that can be decoded ({reason})")
     try:
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
         raise DataError(f"{path}: not a picture that can be decoded ({error.err})") from error
     if picture is None:
@@ -64,7 +71,8 @@ def _size(path: Path) -> tuple[int, int]:
     try:
         with Image.open(path) as picture:
             width, height = picture.size
-            turned = picture.getexif().get(ExifTags.Base.Orientation, 1) >= 5
-    except (OSError, SyntaxError, ValueError) as error:
+            # the size that Pillow gives of a TIFF is the one after turning
+            turned = picture.format != "TIFF" and picture.getexif().get(ExifTags.Base.Orientation, 1) in SIDEWAYS
+    except UNREADABLE as error:
         raise DataError(f"{path}: not a picture that can be decoded ({error})") from error
     return (height, width) if turned else (width, height)

@@ -85,11 +85,14 @@ class ReidData:
     def fingerprint(self) -> str:
         """16 hex digits that change with any picture's name or size in bytes, with the split it belongs to, and with
         what the list files say."""
-        lines = sorted(
-            f"{record.split} {path.relative_to(self.root).as_posix()} {path.stat().st_size}"
-            for record in self.records
-            for path in record.pictures
-        )
+        try:
+            lines = sorted(
+                f"{record.split} {path.relative_to(self.root).as_posix()} {path.stat().st_size}"
+                for record in self.records
+                for path in record.pictures
+            )
+        except OSError as error:  # such as a link to nowhere
+            raise DataError(f"{error.filename}: {error.strerror or error}") from error
         lines += [hashlib.sha256(path.read_bytes()).hexdigest() for path in self.lists]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 

@@ -15,7 +15,7 @@ class Draw(NamedTuple):
 
     epoch: int
     position: int  # in the epoch's order over all devices
-    index: int  # of the picture
+    index: int  # type: ignore[assignment]  # of the picture; hides a tuple's own index(), which no draw is asked for
 
 
 class IdentityBatches:
@@ -72,13 +72,14 @@ class IdentityBatches:
     def _order(self) -> np.ndarray:
         """Picture indices of all batches of all devices: [batches, batch]."""
         rng = generator(self.seed, self.stream, "order", self.epoch)
-        groups, owners = [], []
+        groups: list[np.ndarray] = []  # each [K]
+        owners: list[int] = []
         for owner, own in enumerate(self.members):
             if len(own) < self.instances:
-                cut = [rng.choice(own, self.instances)]
+                cut = rng.choice(own, self.instances)[None]  # [1, K]
             else:
                 whole = self._groups_of(own) * self.instances
-                cut = rng.permutation(own)[:whole].reshape(-1, self.instances)
+                cut = rng.permutation(own)[:whole].reshape(-1, self.instances)  # [groups, K]
             groups.extend(cut)
             owners.extend([owner] * len(cut))
         order = mix_batches(rng.permutation(len(groups)), np.array(owners), self.batch // self.instances)

@@ -11,6 +11,7 @@ from torch import Tensor
 from rlq.artefacts import ArtefactRanges
 from rlq.console import Console
 from rlq.data.datasets import PlainPictures, collate_plain, loader
+from rlq.data.loaders import PATIENCE, deaths_told
 from rlq.data.transforms import TestTransform
 from rlq.distributed import Place, gather_rows
 
@@ -24,6 +25,7 @@ def embed_pictures(
     size: tuple[int, int],
     batch: int,
     workers: int,
+    patience: int = PATIENCE,
     place: Place,
     console: Console,
     artefacts: ArtefactRanges | None = None,
@@ -42,17 +44,17 @@ def embed_pictures(
     kept_on = place.device if place.world > 1 else torch.device("cpu")  # LaST's features take 4 GiB
     own: Tensor | None = None
     done = 0
-    with torch.inference_mode():
-        for loaded in console.progress(loader(pictures, batches, collate_plain, workers=workers), label):
-            images = loaded.images.to(place.device).contiguous(memory_format=torch.channels_last)
+    source = loader(pictures, batches, collate_plain, workers=workers, patience=patience, device=place.device)
+    with torch.inference_mode(), deaths_told():
+        for images, _ in console.progress(source, label):
             both = embed(images).float() + embed(images.flip(3)).float()  # [B, D]
             if own is None:
                 own = torch.empty(len(mine), both.shape[1], device=kept_on)
             own[done : done + len(both)] = F.normalize(both)
             done += len(both)
-    if place.world == 1:
-        return own.numpy()
-    return _in_order(own, embed, place, size, len(paths))
+    if own is None or place.world > 1:
+        return _in_order(own, embed, place, size, len(paths))
+    return own.numpy()
 
 
 def _in_order(own: Tensor | None, embed: Embed, place: Place, size: tuple[int, int], total: int) -> np.ndarray:

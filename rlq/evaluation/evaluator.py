@@ -51,6 +51,7 @@ class Evaluator:
             size=settings.size,
             batch=settings.test_batch,
             workers=settings.workers,
+            patience=settings.patience,
             place=self.place,
             console=self.console,
             artefacts=self.artefacts,
@@ -60,12 +61,12 @@ class Evaluator:
         )
         return features[: len(data.query)], features[len(data.query) :]
 
-    def rank(self, embed: Embed) -> dict[str, Results]:
+    def rank(self, embed: Embed) -> Mapping[str, Results]:
         """Each protocol's ranking by name. Features are shared work, ranking is the main process's."""
         query, gallery = self.features(embed)
         return share_from_main(self.rank_features(query, gallery) if self.place.is_main else None)
 
-    def rank_features(self, query: np.ndarray, gallery: np.ndarray) -> dict[str, Results]:
+    def rank_features(self, query: np.ndarray, gallery: np.ndarray) -> Mapping[str, Results]:
         """Each protocol's ranking of features [Q, D] and [G, D] made by other means."""
         data = self.data
         if self.settings.prcc_shots == "single" and data.single_shot:

@@ -43,8 +43,8 @@ def tsne_figure(hq_features: NDArray, lq_features: NDArray, *, seed: int = 0) ->
     figure = Figure(figsize=(6, 6), layout="constrained")
     axes = figure.subplots()
     axes.plot(*np.stack([good, bad]).transpose(2, 0, 1), color="0.85", linewidth=0.5, zorder=0)
-    axes.scatter(*good.T, s=8, color="#1f77b4", label="high quality")
-    axes.scatter(*bad.T, s=8, color="#ff7f0e", label="low quality")
+    axes.scatter(good[:, 0], good[:, 1], s=8, color="#1f77b4", label="high quality")
+    axes.scatter(bad[:, 0], bad[:, 1], s=8, color="#ff7f0e", label="low quality")
     axes.set(xticks=[], yticks=[])
     axes.legend()
     return figure

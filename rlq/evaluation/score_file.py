@@ -1,12 +1,11 @@
 """Our rules on features that somebody else made: `rlq score FILE.npz`."""
 
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rlq.data.arrays import DENSEST, UNREADABLE, bombs
 from rlq.errors import DataError
 from rlq.evaluation.metrics import Labels, rank
 from rlq.evaluation.similarity import cosine_scores
@@ -44,9 +43,11 @@ def _read(path: Path) -> Arrays:
             raise DataError(f"{path} holds a single array; wanted is an .npz of {WANTED}")
         with file:
             there = sorted(file.files)
+            packed = bombs(path, _known_names(there))
+            if packed:
+                raise DataError(f"{path} is refused: {packed[0]} unpacks to over {DENSEST} times its size in the file")
             arrays = {name: _member(path, file, name) for name in _known_names(there)}
-    # What zipfile and NumPy raise for damaged, encrypted, oversized or quite different files.
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, RuntimeError, MemoryError) as error:
+    except UNREADABLE as error:
         # NumPy takes any other file for a pickle, and advises to open it unsafely.
         reason = "it is no zip archive" if "pickle" in str(error) else error
         raise DataError(f"{path} cannot be read as an .npz ({reason}); wanted is an .npz of {WANTED}") from error
@@ -62,7 +63,10 @@ def _known_names(names: list[str]) -> list[str]:
 
 def _member(path: Path, file: np.lib.npyio.NpzFile, name: str) -> NDArray:
     try:
-        return file[name]
+        array = file[name]
+        if not isinstance(array, np.ndarray):  # NumPy hands out what has not the beginning of an array as bytes
+            raise DataError(f"{path}: {name} is no array")
+        return array
     except ValueError as error:
         if "pickle" not in str(error):
             raise

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +40,7 @@ def cosine_scores(query_features: Features, gallery_features: Features, *, devic
     query_lengths, gallery_lengths = lengths(query_features, "query"), lengths(gallery_features, "gallery")
     if device is not None and device.split(":")[0] != "cpu":
         product = _on_device(gallery_features, device)
-    elif sizes["Q"] * sizes["G"] * sizes["D"] > LARGE and _onednn_is_faster():
+    elif library_for(sizes["Q"], sizes["G"], sizes["D"]) == "oneDNN":
         product = _by_onednn(_array(gallery_features))
     else:
         product = _by_numpy(_array(gallery_features))
@@ -61,6 +61,11 @@ def cosine_scores(query_features: Features, gallery_features: Features, *, devic
         return scores
 
     return block
+
+
+def library_for(queries: int, gallery: int, width: int) -> Literal["NumPy", "oneDNN"]:
+    """Which library multiplies features of these sizes on a CPU."""
+    return "oneDNN" if queries * gallery * width > LARGE and _onednn_is_faster() else "NumPy"
 
 
 def lengths(features: Features, side: str) -> NDArray[np.float64]:
@@ -148,7 +153,10 @@ def _full_precision() -> Iterator[None]:
     """float32 products in float32, even if training allows TF32 or bfloat16 in its own."""
     import torch
 
-    backends = (torch.backends.cuda.matmul, torch.backends.mkldnn.matmul)
+    backends = (
+        torch.backends.cuda.matmul,
+        torch.backends.mkldnn.matmul,  # type: ignore[attr-defined]  # torch puts it there while it loads
+    )
     before = [backend.fp32_precision for backend in backends]
     for backend in backends:
         backend.fp32_precision = "ieee"

@@ -54,7 +54,7 @@ def single_shot(
     rankings: dict[str, list[Ranking]] = {rule: [] for rule in rules}
     for draw in range(draws):
         chosen = one_per_person(np.asarray(gallery.pid), generator("single shot", seed, draw))
-        some = Labels(*(None if x is None else np.asarray(x)[chosen] for x in _columns(gallery)))
+        some = _chosen(gallery, chosen)
         scores = cosine_scores(query_features, gallery_features[chosen])
         for rule, ranking in rank(query, some, scores, rules).items():
             rankings[rule].append(ranking)
@@ -68,8 +68,9 @@ def one_per_person(pids: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return order[first]
 
 
-def _columns(labels: Labels) -> tuple:
-    return labels.pid, labels.camera, labels.clothes
+def _chosen(labels: Labels, rows: np.ndarray) -> Labels:
+    clothes = None if labels.clothes is None else np.asarray(labels.clothes)[rows]
+    return Labels(np.asarray(labels.pid)[rows], np.asarray(labels.camera)[rows], clothes)
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -81,7 +81,7 @@ def annotate(
     data = read_pictures(name, root, console)
     subjects = subjects_of(_records(data, part), pictures)
     answers = AnswerFile(output or data.side_files / "gender.csv", subjects)
-    page = Page(answers, data.name, port=port)
+    page = Page(answers, data.name, data.root, port=port)
     done = sum(answer is not None for answer in answers.answers)
     console.line(f"{data.name}: {done} of {len(subjects)} people ({part}) are answered in {answers.path}")
     if "gender" in data.attributes:

@@ -63,8 +63,11 @@ class MaskReport:
 
     def to_text(self) -> str:
         lines = [
-            f"{self.folder}: {self.pictures} training pictures, {self.good} with a mask, {len(self.missing)} without, "
-            f"{len(self.other_size)} with one of another size, {len(self.unreadable)} with an unreadable one"
+            (
+                f"{self.folder}: {self.pictures} training pictures, {self.good} with a mask, {len(self.missing)} "
+                f"without, {len(self.other_size)} with one of another size, {len(self.unreadable)} with an "
+                "unreadable one"
+            )
         ]
         if self.missing:
             lines += ["without a mask:", *(f"  {path}" for path in self.missing[:SHOWN])]

@@ -21,7 +21,7 @@ from rlq.console import Console, percent, table
 from rlq.data.pictures import picture_sizes
 from rlq.data.records import Record, ReidData
 from rlq.errors import DataError, SettingsError
-from rlq.files import written_whole
+from rlq.files import alone_with, written_whole
 from rlq.sets import read_pictures
 
 KEYPOINTS, CLUSTERS = "keypoints.json", "pose_clusters.csv"  # in the folder rlq/ of a set
@@ -44,12 +44,18 @@ class Imported:
         found = self.source
         rows = [[split, str(all_), str(posed), str(all_ - posed)] for split, (all_, posed) in self.splits.items()]
         lines = [
-            f"{found.format}: {found.people} people of {found.joints} joints in {found.pictures} pictures, "
-            f"{found.several} pictures with several (the best score counts)",
-            f"left out: {found.left_out} people with numbers that are not finite, {found.without_joints} without any "
-            "joint",
-            f"kept as they are: {found.above_one} joints with a confidence above 1, {self.outside} outside of their "
-            "pictures",
+            (
+                f"{found.format}: {found.people} people of {found.joints} joints in {found.pictures} pictures, "
+                f"{found.several} pictures with several (the best score counts)"
+            ),
+            (
+                f"left out: {found.left_out} people with numbers that are not finite, {found.without_joints} without "
+                "any joint"
+            ),
+            (
+                f"kept as they are: {found.above_one} joints with a confidence above 1, {self.outside} outside of "
+                "their pictures"
+            ),
             f"in no picture of the set: {len(self.unused)} names{_examples(self.unused)}",
             table(rows, header=["split", "pictures", "with a pose", "without"]),
             f"written: {self.output}",
@@ -207,7 +213,7 @@ def cluster_training(
         raise DataError(
             f"there is no {source}; rlq pose import and rlq pose extract make it, --keypoints names another"
         )
-    columns: dict[str, Sequence[object]] = dict(read_columns(output, data.train)) if output.is_file() else {}
+    _columns_of(output, data.train)  # a file of other pictures is refused before anything is computed
     joints, found = match(read_keypoints(source).people, data.records, data.root)
     joints, found = joints[: len(data.train)], found[: len(data.train)]
     sizes = np.ones((len(found), 2), np.int64)
@@ -218,8 +224,8 @@ def cluster_training(
     for vector, count in console.progress(wanted, "clusterings"):
         column = column_name(vector, count)
         labels = cluster_poses(pose_vector(joints, sizes, vector), found, count, seed).labels
-        columns[column] = labels.tolist()
-        write_clusters(output, data.train, columns)
+        with alone_with(output):  # another process may add columns meanwhile
+            write_clusters(output, data.train, _columns_of(output, data.train) | {column: labels.tolist()})
         clusterings.append(Clustering(column, np.bincount(labels, minlength=count + 1)))
         if sheets is not None:
             drawn.append(sheets / f"{column}.png")
@@ -227,6 +233,11 @@ def cluster_training(
                 figure = cluster_sheet(data.train, labels, joints, clusters=count, seed=seed)
                 figure.savefig(temporary, format="png", dpi=100)
     return Clustered(output, len(data.train), tuple(clusterings), tuple(drawn))
+
+
+def _columns_of(output: Path, records: Sequence[Record]) -> dict[str, Sequence[object]]:
+    """What the file has so far."""
+    return dict(read_columns(output, records)) if output.is_file() else {}
 
 
 def _entry(name: str, joints: np.ndarray, score: float | None) -> dict:

@@ -21,6 +21,8 @@ def batch_hard_triplet(
     The partners come from the pool [P, D], pool_pids [P], by default the batch itself. Over several devices it is
     everybody's rows, this device's own ones included, and the caller decides which of them carry gradient.
     The sample itself is among its own partners, at distance 0.
+    Raises ValueError at pids that allow no triplet, on a CPU; for other devices the caller asks check_partners before
+    the pids go there, as a look at them later would wait for the device.
     The batch-hard form of Hermans et al. 2017 (arXiv 1703.07737), with cosine distance.
     """
     if (pool_features is None) != (pool_pids is None):
@@ -30,6 +32,19 @@ def batch_hard_triplet(
     check_shapes(
         features=(features, "B D"), pids=(pids, "B"), pool_features=(pool_features, "P D"), pool_pids=(pool_pids, "P")
     )
+    if pids.device.type == "cpu":
+        check_partners(pids, pool_pids)
+    same = pids[:, None] == pool_pids  # [B, P]
+    # Autocast would round the product to bfloat16, whatever the type of the features.
+    with torch.autocast(features.device.type, enabled=False):
+        distance = 1 - F.normalize(features.float()) @ F.normalize(pool_features.float()).T  # [B, P]
+    farthest_own = distance.masked_fill(~same, -torch.inf).amax(dim=1)  # [B]
+    nearest_stranger = distance.masked_fill(same, torch.inf).amin(dim=1)  # [B]
+    return F.relu(farthest_own - nearest_stranger + margin).mean()
+
+
+def check_partners(pids: Tensor, pool_pids: Tensor) -> None:
+    """Raise ValueError unless every one of pids [B] has a stranger and a partner in pool_pids [P]."""
     same = pids[:, None] == pool_pids  # [B, P]
     if same.all(dim=1).any():
         raise ValueError(
@@ -38,9 +53,3 @@ def batch_hard_triplet(
         )
     if not same.any(dim=1).all():
         raise ValueError("the pool lacks the samples of this batch")
-    # Autocast would round the product to bfloat16, whatever the type of the features.
-    with torch.autocast(features.device.type, enabled=False):
-        distance = 1 - F.normalize(features.float()) @ F.normalize(pool_features.float()).T  # [B, P]
-    farthest_own = distance.masked_fill(~same, -torch.inf).amax(dim=1)  # [B]
-    nearest_stranger = distance.masked_fill(same, torch.inf).amin(dim=1)  # [B]
-    return F.relu(farthest_own - nearest_stranger + margin).mean()

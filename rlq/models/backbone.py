@@ -31,10 +31,10 @@ def build_blocks(name: str, *, pretrained: bool | str = True, last_stride: int =
             f"networks of these families can: {FAMILIES}"
         )
     if last_stride == 1:
-        _undo_dilation(network.layer4)
-    stem = [getattr(network, part) for part in STEM_PARTS]
-    first = nn.Sequential(*stem, network.layer1)
-    return nn.ModuleList([first, network.layer2, network.layer3, network.layer4])
+        _undo_dilation(network.get_submodule("layer4"))
+    parts = [network.get_submodule(part) for part in (*STEM_PARTS, "layer1")]
+    blocks = [network.get_submodule(part) for part in ("layer2", "layer3", "layer4")]
+    return nn.ModuleList([nn.Sequential(*parts), *blocks])
 
 
 def copies(blocks: nn.ModuleList, start: int) -> nn.ModuleList:
@@ -55,6 +55,8 @@ def output_channels(blocks: nn.ModuleList) -> int:
 
 
 def _create(name: str, pretrained: bool | str, last_stride: int) -> nn.Module:
+    if ":" in name or "/" in name:  # timm would fetch what such a name says
+        raise SettingsError(f"backbone.name = {name} should be the name of a network of timm, such as resnet50.tv_in1k")
     options: dict = {"num_classes": 0, "global_pool": ""}
     if last_stride == 1:
         options["output_stride"] = 16  # fourth block without stride; timm then dilates it, undone by the caller
@@ -80,7 +82,7 @@ def _create(name: str, pretrained: bool | str, last_stride: int) -> nn.Module:
             raise SettingsError(
                 f"backbone.pretrained = {pretrained} does not fit {name}: {_first_line(error)}"
             ) from error
-        near = timm.list_models(f"*{name.split('.')[0]}*")[:5] or ["resnet50", "resnet18", "resnet10t"]
+        near = timm.list_models(f"*{name.partition('.')[0]}*")[:5] or ["resnet50", "resnet18", "resnet10t"]
         raise SettingsError(
             f"backbone.name = {name}: {_first_line(error)}; names near it: {', '.join(near)}"
         ) from error
@@ -89,6 +91,7 @@ def _create(name: str, pretrained: bool | str, last_stride: int) -> nn.Module:
 def _undo_dilation(block: nn.Module) -> None:
     for layer in block.modules():
         if isinstance(layer, nn.Conv2d) and layer.dilation != (1, 1):
+            assert not isinstance(layer.padding, str)  # timm pads by numbers
             layer.padding = tuple(p // d for p, d in zip(layer.padding, layer.dilation, strict=True))
             layer.dilation = (1, 1)
 

@@ -51,8 +51,8 @@ def per_query(rows: Mapping[int, Row], protocol: str, metric: str) -> tuple[str,
 
     None unless all of the seeds know it, of the same queries.
     """
-    entries = [row.per_query.get(protocol) for row in rows.values()]
-    if not entries or any(entry is None for entry in entries) or len({entry["queries"] for entry in entries}) > 1:
+    entries = [row.per_query[protocol] for row in rows.values() if protocol in row.per_query]
+    if not entries or len(entries) < len(rows) or len({entry["queries"] for entry in entries}) > 1:
         return None
     first = np.array([entry["first_match"] for entry in entries])  # [seeds, Q]
     precision = np.array([entry["ap"] for entry in entries], np.float64)  # [seeds, Q]; None becomes nan
@@ -75,11 +75,12 @@ def _score(ours: Mapping[int, Row], against: Mapping[int, Row], protocol: str, m
         return Score(whole, authors)
     other = spread(list(theirs.values()))
     error = seed_error(whole, other)
-    pair = per_query(ours, protocol, metric), per_query(against, protocol, metric)
-    if asked.which != "best" or None in pair or pair[0][0] != pair[1][0]:  # queries are kept of the best epoch only
+    one, another = per_query(ours, protocol, metric), per_query(against, protocol, metric)
+    # queries are kept of the best epoch only
+    if asked.which != "best" or one is None or another is None or one[0] != another[0]:
         apart = whole.mean - other.mean
         return Score(whole, authors, apart, seed_error=error, clear=error is not None and abs(apart) > 2 * error)
-    gap = paired_bootstrap(pair[0][1], pair[1][1])
+    gap = paired_bootstrap(one[1], another[1])
     return Score(whole, authors, gap.difference, gap, error, stands_out(gap, error))
 
 
@@ -150,11 +151,12 @@ def _selection_note(rows: Sequence[Row], asked: Asked) -> str:
     chosen = {row.selection for row in rows}
     if asked.which == "last":
         return f"Numbers, in percent: {which}, on the test set (last/...)."
-    where = {
+    where: dict[tuple[str, ...], str] = {
         ("test",): f"the test set itself, as the paper chooses ({asked.which}/...)",
         ("holdout",): "held-out training people, then measured on the test set (test/...)",
-    }.get(tuple(sorted(chosen)), "the test set or held-out people")
-    return f"Numbers, in percent: {which}, chosen on {where}."
+    }
+    told = where.get(tuple(sorted(chosen)), "the test set or held-out people")
+    return f"Numbers, in percent: {which}, chosen on {told}."
 
 
 def _missing_notes(lines: Sequence[Line], how_to_run: str | None) -> list[str]:

@@ -1,6 +1,7 @@
 """What makes the rows of one table hard to compare: other data, other code, settings that no row names."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,12 +87,16 @@ def _stray(material: Material, rows: Sequence[Row]) -> Iterable[str]:
         yield f"They differ in {len(stray) - SHOWN} more such settings: {', '.join(list(stray)[SHOWN:])}."
 
 
+def _queries_of(protocol: str, row: Row) -> str:
+    return str(row.per_query[protocol]["queries"])
+
+
 def _other_queries(material: Material, rows: Sequence[Row]) -> Iterable[str]:
     for protocol in material.protocols:
         kept = [row for row in rows if protocol in row.per_query]
         yield from _mixed(
             f"{protocol} queries",
             kept,
-            lambda row, protocol=protocol: row.per_query[protocol]["queries"],
+            partial(_queries_of, protocol),
             "there is no interval between them",
         )

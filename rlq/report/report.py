@@ -59,7 +59,8 @@ def report(
             raise RlqError(f"--base {base} goes with a table file; runs have their own experiments")
         materials = [gathering.of_runs(words, Path(TrackingSettings().folder), protocols=protocols)]
         rows = [variant.name for variant in materials[0].wanted]
-        name, title = slug(" ".join(rows))[:60].strip("-"), f"{', '.join(rows)} on {materials[0].rows[0].dataset}"
+        name = slug(" ".join(rows))[:60].strip("-.") or "runs"
+        title = f"{', '.join(rows)} on {materials[0].rows[0].dataset}"
     sections, drawings, remarks = [], [], []
     for material in materials:
         gathering.check_protocols(material)
@@ -80,8 +81,7 @@ def write(report: Report, folder: Path, formats: Sequence[str] = FORMATS) -> Wri
     text = markdown.document(report, figures)
     written = [_written(folder / figures[one.name], one.png) for one in report.drawings]
     makers = {"md": lambda: text, "tex": lambda: latex.tables(report), "html": lambda: page.page(report)}
-    for name in formats:
-        written.append(_written(folder / f"{report.name}.{name}", makers[name]().encode()))
+    written += [_written(folder / f"{report.name}.{name}", makers[name]().encode()) for name in formats]
     written.append(_written(folder / "numbers.json", f"{json.dumps(numbers(report), indent=1)}\n".encode()))
     shown = "\n\n".join(markdown.part(one) for one in report.sections)
     return Written(folder, tuple(written), "\n".join([shown, *(f"- {remark}" for remark in report.remarks)]))

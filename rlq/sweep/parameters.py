@@ -58,7 +58,7 @@ class Parameter(Settings):
     @property
     def kind(self) -> Kind:
         given = self.model_fields_set
-        return "number" if given & {"min", "max"} else next(k for k in ("values", "range", "value") if k in given)  # type: ignore[return-value]
+        return "number" if given & {"min", "max"} else next(k for k in ("values", "range", "value") if k in given)
 
     @property
     def ends(self) -> tuple[int | float, int | float]:

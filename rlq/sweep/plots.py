@@ -4,6 +4,7 @@ import importlib.util
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import matplotlib
@@ -62,11 +63,11 @@ def _wanted(study: "Study", metrics: list[str], plots: Any) -> Iterator[tuple[st
         suffix = f"-{metric.replace('/', '-')}" if several else ""
         target = (lambda trial, at=position: trial.values[at]) if several else None
         options: dict[str, Any] = {"target": target, "target_name": metric}
-        yield f"history{suffix}", lambda o=options: plots.plot_optimization_history(study, **o)
+        yield f"history{suffix}", partial(plots.plot_optimization_history, study, **options)
         if comparable:
-            yield f"importance{suffix}", lambda o=options: plots.plot_param_importances(study, **o)
+            yield f"importance{suffix}", partial(plots.plot_param_importances, study, **options)
         if len(complete) >= FEWEST:
-            yield f"slice{suffix}", lambda o=options: plots.plot_slice(study, **o)
+            yield f"slice{suffix}", partial(plots.plot_slice, study, **options)
     if several and len(metrics) <= 3:
         yield "pareto", lambda: plots.plot_pareto_front(study, target_names=metrics)
 

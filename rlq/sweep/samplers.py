@@ -2,6 +2,7 @@
 
 import importlib.util
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 from optuna.distributions import BaseDistribution
@@ -106,7 +107,7 @@ class TrialSeeded(BaseSampler):
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         self.of(trial).before_trial(study, trial)
 
-    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: list[float] | None) -> None:
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
         self.of(trial).after_trial(study, trial, state, values)
 
 

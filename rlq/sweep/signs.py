@@ -44,7 +44,8 @@ def silent_for(worker: Mapping[str, Any]) -> float:
 
 def told(worker: Mapping[str, Any]) -> str:
     """The worker in words."""
-    return f"process {worker['pid']} on {worker['host']}, last sign {datetime.fromtimestamp(worker['seen']):%F %T}"
+    seen = datetime.fromtimestamp(worker["seen"]).astimezone()
+    return f"process {worker['pid']} on {worker['host']}, last sign {seen:%F %T}"
 
 
 def _born(pid: int) -> str | None:

@@ -107,9 +107,11 @@ def difference(old: str, new: str) -> str:
         if was == now:
             continue
         if isinstance(was, dict) and isinstance(now, dict):
-            for name in sorted({*was, *now}):
-                if was.get(name) != now.get(name) or (name in was) != (name in now):
-                    found.append(f"{part}.{name} {_change(was.get(name), now.get(name), name in was, name in now)}")
+            found += [
+                f"{part}.{name} {_change(was.get(name), now.get(name), name in was, name in now)}"
+                for name in sorted({*was, *now})
+                if was.get(name) != now.get(name) or (name in was) != (name in now)
+            ]
         else:
             found.append(f"{part} {_change(was, now, part in before, part in after)}")
     return "; ".join(found)
@@ -144,10 +146,14 @@ def _has_conditions(sweep: Sweep) -> bool:
 
 
 def _guess_text(guess: Mapping[str, Any] | str, sweep: Sweep, settings: Settings) -> str:
-    own = isinstance(guess, str)
-    values = own_values(sweep, base_of(sweep, settings), sweep.enqueue.index(guess)) if own else guess
-    text = ", ".join(f"{name} = {_text(value)}" for name, value in values.items())
-    return text + (" (the experiment's own)" if own else "")
+    if isinstance(guess, str):
+        own = own_values(sweep, base_of(sweep, settings), sweep.enqueue.index(guess))
+        return f"{_assignments(own)} (the experiment's own)"
+    return _assignments(guess)
+
+
+def _assignments(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} = {_text(value)}" for name, value in values.items())
 
 
 def _suggest(trial: "optuna.trial.BaseTrial", name: str, parameter: Parameter, pairs: bool) -> Any:

@@ -15,6 +15,7 @@ from rlq.sweep.lines import Lines
 from rlq.sweep.parameters import Parameter
 from rlq.sweep.rules import check_parts
 
+LONGEST_NAME = 120  # bytes
 OURS = {  # words of W&B's sweep files, and what takes their place
     "method": "sampler: {name: tpe}",
     "early_terminate": "pruner: {name: hyperband}",
@@ -40,11 +41,14 @@ def _constraint(text: Any) -> str:
     return text
 
 
+Goal = Literal["maximize", "minimize"]
+
+
 class Metric(Settings):
     """One number that trials are compared by."""
 
     name: str  # CC/rank1 stands for best/CC/rank1; or with a prefix: last/CC/mAP, time/training_s
-    goal: Literal["maximize", "minimize"]
+    goal: Goal
 
     @property
     def key(self) -> str:
@@ -132,6 +136,15 @@ class Sweep(Settings):
     heartbeat: Heartbeat = Heartbeat()
     _lines: Lines | None = PrivateAttr(None)
 
+    @field_validator("name")
+    @classmethod
+    def _one_word_of_a_path(cls, name: str) -> str:
+        if not name.strip() or name.startswith(".") or len(name.encode("utf-8", "replace")) > LONGEST_NAME:
+            raise ValueError(f"should be 1 to {LONGEST_NAME} letters and begin with none of spaces and dots")
+        if not name.isprintable() or any(letter in name for letter in '/\\:?#%*"<>|'):
+            raise ValueError("names a file and a folder among the runs: it should have no /, \\, : or the like in it")
+        return name
+
     @field_validator("sampler", "pruner", mode="before")
     @classmethod
     def _word(cls, value: Any) -> Any:
@@ -143,7 +156,7 @@ class Sweep(Settings):
         return self.metrics or ((self.metric,) if self.metric else ())
 
     @property
-    def directions(self) -> list[str]:
+    def directions(self) -> list[Goal]:
         """Their goals."""
         return [metric.goal for metric in self.objectives]
 
@@ -180,7 +193,7 @@ def read_sweep(path: Path) -> Sweep:
     return sweep
 
 
-SECTIONS = {
+SECTIONS: dict[str, type[Settings]] = {
     "metric": Metric,
     "metrics": Metric,
     "sampler": SamplerSettings,

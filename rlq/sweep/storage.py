@@ -2,19 +2,19 @@
 
 import importlib.util
 import logging
+import re
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock
 
 from rlq.errors import RlqError
 from rlq.sweep.spec import Heartbeat
-from rlq.tracking.provenance import without_credentials
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -39,7 +39,12 @@ PATIENCE = 10  # seconds until a server that does not answer counts as away
 LOCKED = 60  # seconds that SQLite waits for another process
 ATTEMPTS = 5  # to make the tables: two machines that do so at once disturb each other
 
+# Optuna replays the whole file, and meets lines that are none of its own in all these ways.
+BROKEN_JOURNAL = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError)
+
 Stale = Callable[["Study", "FrozenTrial"], None]
+
+log = logging.getLogger(__name__)
 
 
 def default_storage(runs: Path, name: str) -> str:
@@ -49,7 +54,11 @@ def default_storage(runs: Path, name: str) -> str:
 
 def shown(url: str) -> str:
     """The address without user, password and options, for messages."""
-    return without_credentials(url).partition("?")[0]
+    kind, mark, rest = url.partition("://") if "://" in url else ("", "", url)
+    if url.startswith(("journal:", "sqlite:///")):  # files, whose names may hold an @
+        return url.partition("?")[0]
+    rest = rest.partition("@")[2] or rest  # by hand: a password may hold what urlsplit takes for its end
+    return f"{kind}{mark}{rest.partition('?')[0].rpartition('@')[2]}"
 
 
 def open_storage(url: str, heartbeat: Heartbeat, stale: Stale) -> "BaseStorage":
@@ -64,7 +73,7 @@ def open_storage(url: str, heartbeat: Heartbeat, stale: Stale) -> "BaseStorage":
     if url.startswith("grpc://"):
         return _open_proxy(url)
     if "://" not in url:
-        raise RlqError(f"--storage {url!r} is no address of a storage; wanted is one of {FORMS}")
+        raise RlqError(f"--storage {shown(url)!r} is no address of a storage; wanted is one of {FORMS}")
     return _open_database(url, heartbeat, stale)
 
 
@@ -81,10 +90,10 @@ def reaching(url: str) -> Iterator[None]:
     from optuna.exceptions import StorageInternalError
     from sqlalchemy.exc import SQLAlchemyError
 
-    foreign = _proxy_errors()
+    kinds: tuple[type[Exception], ...] = (SQLAlchemyError, StorageInternalError, *_proxy_errors())
     try:
         yield
-    except (SQLAlchemyError, StorageInternalError, *foreign) as error:
+    except kinds as error:
         raise RlqError(f"the storage {shown(url)} cannot be used: {_reason(error, url)}") from error
 
 
@@ -113,8 +122,8 @@ def _open_journal(path: Path) -> "BaseStorage":
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         return JournalStorage(JournalFileBackend(str(path)))
-    except (OSError, ValueError) as error:  # it reads the whole file: JSON that is none is a ValueError
-        raise RlqError(f"the storage journal:{path} cannot be used: {error}") from error
+    except (OSError, *BROKEN_JOURNAL) as error:
+        raise RlqError(f"the storage journal:{path} cannot be used: {str(error) or type(error).__name__}") from error
 
 
 def _open_proxy(url: str) -> "BaseStorage":
@@ -137,7 +146,9 @@ def _open_proxy(url: str) -> "BaseStorage":
 
 
 def _open_database(url: str, heartbeat: Heartbeat, stale: Stale) -> "BaseStorage":
+    from optuna.exceptions import StorageInternalError
     from optuna.storages import RDBStorage
+    from sqlalchemy.exc import SQLAlchemyError
 
     address, options = _driver(url)
     path = Path(address.removeprefix("sqlite:///")) if address.startswith("sqlite:///") else None
@@ -147,8 +158,17 @@ def _open_database(url: str, heartbeat: Heartbeat, stale: Stale) -> "BaseStorage
         except OSError as error:
             raise RlqError(f"the storage {shown(url)} cannot be used: {error}") from error
 
+    class Beating(RDBStorage):
+        """Misses a sign of life where the database is away, as while it restarts, and gives the next one."""
+
+        def record_heartbeat(self, trial_id: int) -> None:
+            try:
+                super().record_heartbeat(trial_id)
+            except (StorageInternalError, SQLAlchemyError):
+                log.warning("the storage takes no sign of life of this trial just now")
+
     def opened() -> RDBStorage:
-        storage = RDBStorage(
+        storage = Beating(
             address,
             engine_kwargs=options,
             heartbeat_interval=heartbeat.interval,
@@ -234,6 +254,7 @@ def _reason(error: BaseException, url: str) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     text = " ".join(str(getattr(error, "orig", None) or error).split()).replace(url, shown(url))
-    secret = urlsplit(url).password
-    text = text.replace(secret, "***") if secret else text
+    said = re.search("://[^:/@]*:([^@]+)@", url)
+    for secret in (said[1], unquote(said[1])) if said else ():
+        text = text.replace(secret, "***")
     return text if len(text) <= 300 else text[:297] + "..."

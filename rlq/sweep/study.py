@@ -228,4 +228,5 @@ def _changed(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
 
 def _is_pace(name: str) -> bool:
     section, _, rest = name.partition(".")
-    return section in PLACES and (PLACES[section] is None or rest in PLACES[section])
+    keys = PLACES.get(section, ())
+    return keys is None or rest in keys

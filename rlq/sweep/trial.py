@@ -25,7 +25,7 @@ from rlq.sweep.plan import CHOSEN_ON_TEST, Plan
 from rlq.sweep.signs import WORKER, sign
 from rlq.sweep.space import draw
 from rlq.sweep.study import REASON, SURPLUS, draw_again, is_surplus
-from rlq.tracking import MlflowTracker, open_run, resolve_uri
+from rlq.tracking import MlflowTracker, Status, open_run, resolve_uri
 from rlq.training.stopping import Stopped
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class Objective:
             }
             tracker.log_metrics(spread, step=0)
         except BaseException as error:
-            status = "KILLED" if isinstance(error, Stopped | KeyboardInterrupt | Pruned) else "FAILED"
+            status: Status = "KILLED" if isinstance(error, Stopped | KeyboardInterrupt | Pruned) else "FAILED"
             tracker.log_tags({"rlq.ended_by": (str(error) or type(error).__name__)[:500]})
             tracker.end(status)
             raise

@@ -1,6 +1,7 @@
 """Write synthetic data sets in the layouts of real ones, with the side files that authors and tools would add."""
 
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ import cv2
 from filelock import FileLock
 
 from rlq.errors import DataError
+from rlq.files import parsed_json
 from rlq.synthetic.author_lists import cluster, write_bad_masks, write_pose_clusters
 from rlq.synthetic.damage import damage
 from rlq.synthetic.layouts.albums import Album, Facts, Spec
@@ -34,28 +36,52 @@ def ensure(folder: Path, spec: Spec, processes: int = 1, progress: Progress | No
     """Make the set unless the folder holds just this one; safe when several processes ask at once."""
     folder = folder.absolute()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.parent / f".{folder.name}.lock"):
+    with _alone(folder):
+        _remove_drafts(folder)
         if not _is_built(folder, spec):
-            write(folder, spec, processes, progress)
+            _write(folder, spec, processes, progress)
     return folder
 
 
 def write(folder: Path, spec: Spec, processes: int = 1, progress: Progress | None = None) -> Path:
     """Write the set, in place of an older synthetic one, whole or not at all."""
     folder = folder.absolute()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(folder):
+        _write(folder, spec, processes, progress)
+    return folder
+
+
+def _alone(folder: Path) -> FileLock:
+    """Held by the one process that may write the set."""
+    return FileLock(folder.parent / f".{folder.name}.lock")
+
+
+def _write(folder: Path, spec: Spec, processes: int, progress: Progress | None) -> None:
     if folder.exists() and not (folder / MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(f"{folder} exists and is not a synthetic data set; name another folder or move it away")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    _remove_drafts(folder)
+    draft = _new_draft(folder)
     try:
         draft.chmod(0o755)
         _fill(draft, spec, processes, progress)
         if folder.exists():
-            shutil.rmtree(folder)
+            folder.rename(_new_draft(folder))  # a set that is being deleted must not be taken for one
         draft.rename(folder)
     finally:
-        shutil.rmtree(draft, ignore_errors=True)  # nothing half-written stays behind
-    return folder
+        _remove_drafts(folder)  # nothing half-written stays behind
+
+
+def _new_draft(folder: Path) -> Path:
+    return Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+
+
+def _remove_drafts(folder: Path) -> None:
+    """What this process, or one that was killed, has put beside the set; only for the one that holds the lock."""
+    draft = re.compile(rf"\.{re.escape(folder.name)}\.[a-z0-9_]{{8}}")
+    for path in sorted(folder.parent.iterdir()):
+        if draft.fullmatch(path.name) and path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _manifest(spec: Spec) -> dict[str, Any]:
@@ -75,7 +101,7 @@ def _is_built(folder: Path, spec: Spec) -> bool:
     if not path.is_file():
         return False
     try:
-        return json.loads(path.read_text(encoding="utf-8")) == _manifest(spec)
+        return parsed_json(path.read_text(encoding="utf-8")) == _manifest(spec)
     except ValueError:
         return False
 

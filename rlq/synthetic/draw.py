@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import cos, hypot, radians, sin
 
 import numpy as np
@@ -105,15 +106,15 @@ def _layers(s: _Sketch) -> list[tuple[float, Callable[[], None]]]:
     layers: list[tuple[float, Callable[[], None]]] = []
     for side, hip, shoulder in ((0, Joint.L_HIP, Joint.L_SHOULDER), (1, Joint.R_HIP, Joint.R_SHOULDER)):
         leg = s.depth[hip : hip + 3].mean()
-        layers.append((-2.0 + leg * 0.1, lambda side=side: _leg(s, side)))
+        layers.append((-2.0 + leg * 0.1, partial(_leg, s, side)))
         arm = s.depth[shoulder : shoulder + 3].mean() - middle
-        layers.append((1.0 + arm if arm > -0.035 else -1.0 + arm, lambda side=side: _arm(s, side)))
+        layers.append((1.0 + arm if arm > -0.035 else -1.0 + arm, partial(_arm, s, side)))
     layers.append((0.0, lambda: _hips(s)))
     layers.append((0.1, lambda: _trunk(s)))
     layers.append((1.9 if facing < 0 else 0.2, lambda: _neck(s)))
     layers.append((2.0, lambda: draw_head(s.canvas, s.person.hair, s.person.face, s.frame, s.outfit.hat)))
     tails_behind = s.frame.rotation[2, 2] > -0.05
-    layers.append((-0.5 if tails_behind else 2.5, lambda: draw_tails(s.canvas, s.person.hair, s.frame, s.unit)))
+    layers.append((-0.5 if tails_behind else 2.5, lambda: draw_tails(s.canvas, s.person.hair, s.frame)))
     if s.outfit.bag == "backpack":
         layers.append((-0.6 if facing > 0.1 else 0.5, lambda: _backpack(s)))
     elif s.outfit.bag == "shoulder":

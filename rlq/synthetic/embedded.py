@@ -5,6 +5,7 @@ import os
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rlq.console import Console
 from rlq.distributed import Place, wait_for_all
@@ -46,7 +47,7 @@ def make_all(root: Path, *, people: int | None = None, seed: int = 1) -> list[tu
     """Make both built-in sets below `root`, with another number of training people or another seed if asked."""
     folders = []
     for below, spec in EMBEDDED.values():
-        chosen = replace(spec, seed=seed, **({"train_people": people} if people else {}))
+        chosen = replace(spec, seed=seed, train_people=people or spec.train_people)
         folders.append((ensure(root / below, chosen, processes=os.cpu_count() or 1), chosen))
     return folders
 
@@ -56,6 +57,6 @@ def make_layout(
 ) -> tuple[Path, Spec]:
     """Make a small set of any layout in its usual folder below `root`, with other sizes or oddities if asked."""
     chosen = layout_called(layout)
-    sizes = {"train_people": people} if people else {}
+    sizes: dict[str, Any] = {"train_people": people} if people else {}
     spec = chosen.spec(seed=seed, oddities=frozenset(oddities), **sizes)
     return ensure(root / chosen.folder, spec, processes=os.cpu_count() or 1), spec

@@ -137,7 +137,7 @@ def head_frame(body: Proportions, placed: np.ndarray, unit: float, rotation: np.
     return HeadFrame(placed[Joint.HEAD], np.array([wide, high, wide * 1.12]), rotation)
 
 
-def draw_tails(canvas: Canvas, hair: Hair, frame: HeadFrame, unit: float) -> None:
+def draw_tails(canvas: Canvas, hair: Hair, frame: HeadFrame) -> None:
     """Hair that hangs behind the head; it lies behind or before the trunk, as the view has it."""
     wide, high = frame.axes[0], frame.axes[1]
     thick = hair.volume

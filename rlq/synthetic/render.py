@@ -5,6 +5,7 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 
 from rlq.seeding import generator
 from rlq.synthetic.canvas import FULL_LIGHT, HEIGHT, SCALE, WIDTH, Part
@@ -45,7 +46,8 @@ def shoot(person: Person, outfit: Outfit, camera: Camera, rng: np.random.Generat
     flat = cv2.applyColorMap(parts, colours[:, None])  # a look-up, ten times as fast as NumPy's
     painted = cv2.multiply(flat, cv2.cvtColor(shade, cv2.COLOR_GRAY2RGB), scale=1 / FULL_LIGHT)
     painted = cv2.resize(painted, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
-    around = cv2.resize(cv2.compare(parts, 0, cv2.CMP_EQ), (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+    empty = cv2.compare(parts, 0, cv2.CMP_EQ)  # type: ignore[call-overload]  # a number is fine, OpenCV's types say not
+    around = cv2.resize(empty, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
     ground = crop_backdrop(camera, rng)
     _shadow(ground, figure.feet, figure.unit)
     picture = cv2.add(painted, cv2.multiply(ground, cv2.cvtColor(around, cv2.COLOR_GRAY2RGB), scale=1 / 255))
@@ -78,7 +80,7 @@ def _tables(person: Person, outfit: Outfit) -> tuple[np.ndarray, np.ndarray]:
     upper, lower = outfit.upper, outfit.lower or outfit.upper
     skin, hair = np.array(person.skin), np.array(person.hair.colour)
     beard = 0.35 * skin + 0.65 * hair if person.face.beard == "stubble" else 0.9 * hair
-    known = {
+    known: dict[Part, ArrayLike] = {
         Part.HAT: outfit.hat_colour, Part.HAT_BRIM: np.array(outfit.hat_colour) * 0.8, Part.HAIR: hair,
         Part.HAIR_SECOND: person.hair.streak or hair, Part.GLOVE: outfit.gloves or skin, Part.GLASSES: (22, 22, 26),
         Part.UPPER: upper.colour, Part.UPPER_SECOND: upper.second, Part.INNER: outfit.inner or upper.colour,

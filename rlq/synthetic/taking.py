@@ -168,7 +168,7 @@ def _take_clip(root: Path, spec: NtuSpec, album: Album, clip: Picture, person: P
 
 def _write_clip(path: Path, frames: list[np.ndarray]) -> None:
     height, width = frames[0].shape[:2]
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), RATE, (width, height))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), RATE, (width, height))
     if not writer.isOpened():
         raise DataError(f"{path} cannot be written: this OpenCV has no MPEG-4 encoder, which the clips of NTU need")
     for frame in frames:

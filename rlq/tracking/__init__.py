@@ -7,10 +7,11 @@ from rlq.tracking.family import close_run, family_links
 from rlq.tracking.interface import NullTracker, Status, Tracker, TrackingError
 from rlq.tracking.journal import logged_metrics
 from rlq.tracking.memory import MemoryTracker
-from rlq.tracking.mlflow import MlflowTracker, open_run, store_of, sync
-from rlq.tracking.provenance import git_tags, library_versions
+from rlq.tracking.mlflow import MlflowTracker, begun_run, open_run, store_of, sync
+from rlq.tracking.provenance import git_tags, library_versions, source_digest
 from rlq.tracking.registry import Registered, check_model_name, load_function, register_folder, save_function
 from rlq.tracking.store import resolve_uri
+from rlq.tracking.stored import Stored, fetch_files, find_stored
 
 __all__ = [
     "MemoryTracker",
@@ -18,11 +19,15 @@ __all__ = [
     "NullTracker",
     "Registered",
     "Status",
+    "Stored",
     "Tracker",
     "TrackingError",
+    "begun_run",
     "check_model_name",
     "close_run",
     "family_links",
+    "fetch_files",
+    "find_stored",
     "git_tags",
     "library_versions",
     "load_function",
@@ -31,6 +36,7 @@ __all__ = [
     "register_folder",
     "resolve_uri",
     "save_function",
+    "source_digest",
     "store_of",
     "sync",
 ]

@@ -173,6 +173,8 @@ class Delivery:
 
         event, experiment, run = self.events.rows[index], self.state["experiment_id"], self.state["run_id"]
         source = self.folder / event["path"]
+        if not source.resolve().is_relative_to(self.folder.resolve()):
+            raise Refused(f"{source} is no folder of this run")
         if not source.is_dir():
             raise Refused(f"{source} is gone")
         mark = f"{self.events.rows[0]['local_id']}.{index}"  # an earlier attempt may have got halfway
@@ -228,6 +230,8 @@ def _dataset(client: "MlflowClient", state: dict[str, Any], event: dict[str, Any
 
 def _file(client: "MlflowClient", state: dict[str, Any], event: dict[str, Any], folder: Path) -> None:
     source = folder / event["path"]
+    if not source.resolve().is_relative_to(folder.resolve()):  # a journal that somebody else has written
+        raise Refused(f"{source} is no file of this run")
     if not source.is_file():
         raise Refused(f"{source} is gone")
     client.log_artifact(state["run_id"], str(source), event["folder"] or None)

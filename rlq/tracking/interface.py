@@ -97,7 +97,8 @@ def check_name(name: str) -> str:
 def check_artifact(name: str) -> str:
     """A file's or folder's place among a run's artifacts: relative, with forward slashes, never upwards."""
     path = PurePosixPath(name)
-    if not name or path.is_absolute() or ".." in path.parts or "\\" in name or posixpath.normpath(name) != name:
+    leads_out = path.is_absolute() or ".." in path.parts
+    if not name or leads_out or set("\\\0") & set(name) or posixpath.normpath(name) != name:
         raise ValueError(f"{name!r} cannot name an artifact: a relative path such as figures/cmc.png is wanted")
     return name
 

@@ -1,9 +1,12 @@
 """What a run folder keeps of its run: two journals of JSON lines, and how much of them each store has received."""
 
 import json
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from rlq.files import parsed_json
 from rlq.tracking.interface import TrackingError
 
 METRICS, EVENTS, PROGRESS = "metrics.jsonl", "tracking.jsonl", "tracking.json"
@@ -19,10 +22,20 @@ class Journal:
             self._read()
 
     def append(self, *rows: dict[str, Any]) -> None:
-        """Write rows at the end, in one go."""
-        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(lines)
+        """Write rows at the end, in one go: all or none. Raises TrackingError where the disk takes no more."""
+        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+        before = None
+        try:
+            with self.path.open("ab", buffering=0) as file:
+                before = file.tell()
+                written = file.write(lines)
+                if written != len(lines):  # the disk had room for a part; the rest says why it has not for all
+                    file.write(lines[written:])
+        except OSError as error:
+            if before is not None:
+                with suppress(OSError):  # half a line must not be joined by the next one
+                    os.truncate(self.path, before)
+            raise TrackingError(f"{self.path} cannot be written: {error.strerror or error}") from error
         self.rows += rows
 
     def _read(self) -> None:
@@ -30,11 +43,14 @@ class Journal:
         whole = content[: content.rfind(b"\n") + 1]
         for number, line in enumerate(whole.split(b"\n")[:-1], start=1):
             try:
-                self.rows.append(json.loads(line))
+                row = parsed_json(line)
             except ValueError as error:
                 raise TrackingError(
                     f"{self.path}, line {number} is not JSON; mend or remove that line, the others are kept"
                 ) from error
+            if not isinstance(row, dict):
+                raise TrackingError(f"{self.path}, line {number} is no JSON object; mend or remove that line")
+            self.rows.append(row)
         if len(whole) < len(content):  # the last line of a process killed while writing: the next must not join it
             with self.path.open("r+b") as file:
                 file.truncate(len(whole))
@@ -52,9 +68,11 @@ class Progress:
         self.stores: dict[str, dict[str, Any]] = {}
         if self.path.exists():
             try:
-                tree = json.loads(self.path.read_bytes())
+                tree = parsed_json(self.path.read_bytes())
                 self.uri, self.stores = tree["uri"], tree["stores"]
-            except (ValueError, KeyError, TypeError) as error:
+                if not isinstance(self.uri, str) or not all(map(_is_entry, self.stores.values())):
+                    raise ValueError("something is of another kind than it was written")
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise TrackingError(f"{self.path} is broken; remove it and run `rlq track sync {folder}`") from error
 
     def store(self, uri: str) -> dict[str, Any]:
@@ -65,10 +83,34 @@ class Progress:
     def save(self) -> None:
         """Write it, so that a reader sees the old or the new one and never half of it."""
         scratch = self.path.with_suffix(".json.tmp")
-        scratch.write_text(json.dumps({"uri": self.uri, "stores": self.stores}, indent=1), encoding="utf-8")
-        scratch.replace(self.path)
+        try:
+            scratch.write_text(json.dumps({"uri": self.uri, "stores": self.stores}, indent=1), encoding="utf-8")
+            scratch.replace(self.path)
+        except OSError as error:
+            with suppress(OSError):
+                scratch.unlink()
+            raise TrackingError(f"{self.path} cannot be written: {error.strerror or error}") from error
 
 
 def logged_metrics(folder: Path) -> list[dict[str, Any]]:
     """Every metric that a run folder has logged, in that order: name, value, step and time (ms since 1970)."""
-    return Journal(folder / METRICS).rows
+    journal = Journal(folder / METRICS)
+    for number, row in enumerate(journal.rows, start=1):
+        kinds = {name: type(row.get(name)) for name in ("name", "value", "step", "time")}
+        if not (kinds["name"] is str and kinds["value"] in (int, float) and kinds["step"] is kinds["time"] is int):
+            raise TrackingError(f"{journal.path}, line {number} is no metric; mend or remove that line")
+    return journal.rows
+
+
+def _is_entry(entry: object) -> bool:
+    """Whether this is what `Progress.store` gives."""
+    if not isinstance(entry, dict) or set(entry) != {"run_id", "experiment_id", "metrics", "events"}:
+        return False
+    texts, counts = (entry["run_id"], entry["experiment_id"]), (entry["metrics"], entry["events"])
+    return (
+        all(isinstance(text, str) for text in texts)
+        and type(counts[0]) is int
+        and counts[0] >= 0
+        and isinstance(counts[1], list)
+        and all(type(number) is int for number in counts[1])
+    )

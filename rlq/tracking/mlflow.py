@@ -1,5 +1,6 @@
 """The tracker for MLflow: everything is written to the run folder first, then sent as far as the store takes it."""
 
+import hashlib
 import json
 import logging
 import shutil
@@ -55,8 +56,9 @@ def open_run(
     new_folder = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     lock = _locked(folder)
-    fresh = not (folder / EVENTS).exists()
+    fresh = False
     try:
+        fresh = begun_run(folder) is None
         tracker = MlflowTracker(Delivery(folder, uri), lock)
         tracker.delivery.progress.uri = without_credentials(uri)
         if fresh:
@@ -73,6 +75,18 @@ def open_run(
             folder.rmdir()
         raise
     return tracker
+
+
+def begun_run(folder: Path) -> str | None:
+    """The id by which the run in a folder can be resumed, even if its process was killed before it told anybody."""
+    path = folder / EVENTS
+    line, end, _ = path.read_bytes().partition(b"\n") if path.is_file() else (b"", b"", b"")
+    if not end:  # nothing, or a line that was torn off
+        return None
+    try:
+        return json.loads(line)["local_id"]
+    except (ValueError, KeyError) as error:
+        raise TrackingError(f"{path}, line 1 does not open a run; mend it, or move {folder} away") from error
 
 
 def sync(folder: Path, uri: str | None = None) -> int:
@@ -198,7 +212,12 @@ class MlflowTracker:
             shutil.rmtree(room, ignore_errors=True)
             shutil.copytree(folder, room)
             folder = room
-        self._note("model", name=name, path=folder.relative_to(self.folder).as_posix(), params=texts)
+        model = {"name": name, "path": folder.relative_to(self.folder).as_posix(), "params": texts}
+        model |= {"digest": _digest(folder)}
+        if any(event.items() >= model.items() for event in self.delivery.events.rows):
+            self.delivery.send()  # a run that was killed at its end, and resumed, comes here again
+        else:
+            self._note("model", **model)
 
     def end(self, status: Status = "FINISHED") -> None:
         self.delivery.events.append({"kind": "end", "status": status, "time": _now()})
@@ -297,6 +316,16 @@ def _locked(folder: Path) -> FileLock:
     except Timeout as error:
         raise TrackingError(f"{folder} is in use: another process writes to this run") from error
     return lock
+
+
+def _digest(folder: Path) -> str:
+    """Of the names and contents of a folder's files."""
+    found = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        found.update(f"{path.relative_to(folder).as_posix()} {path.stat().st_size}\n".encode())
+        with path.open("rb") as file:
+            found.update(hashlib.file_digest(file, "sha256").digest())
+    return found.hexdigest()
 
 
 def _now() -> int:

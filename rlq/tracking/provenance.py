@@ -2,12 +2,14 @@
 
 import contextlib
 import getpass
+import hashlib
 import importlib.metadata
 import platform
+import re
 import subprocess
 import sys
+from functools import lru_cache
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 LIBRARIES = ("torch", "torchvision", "timm", "mlflow", "optuna", "albumentations", "numpy", "scikit-learn", "rlq")
 
@@ -41,6 +43,16 @@ def source_tags() -> dict[str, str]:
     return tags
 
 
+@lru_cache(maxsize=1)
+def source_digest() -> str:
+    """16 hex digits of rlq's own code as it lies on the disk: equal digits, equal code, committed or not."""
+    house = Path(__file__).parent.parent
+    digest = hashlib.sha256()
+    for path in sorted(house.rglob("*.py")):
+        digest.update(path.relative_to(house).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
 def library_versions() -> dict[str, str]:
     """Library -> version, of Python and of what is installed."""
     versions = {"python": platform.python_version()}
@@ -54,10 +66,9 @@ def library_versions() -> dict[str, str]:
 
 def without_credentials(address: str) -> str:
     """An address without user name and password; git's short form `git@host:path` holds no secret and stays."""
-    parts = urlsplit(address)
-    if "@" not in parts.netloc:
-        return address
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    kind, mark, rest = address.partition("://")
+    place = re.split("[/?#]", rest, maxsplit=1)[0]  # by hand: urlsplit sees none behind a kind that it does not know
+    return f"{kind}://{rest[place.rfind('@') + 1 :]}" if mark else address
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

@@ -70,7 +70,7 @@ def save_function(function: Any, folder: Path, example: "np.ndarray", width: int
     model = Model.load(str(folder))
     for name in filter(None, ((model.saved_input_example_info or {}).get(key) for key in EXAMPLE_FILES)):
         (folder / name).unlink()  # the example served the export; as JSON, twice, it may be as large as the weights
-    model.saved_input_example_info = None
+    model.saved_input_example_info = None  # type: ignore[assignment]  # as MLflow's own models begin
     model.save(str(folder / "MLmodel"))
 
 

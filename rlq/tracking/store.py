@@ -3,11 +3,12 @@
 import logging
 import os
 import re
+import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
@@ -84,8 +85,9 @@ def open_client(uri: str) -> "MlflowClient":
         os.environ.setdefault(name, value)
     from mlflow import MlflowClient
 
-    for chatty in ("alembic", "mlflow.store.db.utils"):  # several lines about every new store
+    for chatty in ("alembic",):  # several lines about every new store
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # a traceback of what it raises to us anyway
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # a line per retry; ours says it once
 
     path = _sqlite_path(uri)
@@ -94,9 +96,26 @@ def open_client(uri: str) -> "MlflowClient":
             return MlflowClient(uri)
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock"):  # two processes that migrate one new file break it
+            if not path.exists():
+                _make(path)
             client = MlflowClient(uri)
             client.search_experiments(max_results=1)
             return client
+
+
+def _make(path: Path) -> None:
+    """A new store, which is there whole or not at all: no MLflow goes on with one that a full disk or a kill has left
+    half made."""
+    from mlflow import MlflowClient
+
+    for old in path.parent.glob(f".*.new-{path.name}"):
+        old.unlink()
+    scratch = path.with_name(f".{secrets.token_hex(4)}.new-{path.name}")  # MLflow never looks twice at one address
+    try:
+        MlflowClient(f"sqlite:///{scratch}").search_experiments(max_results=1)
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
 
 
 def experiment_id(client: "MlflowClient", uri: str, name: str, folder: Path) -> str:
@@ -168,7 +187,7 @@ def reaching(uri: str) -> Iterator[None]:
     except MlflowException as error:
         kind = Refused if error.error_code in REFUSALS else Away
         raise kind(_reason(uri, error)) from error
-    except (OSError, *_foreign_errors()) as error:  # OSError covers those of requests, and full or read-only disks
+    except _client_errors() as error:
         raise Away(_reason(uri, error)) from error
 
 
@@ -184,11 +203,10 @@ def _reason(uri: str, error: Exception) -> str:
     return text if len(text) <= 300 else text[:297] + "..."
 
 
-def _foreign_errors() -> Iterator[type[Exception]]:
-    for module, name in FOREIGN_ERRORS:
-        kind: Any = getattr(sys.modules.get(module), name, None)
-        if kind is not None:
-            yield kind
+def _client_errors() -> tuple[type[Exception], ...]:
+    """OSError, which covers those of requests and of full or read-only disks, and what is known of the others."""
+    known = (getattr(sys.modules.get(module), name, None) for module, name in FOREIGN_ERRORS)
+    return OSError, *(kind for kind in known if kind is not None)
 
 
 def _sqlite_path(uri: str) -> Path | None:

@@ -17,10 +17,11 @@ NO_SETTING = ("tracking.", "compute.", "variant")  # names, places and pace
 def family_view(parent: str, children: Sequence["Run"], metric: str, *, falls: bool) -> dict[str, Any]:
     """The children of a parent, sorted by a metric: scores and what differs as columns, and as parallel coordinates."""
     scores, settings = _scores(children, metric), _differing(children)
-    parallel = {"type": "PARALLEL", "selectedMetrics": scores[:1], "selectedParams": settings, "showAllRuns": True}
+    axes = {"selectedMetrics": scores[:1], "selectedParams": settings}
+    parallel: dict[str, Any] = {"type": "PARALLEL", **axes, "showAllRuns": True}
     curve = metric.partition("/")[2] if metric.startswith("best/") else metric
-    line = {"type": "LINE", "metricKey": curve, "selectedMetricKeys": [curve], "xAxisKey": "step"}
-    bar = {"type": "BAR", "metricKey": metric}
+    line: dict[str, Any] = {"type": "LINE", "metricKey": curve, "selectedMetricKeys": [curve], "xAxisKey": "step"}
+    bar: dict[str, Any] = {"type": "BAR", "metricKey": metric}
     section = {"uuid": "family", "name": "Family", "display": True, "isGenerated": False}
     return {
         "searchFilter": children_of(parent),

@@ -32,7 +32,10 @@ def save_state(path: Path, state: Mapping[str, Any]) -> None:
 
 def load_state(path: Path) -> dict[str, Any]:
     """Read what save_state wrote. Raises DataError when it is broken or holds more than plain data."""
-    return load_plain(path, "checkpoint of rlq")
+    state = load_plain(path, "checkpoint of rlq")
+    if not isinstance(state, dict):
+        raise DataError(f"{path} is not a checkpoint of rlq: it holds a {type(state).__name__}")
+    return state
 
 
 def save_weights(path: Path, network: nn.Module) -> None:
@@ -51,7 +54,8 @@ def load_weights(path: Path) -> dict[str, Tensor]:
 
 def random_state() -> dict[str, Any]:
     """The state of every global random generator, as tensors and plain data."""
-    name, keys, position, has_gauss, cached = np.random.get_state()  # noqa: NPY002 - the global state is what is kept
+    numbers: Any = np.random.get_state()  # noqa: NPY002 - the global state is what is kept
+    name, keys, position, has_gauss, cached = numbers
     state: dict[str, Any] = {
         "python": random.getstate(),
         "numpy": (name, torch.from_numpy(keys.astype(np.int64)), position, has_gauss, cached),

@@ -1,8 +1,6 @@
 """The loop owns time: epochs, passes, evaluation, the best epoch, checkpoints. It knows no method."""
 
-import math
 import time
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -14,14 +12,22 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from rlq.console import Console
+from rlq.data.loaders import deaths_told
 from rlq.distributed import Place, mean_over_processes, share_from_main, wait_for_all
-from rlq.errors import Pruned, SettingsError, TrainingError
+from rlq.errors import Pruned, SettingsError
+from rlq.files import remove_partial
 from rlq.settings import ScheduleSettings
 from rlq.tracking import Tracker
 from rlq.training import checkpoint
 from rlq.training.stopping import StopRequests
+from rlq.training.tally import STEPS_OF_A_GPU, Tally, WaitClock
 
 Metrics = dict[str, float]
+WAIT_SHARE, WAIT_SECONDS = 0.05, 1.0  # waiting for data that is told: more than both, of a pass and in an epoch
+WAIT_HINT = (
+    "note     training waits for its pictures: more data.workers (up to the cores), or data.cache=true, which keeps "
+    "them decoded, may help; speed/*_data_wait has the shares"
+)
 
 
 class Pass(NamedTuple):
@@ -44,6 +50,7 @@ class Job:
     evaluate: Callable[[], dict[str, float | None]]  # metrics such as CC/rank1, fractions; the same on every process
     folder: Path  # of the run: last.pt, best/
     describe: Callable[[Path], None] = lambda folder: None  # writes what weights need beside them
+    check_every: int | None = None  # steps between two looks at the terms; None: 1 on a CPU, STEPS_OF_A_GPU on a GPU
 
 
 @dataclass
@@ -76,7 +83,7 @@ class History:
         for prefix, epoch in (("best", self.best_epoch), ("last", last)):
             found |= {f"{prefix}/{n}": v for n, v in self.evaluations[epoch].items() if v is not None}
         for name in self.evaluations[last]:
-            values = [e[name] for e in self.evaluations.values() if e.get(name) is not None]
+            values = [value for e in self.evaluations.values() if (value := e.get(name)) is not None]
             if values:
                 found[f"paper/{name}"] = max(values)
         return found
@@ -100,24 +107,33 @@ def fit(
     """
     state_file = job.folder / "last.pt"
     history = History()
+    if place.is_main:
+        for kept in (job.folder, job.folder / "best", job.folder / "last"):
+            remove_partial(kept)  # the run's own lock keeps others away
     epoch = _restore(job, history, state_file) if resume and state_file.exists() else 0
     if epoch == 0 and place.is_main:
         _save(job, history, state_file, 0)
-    with StopRequests() as stop:
+    hinted = False
+    with StopRequests() as stop, deaths_told():
         while epoch < schedule.epochs:
             started = time.monotonic()
             metrics = job.set_rates(epoch)
             for part in job.passes:
-                metrics |= _run_pass(part, epoch, place, console, stop, schedule.max_steps)
+                tally = Tally(part.name, epoch, every=job.check_every or _usual_check(place))
+                metrics |= _run_pass(part, tally, place, console, stop, schedule.max_steps)
+            slow = _waited(metrics, time.monotonic() - started)
             due = (epoch + 1) % schedule.evaluate_every == 0 or epoch + 1 == schedule.epochs
             best = False
+            evaluated: dict[str, float | None] = {}
             if due:
                 evaluated = job.evaluate()
                 best = history.add(epoch, evaluated, schedule.select)
                 metrics |= {name: value for name, value in evaluated.items() if value is not None}
-            console.line(
-                _epoch_line(epoch, schedule.epochs, metrics, schedule.select, time.monotonic() - started, best)
-            )
+            seconds = time.monotonic() - started
+            console.line(_epoch_line(epoch, schedule.epochs, metrics, schedule.select, seconds, slow, best))
+            if slow and not hinted:
+                console.line(WAIT_HINT)
+                hinted = True
             if place.is_main:
                 tracker.log_metrics(metrics, step=epoch)
                 if best:
@@ -161,36 +177,32 @@ def _ask(
         raise Pruned(verdict)
 
 
-def _run_pass(part: Pass, epoch: int, place: Place, console: Console, stop: StopRequests, most: int | None) -> Metrics:
+def _usual_check(place: Place) -> int:
+    """On a CPU a look costs nothing, and an error comes at once."""
+    return 1 if place.device.type == "cpu" else STEPS_OF_A_GPU
+
+
+def _run_pass(
+    part: Pass, tally: Tally, place: Place, console: Console, stop: StopRequests, most: int | None
+) -> Metrics:
     """Every batch of one pass, or the first `most`; the mean of each term over its rows, images per second and the
     share of waiting."""
-    part.begin(epoch)
-    totals: dict[str, float] = defaultdict(float)
-    weights: dict[str, int] = defaultdict(int)
-    pictures, waited = 0, 0.0
-    started = clock = time.monotonic()
-    batches = console.progress(part.loader, f"epoch {epoch + 1} {part.name}")
-    for number, batch in enumerate(islice(batches, most)):
-        waited += time.monotonic() - clock
+    part.begin(tally.epoch)
+    pictures, started = 0, time.monotonic()
+    batches = console.progress(part.loader, f"epoch {tally.epoch + 1} {part.name}")
+    waits = WaitClock(place.device)
+    for batch in islice(batches, most):
+        waits.busy()
         stop.check()
-        terms = part.step(batch)
-        values = torch.stack([value.detach().float() for value in terms.values()]).tolist()
-        rows = len(batch.paths)
-        for name, value in zip(terms, values, strict=True):
-            if not math.isfinite(value):
-                raise TrainingError(
-                    f"{name} of the {part.name} pass is {value} in step {number} of epoch {epoch}, at the pictures "
-                    f"{', '.join(batch.paths[:3])}; a lower optim.lr or compute.precision=float32 may help"
-                )
-            totals[name] += value * rows
-            weights[name] += rows
-        pictures += rows
-        clock = time.monotonic()
+        tally.add(part.step(batch), batch.paths)
+        pictures += len(batch.paths)
+        waits.idle()
+    own = tally.means()  # waits for the device, so the clock is read after it
     seconds = time.monotonic() - started
-    means = mean_over_processes(torch.tensor([totals[n] / weights[n] for n in totals], device=place.device)).tolist()
-    found = {_metric(part.name, name): mean for name, mean in zip(totals, means, strict=True)}
+    means = mean_over_processes(torch.tensor(list(own.values()), device=place.device)).tolist()
+    found = {_metric(part.name, name): mean for name, mean in zip(own, means, strict=True)}
     found[f"speed/{part.name}_images_per_s"] = pictures * place.world / seconds
-    found[f"speed/{part.name}_data_wait"] = waited / seconds
+    found[f"speed/{part.name}_data_wait"] = waits.seconds() / seconds
     return found
 
 
@@ -222,9 +234,17 @@ def _restore(job: Job, history: History, path: Path) -> int:
     return state["epoch"]
 
 
-def _epoch_line(epoch: int, epochs: int, metrics: Metrics, select: str, seconds: float, best: bool) -> str:
+def _waited(metrics: Metrics, seconds: float) -> float:
+    """The share of a pass that went by without data, the longest of an epoch's; 0 where it does not matter."""
+    share = max((value for name, value in metrics.items() if name.endswith("_data_wait")), default=0.0)
+    return share if share > WAIT_SHARE and share * seconds > WAIT_SECONDS else 0.0
+
+
+def _epoch_line(epoch: int, epochs: int, metrics: Metrics, select: str, seconds: float, slow: float, best: bool) -> str:
     parts = [f"epoch {epoch + 1:>{len(str(epochs))}}/{epochs}", f"{seconds:6.1f} s"]
     parts += [f"{n.split('/')[1]} loss {v:.3f}" for n, v in metrics.items() if n.endswith("/total")]
+    if slow:
+        parts.append(f"waiting for data {100 * slow:.0f} %")
     if select in metrics:
         parts.append(f"{select} {100 * metrics[select]:.1f} %" + (" (best)" if best else ""))
     return "  ".join(parts)

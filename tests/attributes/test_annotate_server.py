@@ -3,6 +3,7 @@ import socket
 import threading
 import urllib.error
 import urllib.request
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,7 @@ class Browser(FlaskClient):
 
 @pytest.fixture
 def client(answers):
-    app = make_app(answers, "prcc", port=PORT, token=KEY)
+    app = make_app(answers, "prcc", answers.path.parent, port=PORT, token=KEY)
     app.test_client_class = Browser
     return app.test_client()
 
@@ -161,10 +162,10 @@ def test_what_cannot_be_saved_is_told_on_the_page(client, answers):
 
 
 def test_the_server_listens_on_this_machine_only_and_two_pages_have_two_tokens(answers):
-    page, other = Page(answers, "prcc"), Page(answers, "prcc")
+    page, other = (Page(answers, "prcc", answers.path.parent) for _ in range(2))
     assert page.port != other.port and page.token != other.token and len(page.token) >= 20
     with pytest.raises(SettingsError, match=f"port {page.port} cannot be had .*--port 0"):
-        Page(answers, "prcc", port=page.port)
+        Page(answers, "prcc", answers.path.parent, port=page.port)
     thread = threading.Thread(target=page.serve)
     thread.start()
     try:
@@ -187,3 +188,49 @@ def test_the_server_listens_on_this_machine_only_and_two_pages_have_two_tokens(a
     assert not thread.is_alive()
     with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", page.port), timeout=5):
         pass
+
+
+def exchanged(path, target):
+    path.unlink()
+    path.symlink_to(target)
+
+
+def test_links_that_lead_out_of_the_set_are_not_followed(client, answers, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    secret = elsewhere / "secret.png"
+    Image.fromarray(np.zeros((8, 4, 3), np.uint8)).save(secret)
+    exchanged(answers.people[0].pictures[0], secret)
+    refused = client.get("/pictures/0/0", headers=WITH_KEY)
+    assert refused.status_code == 404 and "is a link that leads out of" in refused.json["error"]
+    exchanged(answers.people[0].pictures[1], answers.people[1].pictures[0].name)  # within the set
+    assert client.get("/pictures/0/1", headers=WITH_KEY).data == answers.people[1].pictures[0].read_bytes()
+
+
+@pytest.mark.parametrize(
+    "content", [b"root:x:0:0", b"", b"-----BEGIN OPENSSH PRIVATE KEY-----", b"<script>alert(1)</script>"]
+)
+def test_only_pictures_are_served(client, answers, content):
+    answers.people[0].pictures[0].write_bytes(content)
+    refused = client.get("/pictures/0/0", headers=WITH_KEY)
+    assert refused.status_code == 404 and refused.mimetype == "application/json"
+    assert content.decode() not in refused.get_data(as_text=True) or not content
+
+
+def test_devices_are_not_read(client, answers):
+    exchanged(answers.people[0].pictures[0], "/dev/zero")
+    assert client.get("/pictures/0/0", headers=WITH_KEY).status_code == 404
+
+
+def test_names_with_signs_of_html_stay_words(tmp_path):
+    hostile = "<script>alert(1)</script>\"'&"
+    app = make_app(AnswerFile(tmp_path / "gender.csv", []), hostile, tmp_path, port=PORT, token=KEY)
+    app.test_client_class = Browser
+    shown = app.test_client().get("/", query_string={"token": KEY}).get_data(as_text=True)
+    assert "<script>alert" not in shown and "&lt;script&gt;alert(1)&lt;/script&gt;" in shown
+
+
+def test_words_of_people_reach_the_page_as_text_alone():
+    page = resources.files("rlq.attributes.annotate").joinpath("page.html").read_text(encoding="utf-8")
+    assert not {
+        word for word in ("innerHTML", "outerHTML", "document.write", "insertAdjacentHTML", "eval(") if word in page
+    }

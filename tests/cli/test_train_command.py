@@ -77,6 +77,14 @@ def test_settings_that_cannot_be_used_are_status_1(home, whole_run, change, told
     assert re.search(told, message) and message.count("\n") <= 4, message
 
 
+def test_deterministic_is_a_setting_of_a_new_run(home):
+    shown = home.command(*home.train_words(), "--deterministic", "--print-config")
+    assert yaml.safe_load(shown.output)["compute"]["deterministic"] is True
+    refused = home.command("train", "--resume", "whole", "--deterministic")
+    assert refused.exit_code == 2
+    assert "a resumed run keeps its settings" in refused.output
+
+
 def test_a_file_that_is_no_experiment_is_status_1(home, tmp_path):
     (tmp_path / "notes.yaml").write_text("a: [1\n")
     assert "notes.yaml is not valid YAML" in refused(home.command("train", tmp_path / "notes.yaml"))

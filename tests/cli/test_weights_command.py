@@ -14,7 +14,7 @@ from authors import Branches, PlainCal, save, trained, without
 from rlq import files, handover
 from rlq.data.catalogue import read
 from rlq.errors import SettingsError
-from rlq.methods.rlq import closing
+from rlq.methods.rlq import figures
 from rlq.runs import find_weights
 
 IDENTITIES = 150  # as PRCC
@@ -48,8 +48,10 @@ def test_an_import_tells_what_it_found_and_what_it_left_out(imported, published)
     digest = hashlib.sha256(published.read_bytes()).hexdigest()
     assert shown.splitlines() == [
         f"read      {published}: epoch 39 (from 0), rank-1 0.625, sha256 {digest[:16]}",
-        "network   resnet18.tv_in1k, branches cal and bot sharing blocks 1 to 2, pose branch from block 1 on, 150 "
-        "identities",
+        (
+            "network   resnet18.tv_in1k, branches cal and bot sharing blocks 1 to 2, pose branch from block 1 on, 150 "
+            "identities"
+        ),
         "data      prcc (the set with 150 training identities; or say --data)",
         "left out  clothes_classifier_state_dict.weight [9, 1024]: the clothes head serves training only",
         "not there no gender head: the authors' files hold none",
@@ -76,7 +78,7 @@ def test_imported_weights_are_evaluated_and_give_features(home, imported, tmp_pa
 
 
 def test_imported_weights_teach(home, imported, monkeypatch):
-    monkeypatch.setattr(closing.figures, "draw", lambda *_args, **_options: {})
+    monkeypatch.setattr(figures, "draw", lambda *_args, **_options: {})
     settings = (f"tad.teacher={imported[0]}", "schedule.epochs=1", "optim.milestones=[]", "schedule.clothes_from=0")
     student = ("backbone.name=resnet18.tv_in1k", "cap.pose.enabled=false", "cap.gender.enabled=false")
     fast = ("schedule.baselines=false", "tad.sampling=0.5", "clothes.augment=false")

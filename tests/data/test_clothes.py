@@ -6,6 +6,9 @@ from PIL import Image
 
 from rlq.data.clothes import (
     COLOURS,
+    LOWER,
+    UPPER,
+    WHOLE,
     ClothesClasses,
     Recolouring,
     head_megabytes,
@@ -20,6 +23,7 @@ from rlq.data.clothes import (
 )
 from rlq.data.records import Record
 from rlq.errors import DataError
+from rlq.seeding import generator
 
 UPPER_ROWS, LOWER_ROWS, HAT_ROWS, FACE_ROWS = slice(4, 8), slice(8, 12), slice(0, 2), slice(2, 4)
 
@@ -241,3 +245,27 @@ def test_the_memory_of_a_clothes_head_is_four_numbers_a_weight():
     assert last.total == 196_035
     assert head_megabytes(last, 4096) == pytest.approx(196_035 * 4096 * 16 / 1e6)
     assert round(head_megabytes(last, 4096)) == 12_847
+
+
+def test_recolouring_is_its_definition_pixel_by_pixel_whatever_the_mask():
+    random = np.random.default_rng(0)
+    for number in range(60):
+        shape = tuple(random.integers(1, 30, 2))
+        picture = random.integers(0, 256, (*shape, 3), np.uint8)
+        before, mask = picture.copy(), np.zeros(shape, np.uint8)
+        if number % 3 == 0:  # labels all over, or boxes of a few
+            mask = random.integers(0, 20, shape, np.uint8)
+        for label in random.integers(0, 20, 4 * (number % 3)):
+            (top, bottom), (left, right) = (sorted(random.integers(0, side + 1, 2)) for side in shape)
+            mask[top:bottom, left:right] = label
+        made = recolour(picture, mask, generator(number))
+        upper, lower = generator(number).integers(9, size=2)
+        parts = dict.fromkeys(UPPER, upper) | dict.fromkeys(LOWER, lower)
+        if not usable(mask, UPPER) or not usable(mask, LOWER):
+            parts, lower = dict.fromkeys(WHOLE, upper), upper
+        for label, colour in parts.items():
+            mixed = np.rint((1 - 0.7) * before[mask == label] + 0.7 * palette(9)[colour].astype(float))
+            assert np.array_equal(made.picture[mask == label], mixed)
+        rest = ~np.isin(mask, list(parts))
+        assert np.array_equal(made.picture[rest], before[rest]) and made.pair == 9 * upper + lower
+        assert np.array_equal(picture, before)

@@ -6,12 +6,14 @@ import os
 import pickle
 import shutil
 from collections import namedtuple
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from PIL import Image
 
 from rlq.data import decoded, pictures
@@ -85,7 +87,8 @@ def test_a_disk_without_room_is_told_before_anything_is_written(paths, tmp_path,
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(100, 90, 10))
     with pytest.raises(
-        DataError, match=r"the 4 decoded pictures of prcc-.*\.pictures take 0\.0 GB, and .* 0\.0 GB left"
+        DataError,
+        match=r"4 decoded pictures of prcc-.*\.pictures take 0\.0 GB, where 0\.0 GB are left of the 0\.0 GB of half of",
     ):
         keep_decoded(paths, tmp_path / "cache", "prcc")
     assert not list((tmp_path / "cache").glob("*.pictures"))
@@ -100,7 +103,7 @@ def test_a_disk_that_fills_up_on_the_way_leaves_nothing_behind(paths, tmp_path, 
     monkeypatch.setattr(decoded, "decode_picture", full)
     with pytest.raises(DataError, match=r"\.pictures cannot be written: No space left on device"):
         keep_decoded(paths, tmp_path / "cache", "prcc")
-    assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".lock"]
+    assert {path.suffix for path in (tmp_path / "cache").iterdir()} == {".lock"}
 
 
 def _keep(paths: list[Path], folder: Path, log: Path) -> None:
@@ -133,6 +136,92 @@ def test_another_process_maps_the_file_for_itself(paths, tmp_path):
     sent = pickle.dumps(kept)
     assert len(sent) < 2000
     assert np.array_equal(pickle.loads(sent).find(paths[1]), decode_picture(paths[1]))
+
+
+@pytest.fixture
+def sets(tmp_path: Path) -> list[list[Path]]:
+    """Three sets of one picture each, 3016 bytes when decoded."""
+    found = []
+    for name in "abc":
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (10, 100), (7, 8, 9)).save(tmp_path / name / "a.png")
+        found.append([tmp_path / name / "a.png"])
+    return found
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.name[0] for path in folder.glob("*.pictures"))
+
+
+def test_the_folder_is_bounded_and_what_was_not_used_for_longest_makes_room(sets, tmp_path):
+    cache, room = tmp_path / "cache", 6100 / 1e9  # for two of them
+    for name, paths in zip("ab", sets, strict=False):
+        os.utime(keep_decoded(paths, cache, name, room).file, ns=(1, ord(name)))
+    keep_decoded(sets[0], cache, "a", room)  # used again
+    keep_decoded(sets[2], cache, "c", room)
+    assert files(cache) == ["a", "c"]
+    with pytest.raises(DataError, match=r"take 0\.0 GB, where 0\.0 GB are left of the 0\.0 GB of data\.cache_gb"):
+        keep_decoded(sets[1], cache, "b", 3000 / 1e9)
+    assert files(cache) == ["a", "c"]  # nothing goes for what has no room anyway
+
+
+def _hold(paths: list[Path], folder: Path, held: Event, done: Event) -> None:
+    kept = keep_decoded(paths, folder, "a")
+    held.set()
+    assert done.wait(60) and kept.find(paths[0]) is not None
+
+
+def test_a_file_that_another_process_has_open_stays(sets, tmp_path):
+    fork = multiprocessing.get_context("fork")
+    held, done, cache = fork.Event(), fork.Event(), tmp_path / "cache"
+    other = fork.Process(target=_hold, args=(sets[0], cache, held, done))
+    other.start()
+    assert held.wait(60)
+    keep_decoded(sets[1], cache, "b", 6100 / 1e9)
+    keep_decoded(sets[2], cache, "c", 6100 / 1e9)
+    assert files(cache) == ["a", "c"]
+    with pytest.raises(DataError, match=r"0\.0 GB are left of the 0\.0 GB of data\.cache_gb"):
+        keep_decoded(sets[1], cache, "b", 3100 / 1e9)
+    done.set()
+    other.join()
+    assert other.exitcode == 0
+    keep_decoded(sets[1], cache, "b", 3100 / 1e9)
+    assert files(cache) == ["b"]
+
+
+@pytest.mark.parametrize("damage", ["empty", "within the sizes", "within the pixels", "longer", "sizes of zero"])
+def test_a_damaged_file_is_written_anew(paths, tmp_path, damage):
+    file = keep_decoded(paths, tmp_path / "cache", "prcc").file
+    whole = file.read_bytes()
+    file.write_bytes(
+        {
+            "empty": b"",
+            "within the sizes": whole[:29],
+            "within the pixels": whole[:-1],
+            "longer": whole + b"x",
+            "sizes of zero": bytes(len(whole)),
+        }[damage]
+    )
+    kept = keep_decoded(paths, tmp_path / "cache", "prcc")
+    assert file.read_bytes() == whole
+    assert all(np.array_equal(kept.find(path), decode_picture(path)) for path in paths)
+
+
+def test_what_a_killed_process_left_is_removed_but_not_what_another_one_writes(paths, tmp_path):
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    for name in ("dead-0", "alive-0"):
+        (cache / f".1234abcd.{name}.pictures").write_bytes(b"half")
+    with FileLock(cache / "alive-0.lock"):
+        keep_decoded(paths, cache, "prcc")
+    left = sorted(path.name for path in cache.glob(".*.pictures"))
+    assert left == [".1234abcd.alive-0.pictures"]
+
+
+def test_a_file_that_is_gone_is_done_without(paths, tmp_path):
+    sent = pickle.dumps(keep_decoded(paths, tmp_path / "cache", "prcc"))
+    next((tmp_path / "cache").glob("*.pictures")).unlink()
+    assert pickle.loads(sent).find(paths[0]) is None
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from mlflow import MlflowClient
 
 import rlq
 from rlq.console import Console
@@ -16,6 +17,7 @@ from rlq.methods.rlq.settings import RlqSettings
 from rlq.results import Result
 from rlq.sweep import searching
 from rlq.sweep.plan import Plan, make_plan
+from rlq.sweep.study import attempts
 from rlq.training.loop import History
 
 EXPERIMENTS = Path(rlq.__file__).parents[1] / "experiments"
@@ -100,3 +102,13 @@ class Sweeping:
 
     def search(self, plan: Plan, console: Console | None = None) -> Any:
         return searching.search(plan, console=console or Lines())
+
+    @property
+    def client(self) -> MlflowClient:
+        """What the tracker's own database holds."""
+        return MlflowClient(f"sqlite:///{self.folder}/runs/mlflow.db")
+
+
+def states(study: Any) -> list[str]:
+    """How each trial stands, in their order."""
+    return [trial.state.name for trial in attempts(study)]

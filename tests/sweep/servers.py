@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,20 +32,32 @@ def postgres() -> Iterator[str]:
     if given:
         yield given
         return
-    tools = _tools()
-    if tools is None:
+    if postgres_tools() is None:
         reason = "no PostgreSQL: neither RLQ_POSTGRES_URL nor pg_ctl (PATH, /usr/lib/postgresql/*/bin)"
         if os.environ.get("RLQ_REQUIRE_POSTGRES") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
+    with own_postgres() as (address, _):
+        yield address
+
+
+@contextmanager
+def own_postgres() -> Iterator[tuple[str, Callable[[], None]]]:
+    """The address of an empty database on a server of our own, and what restarts that at once, as a crash would."""
+    tools = postgres_tools()
+    assert tools is not None
     folder = Path(tempfile.mkdtemp(prefix="rlq-postgres-"))  # pytest's own folders are closed to other users
     user, port = _owner(folder), free_port()
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
+    start = (tools / "pg_ctl", "-D", folder / "data", "-o", options, "-l", folder / "log", "-w")
     try:
         _run(user, tools / "initdb", "-D", folder / "data", "-A", "trust", "-U", "rlq", "--no-sync")
-        _run(user, tools / "pg_ctl", "-D", folder / "data", "-o", options, "-l", folder / "log", "-w", "start")
+        _run(user, *start, "start")
         try:
-            yield f"postgresql://rlq@127.0.0.1:{port}/postgres"
+            yield (
+                f"postgresql://rlq@127.0.0.1:{port}/postgres",
+                lambda: _run(user, *start, "-m", "immediate", "restart"),
+            )
         finally:
             _run(user, tools / "pg_ctl", "-D", folder / "data", "-m", "immediate", "stop")
     finally:
@@ -69,7 +81,7 @@ def mlflow_server(folder: Path) -> Iterator[str]:
         server.wait()
 
 
-def _tools() -> Path | None:
+def postgres_tools() -> Path | None:
     """The folder with initdb and pg_ctl, the newest version of several."""
     found = shutil.which("pg_ctl")
     if found:
@@ -91,7 +103,7 @@ def _run(user: str | None, *words: object) -> None:
     own = {"user": user, "group": user, "extra_groups": []} if user else {}
     # output goes to a file: the server would keep a pipe open
     with tempfile.TemporaryFile("w+") as output:
-        done = subprocess.run([str(word) for word in words], stdout=output, stderr=output, cwd="/", **own)
+        done = subprocess.run([str(word) for word in words], stdout=output, stderr=output, cwd="/", check=False, **own)
         output.seek(0)
         assert done.returncode == 0, f"{words[0]}: {output.read()}"
 

@@ -138,3 +138,18 @@ def test_of_workers_that_reach_for_one_queue_at_once_each_takes_other_trials(tmp
     for thread in threads:
         thread.join()
     assert sorted(taken) == list(range(40))
+
+
+@pytest.mark.parametrize(
+    ("address", "wanted"),
+    [
+        ("postgresql://u:hunter2@h:5432/d?sslmode=require", "postgresql://h:5432/d"),
+        ("postgresql://u:hun/ter2@h/d", "postgresql://h/d"),
+        ("post_gres://u:hunter2@h/d?password=hunter2", "post_gres://h/d"),
+        ("postgresql:/u:hunter2@h/d", "h/d"),
+        ("sqlite:////home/a@b/x.db", "sqlite:////home/a@b/x.db"),
+        ("journal:/home/a@b/x.log", "journal:/home/a@b/x.log"),
+    ],
+)
+def test_an_address_is_shown_without_its_password(address, wanted):
+    assert shown(address) == wanted

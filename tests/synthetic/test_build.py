@@ -158,6 +158,31 @@ def test_a_failure_leaves_the_old_set_and_no_draft(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir() if re.match(r"\.celeb\..*(?<!lock)$", path.name)] == []
 
 
+def test_what_a_killed_process_left_beside_the_set_is_removed_and_nothing_else(tmp_path):
+    spec = CelebSpec(train_people=1, test_people=1, train_pictures=1, query_pictures=1, gallery_pictures=1)
+    for name in (".celeb.ab12_xyz", ".celeb.mine", ".celebs.ab12_xyz", "celeb.ab12_xyz"):
+        (tmp_path / name / "train").mkdir(parents=True)
+    for make in (write, ensure):
+        make(tmp_path / "celeb", spec)
+        kept = sorted(path.name for path in tmp_path.iterdir())
+        assert kept == [".celeb.lock", ".celeb.mine", ".celebs.ab12_xyz", "celeb", "celeb.ab12_xyz"]
+        (tmp_path / ".celeb.0123abcd").mkdir()
+
+
+def test_a_set_that_is_being_replaced_is_never_there_in_part(tmp_path, monkeypatch):
+    spec = CelebSpec(train_people=1, test_people=1, train_pictures=1, query_pictures=1, gallery_pictures=1)
+    folder, seen = ensure(tmp_path / "celeb", spec), []
+    before, usual = contents(folder), build.shutil.rmtree
+
+    def watched(path, **options):
+        seen.append(contents(folder) if folder.exists() else None)
+        usual(path, **options)
+
+    monkeypatch.setattr(build.shutil, "rmtree", watched)
+    write(folder, spec)
+    assert seen == [before]  # it was deleted once the new one had taken its place
+
+
 def test_the_folder_may_be_relative(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     spec = CelebSpec(train_people=1, test_people=1, train_pictures=1, query_pictures=1, gallery_pictures=1)

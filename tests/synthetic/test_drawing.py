@@ -81,7 +81,7 @@ def test_every_hair_style_is_visible_from_behind(style):
     placed[Joint.HEAD] = (128, 128)
     canvas = Canvas((0.0, -1.0))
     frame = head_frame(person.body, placed, 400.0, View(180, 5, 0).rotation())
-    draw_tails(canvas, hair, frame, 400.0)
+    draw_tails(canvas, hair, frame)
     draw_head(canvas, hair, person.face, frame, None)
     drawn = (canvas.parts == Part.HAIR).sum()
     skin = (canvas.parts == Part.FACE).sum()

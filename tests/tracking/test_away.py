@@ -72,8 +72,10 @@ def test_without_a_server_the_run_goes_on_quickly_and_is_sent_later(begin: Begin
     assert tracker.run_id == tracker.local_id and tracker.links() == {}
     assert [record.message for record in caplog.records] == [
         f"tracking: {dead} does not take the data (no answer); the run goes on, everything is kept in {tracker.folder}",
-        f"tracking: 12 things of this run are not in {dead}: no answer. Nothing is lost, they are in {tracker.folder}. "
-        f"Send them later with: rlq track sync {tracker.folder}",
+        (
+            f"tracking: 12 things of this run are not in {dead}: no answer. Nothing is lost, they are in "
+            f"{tracker.folder}. Send them later with: rlq track sync {tracker.folder}"
+        ),
     ]
     with pytest.raises(TrackingError, match=f"12 things of .* are still not in {dead}: no answer"):
         sync(tracker.folder)

@@ -1,5 +1,6 @@
 """What survives in a run folder when a process is killed at a bad moment."""
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,19 @@ def test_broken_progress_says_what_to_do(tmp_path: Path):
     (tmp_path / "tracking.json").write_text("{")
     with pytest.raises(TrackingError, match=r"remove it and run `rlq track sync"):
         Progress(tmp_path)
+
+
+@pytest.mark.parametrize("room", [0, 5, 30, 45])
+def test_a_full_disk_leaves_whole_lines_and_says_so(tmp_path, room):
+    journal = Journal(tmp_path / "metrics.jsonl")
+    journal.append({"name": "loss", "value": 1.0})
+    size = journal.path.stat().st_size
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + room, before[1]))  # as a full disk: a part may be written
+    try:
+        with pytest.raises(TrackingError, match=r"metrics\.jsonl cannot be written: File too large"):
+            journal.append({"name": "loss", "value": 2.0}, {"name": "accuracy", "value": 0.5})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    journal.append({"name": "loss", "value": 3.0})
+    assert [row["value"] for row in Journal(journal.path).rows] == [row["value"] for row in journal.rows] == [1.0, 3.0]

@@ -114,3 +114,22 @@ def test_processes_that_open_a_new_store_at_once_all_succeed(tmp_path: Path):
     with multiprocessing.get_context("spawn").Pool(4) as pool:
         ids = pool.map(_open_new, [tmp_path] * 4, chunksize=1)
     assert len(set(ids)) == 1
+
+
+def test_a_store_whose_making_was_interrupted_is_made_anew(tmp_path, monkeypatch):
+    """MLflow goes on with no half-made one; a full disk or a kill must not leave it in the store's place."""
+    from mlflow import MlflowClient
+
+    path = tmp_path / "mlflow.db"
+
+    def full(self, *args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "search_experiments", full)
+        with pytest.raises(Away, match="No space left"):
+            open_client(f"sqlite:///{path}")
+    assert not path.exists() and not list(tmp_path.glob(".*new-mlflow.db"))
+    (tmp_path / ".12345678.new-mlflow.db").write_bytes(b"half of one")
+    assert open_client(f"sqlite:///{path}").search_experiments() and path.is_file()
+    assert not list(tmp_path.glob(".*new-mlflow.db"))

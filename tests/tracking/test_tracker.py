@@ -10,7 +10,8 @@ import pytest
 from matplotlib.figure import Figure
 from mlflow import MlflowClient
 
-from rlq.tracking import MlflowTracker, TrackingError, open_run, sync
+from rlq.tracking import MlflowTracker, TrackingError, begun_run, open_run, sync
+from rlq.tracking.journal import EVENTS
 
 Begin = Callable[..., MlflowTracker]
 
@@ -211,6 +212,44 @@ def test_a_folder_keeps_one_run(begin: Begin):
         begin()
     with pytest.raises(TrackingError, match=f"holds the run {first.run_id}, not 1234"):
         begin(resume_run_id="1234")
+
+
+def test_a_run_whose_process_was_killed_before_anybody_knew_its_id_is_resumed_by_its_folder(
+    begin: Begin, client: MlflowClient, tmp_path: Path
+):
+    folder = tmp_path / "runs/a"
+    assert begun_run(folder) is None
+    tracker = begin()
+    tracker._lock.release()  # as a kill does
+    assert begun_run(folder) == tracker.local_id
+    again = begin(resume_run_id=begun_run(folder))
+    again.end()
+    assert again.run_id == tracker.run_id
+    assert client.get_run(again.run_id).info.status == "FINISHED"
+
+
+def test_a_first_line_that_was_torn_off_is_no_run_and_a_broken_one_is_told(begin: Begin, tmp_path: Path):
+    folder = tmp_path / "runs/a"
+    folder.mkdir()
+    (folder / EVENTS).write_text('{"kind": "open", "local_')
+    assert begun_run(folder) is None
+    begin().end()
+    assert begun_run(folder) is not None
+    (folder / EVENTS).write_text("{}\n")
+    with pytest.raises(TrackingError, match="line 1 does not open a run; mend it, or move"):
+        begin()
+    assert (folder / EVENTS).read_text() == "{}\n"
+
+
+def test_the_same_model_is_kept_once_and_a_changed_one_again(begin: Begin, client: MlflowClient):
+    tracker = begin()
+    (tracker.folder / "best").mkdir()
+    for text in ("first", "first", "second"):
+        (tracker.folder / "best/model.safetensors").write_text(text)
+        tracker.log_model(tracker.folder / "best", "rlq", {"epoch": 1})
+    tracker.end()
+    (experiment,) = client.search_experiments(filter_string="name = 'prcc'")
+    assert len(client.search_logged_models([experiment.experiment_id])) == 2
 
 
 def test_two_processes_cannot_write_one_run(begin: Begin, monkeypatch: pytest.MonkeyPatch):

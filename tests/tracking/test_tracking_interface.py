@@ -26,7 +26,8 @@ def test_importing_tracking_loads_no_mlflow_and_no_torch():
     code = (
         "import sys, rlq.tracking; print([m for m in ('mlflow', 'torch', 'pandas', 'matplotlib') if m in sys.modules])"
     )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("name", ["CC/rank1", "loss/cap/id_cal", "cap.pose.clusters", "a b:c-d"])

@@ -1,5 +1,6 @@
 import os
 import signal
+import time
 from typing import NamedTuple
 
 import pytest
@@ -12,7 +13,7 @@ from rlq.errors import TrainingError
 from rlq.settings import ScheduleSettings
 from rlq.tracking import MemoryTracker
 from rlq.training.checkpoint import load_state, load_weights
-from rlq.training.loop import Job, Pass, fit
+from rlq.training.loop import WAIT_HINT, Job, Pass, fit
 from rlq.training.stopping import Stopped
 
 CPU, QUIET = Place(torch.device("cpu")), Console(quiet=True)
@@ -228,3 +229,19 @@ def test_each_epoch_is_told_in_one_line(tmp_path, capsys):
     assert "toy loss" in first
     assert "CC/rank1" not in first
     assert second.endswith("CC/rank1 30.0 % (best)")
+
+
+@pytest.mark.parametrize(("pause", "told"), [(0.3, True), (0.0, False)])
+def test_waiting_for_data_is_told_where_it_matters_and_what_helps_once(tmp_path, capsys, pause, told):
+    class Slow(Toy):
+        def __iter__(self):
+            for batch in super().__iter__():
+                time.sleep(pause)
+                yield batch
+
+    toy = Slow(tmp_path)
+    fit(toy.job, ScheduleSettings(epochs=2, evaluate_every=2), tracker=MemoryTracker(), place=CPU, console=Console())
+    shown = capsys.readouterr().out.splitlines()
+    assert len([line for line in shown if "waiting for data" in line]) == (2 if told else 0)
+    assert [line for line in shown if "data.workers" in line] == ([WAIT_HINT] if told else [])
+    assert not told or 80 < int(shown[0].rpartition("waiting for data ")[2].removesuffix(" %")) <= 100

@@ -3,6 +3,7 @@
 import secrets
 import socket
 from importlib import resources
+from pathlib import Path
 
 from flask import Flask, Response, abort, jsonify, render_template_string, request
 from flask.typing import ResponseReturnValue
@@ -11,10 +12,12 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from rlq.attributes.annotate.store import AnswerFile
 from rlq.attributes.gender import ANSWERS
+from rlq.data.headers import refusal
 from rlq.errors import DataError, SettingsError
+from rlq.files import content_of, leads_out
 
 LOOPBACK = "127.0.0.1"
-TOKEN = "X-RLQ-Token"
+TOKEN = "X-RLQ-Token"  # noqa: S105 - the header's name, not what is in it
 KINDS = {
     ".jpg": "image/jpeg",
     ".jpeg": "image/jpeg",
@@ -27,12 +30,12 @@ KINDS = {
 class Page:
     """An address on this machine that shows one person at a time and saves what the keys say."""
 
-    def __init__(self, answers: AnswerFile, title: str, *, port: int = 0) -> None:
-        """Port 0 is any free one. Raises SettingsError when the port is taken."""
+    def __init__(self, answers: AnswerFile, title: str, root: Path, *, port: int = 0) -> None:
+        """`root` is the set's folder; port 0 is any free one. Raises SettingsError when the port is taken."""
         with _listening(port) as found:
             self.port: int = found.getsockname()[1]
             self.token = secrets.token_urlsafe(16)
-            self.app = make_app(answers, title, port=self.port, token=self.token)
+            self.app = make_app(answers, title, root, port=self.port, token=self.token)
             self._server = make_server(
                 *(LOOPBACK, self.port, self.app),
                 threaded=True,
@@ -52,8 +55,9 @@ class Page:
         self._server.shutdown()
 
 
-def make_app(answers: AnswerFile, title: str, *, port: int, token: str) -> Flask:
-    """What the server answers with. Whoever does not know the token sees and changes nothing."""
+def make_app(answers: AnswerFile, title: str, root: Path, *, port: int, token: str) -> Flask:
+    """What the server answers with. Whoever does not know the token sees and changes nothing, and whoever does sees
+    pictures of the set in `root` alone: no file that a link leads to from there, and none that is no picture."""
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = 1000
     page = resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8")
@@ -107,9 +111,15 @@ def make_app(answers: AnswerFile, title: str, *, port: int, token: str) -> Flask
             abort(404, f"there is no picture {number} of person {person}")
         path = answers.people[person].pictures[number]
         try:
-            return Response(path.read_bytes(), mimetype=KINDS.get(path.suffix.lower(), "application/octet-stream"))
+            # Folders of a set may be links that its owner has laid; a single picture that is one leads astray.
+            if path.is_symlink() and leads_out(path, root) and leads_out(path, path.parent):
+                abort(404, f"{path} is a link that leads out of {root}")
+            content = content_of(path)
         except OSError as error:
             abort(404, f"{path}: {error.strerror or error}")
+        if reason := refusal(content):
+            abort(404, f"{path}: {reason}")
+        return Response(content, mimetype=KINDS.get(path.suffix.lower(), "application/octet-stream"))
 
     @app.post("/answer")
     def answer() -> ResponseReturnValue:

@@ -1,7 +1,8 @@
 """The CAP step: one batch of the target set, with every loss that its labels allow."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import reduce
+from typing import NamedTuple, TypedDict, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -9,14 +10,16 @@ from torch import Tensor, nn
 from rlq.data.datasets import Batch
 from rlq.distributed import average_gradients, gather_rows, pool_rows
 from rlq.errors import SettingsError
-from rlq.losses.clothes import clothes_adversarial, clothes_cross_entropy
+from rlq.losses.clothes import check_owners, clothes_adversarial, clothes_cross_entropy, count_pairs
 from rlq.losses.disentangle import absolute_cosine
-from rlq.losses.divergence import kl_divergence
+from rlq.losses.divergence import Reduction, kl_divergence
 from rlq.losses.identity import smoothed_cross_entropy
-from rlq.losses.triplet import batch_hard_triplet
+from rlq.losses.triplet import batch_hard_triplet, check_partners
 from rlq.methods.rlq.network import Outputs
 from rlq.methods.rlq.settings import RlqSettings
 from rlq.models.heads import CosineHead
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class Learner(NamedTuple):
@@ -52,6 +55,8 @@ class CapStep:
     def __init__(self, learner: Learner, settings: RlqSettings) -> None:
         self.learner, self.settings = learner, settings
         self.epoch = 0
+        self._owner = learner.owner.cpu()  # [clothes classes] for looks at labels before they leave the CPU
+        self._outfits = self._owner.bincount()  # [identities] classes of each
 
     def begin(self, epoch: int) -> None:
         self.epoch = epoch
@@ -64,18 +69,21 @@ class CapStep:
 
     def __call__(self, batch: Batch) -> dict[str, Tensor]:
         learner = self.learner
+        pairs = self._look_at_labels(batch) if learner.device.type != "cpu" else None
         pids, clothes = learner.labels(batch.pids), learner.labels(batch.clothes)
         with learner.autocast():
             outputs = learner.model(learner.images(batch.images))
         reported: dict[str, Tensor] = {}
         if self.settings.cap.low_quality:  # copies of pictures that were as small as their pixelation already
             pictures = batch.rows // len(self.settings.rows_of_a_picture)
-            reported["data/cap_unchanged"] = torch.tensor(batch.unchanged / pictures, device=learner.device)
+            reported["data/cap_unchanged"] = torch.full((), batch.unchanged / pictures, device=learner.device)
         if self.with_clothes:
+            assert outputs.cal is not None  # a clothes head comes with a CAL branch
             reported["clothes_ce"] = self._teach_clothes_head(outputs.cal, clothes)
         terms = self.identity_terms(outputs, pids)
         terms |= self.attribute_terms(outputs, learner.labels(batch.poses), learner.labels(batch.genders))
         if self.with_clothes:
+            assert learner.clothes_head is not None  # with_clothes looked
             cosines = learner.clothes_head(outputs.cal, frozen=True)  # [B, clothes classes], of the updated head
             terms["clothes_adversarial"] = clothes_adversarial(
                 cosines,
@@ -84,6 +92,7 @@ class CapStep:
                 learner.owner,
                 scale=self.settings.losses.clothes_scale,
                 smoothing=self.settings.losses.smoothing,
+                pairs=pairs,
             )
         total = weighted_sum(terms, self.settings)
         learner.optimiser.zero_grad(set_to_none=True)
@@ -104,8 +113,8 @@ class CapStep:
                 feature,
                 pids,
                 margin=losses.margin,
-                pool_features=pool_rows(feature.float()),
-                pool_pids=gather_rows(pids),
+                pool_features=pool_rows(feature.float(), equal=True),
+                pool_pids=gather_rows(pids, equal=True),
             )
         if outputs.id_cal is not None and outputs.id_bot is not None and losses.id_kl:
             terms["id_kl"] = kl_divergence(outputs.id_bot, outputs.id_cal, **scaling(self.settings))
@@ -121,18 +130,30 @@ class CapStep:
             terms["gender_ce"] = smoothed_cross_entropy(logits, genders, smoothing=smoothing)
         if outputs.pose is not None and losses.pose_cosine:
             features = outputs.of(self.settings.cap.pose.on)
-            terms["pose_cosine"] = sum(absolute_cosine(feature, outputs.pose) for feature in features)
+            terms["pose_cosine"] = reduce(torch.add, [absolute_cosine(feature, outputs.pose) for feature in features])
         return terms
 
+    def _look_at_labels(self, batch: Batch) -> int | None:
+        """What the losses look at themselves on a CPU, before the labels go to a device that each look would wait for.
+
+        Returns how many classes clothes_adversarial compares, None before clothes count. Raises ValueError as the
+        losses do.
+        """
+        if self.settings.losses.triplet:
+            check_partners(batch.pids, batch.pids)
+        if not self.with_clothes:
+            return None
+        check_owners(batch.clothes, batch.pids, self._owner)
+        return count_pairs(batch.clothes, batch.pids, self._outfits)
+
     def _teach_clothes_head(self, features: Tensor, clothes: Tensor) -> Tensor:
-        learner = self.learner
-        loss = clothes_cross_entropy(
-            learner.clothes_head(features.detach()), clothes, scale=self.settings.losses.clothes_scale
-        )
-        learner.clothes_optimiser.zero_grad(set_to_none=True)
+        head, optimiser = self.learner.clothes_head, self.learner.clothes_optimiser
+        assert head is not None and optimiser is not None  # with_clothes looked
+        loss = clothes_cross_entropy(head(features.detach()), clothes, scale=self.settings.losses.clothes_scale)
+        optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        average_gradients(learner.clothes_head.parameters())
-        learner.clothes_optimiser.step()
+        average_gradients(head.parameters())
+        optimiser.step()
         return loss.detach()
 
 
@@ -157,12 +178,20 @@ def weighted_sum(terms: dict[str, Tensor], settings: RlqSettings) -> Tensor:
     return sum(getattr(settings.losses, WEIGHT_OF.get(name, name)) * term for name, term in terms.items())
 
 
-def scaling(settings: RlqSettings) -> dict[str, float | str]:
+class Scaling(TypedDict):
+    """What kl_divergence and tad_self_supervision are told about the size of their terms."""
+
+    tau: float
+    coefficient: float
+    reduction: Reduction
+
+
+def scaling(settings: RlqSettings) -> Scaling:
     """`losses.kl` as kl_divergence takes it."""
     kl = settings.losses.kl
     return {"tau": kl.tau, "coefficient": kl.coefficient, "reduction": kl.reduction}
 
 
-def freeze(network: nn.Module) -> nn.Module:
+def freeze(network: Network) -> Network:
     """The network in evaluation mode, without gradients: a teacher."""
     return network.eval().requires_grad_(False)

@@ -1,6 +1,7 @@
 """Around the training: the yardsticks before it, the measurements and figures after it, and the summary."""
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,6 @@ from rlq.evaluation.baselines import chance, histogram_features
 from rlq.evaluation.evaluator import Evaluator, flat
 from rlq.evaluation.metrics import Ranking
 from rlq.evaluation.single_shot import SHOTS
-from rlq.methods.rlq import figures
 from rlq.methods.rlq.inputs import Inputs
 from rlq.methods.rlq.network import count_parameters
 from rlq.methods.rlq.probe import attribute_metrics, gigaflops
@@ -42,7 +42,7 @@ def baselines(settings: RlqSettings, inputs: Inputs, job: Job, *, place: Place, 
     untrained = job.evaluate()
     found = {f"untrained/{name}": value for name, value in untrained.items() if value is not None}
     if place.is_main:
-        found |= _without_learning(settings, inputs, place, console)
+        found |= _without_learning(settings, inputs, console)
         text = json.dumps(found)
         write_whole(kept, lambda temporary: temporary.write_text(text))
     return share_from_main(found)
@@ -81,6 +81,8 @@ def close(
     tracker.log_dict(per_query(tested, rankings), PER_QUERY)
     tracker.log_metrics(found, step=0)
     if settings.tracking.figures:
+        from rlq.methods.rlq import figures  # matplotlib and scikit-learn load here, not before the first step
+
         drawn = figures.draw(settings, inputs, network, tested, query, gallery, place=alone, console=console)
         for name, figure in drawn.items():
             figure.savefig(job.folder / f"{Path(name).name}", dpi=100)
@@ -99,7 +101,7 @@ def per_query(data: ReidData, rankings: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(ranking, Ranking):  # single-shot means over draws have no ranks of their own
             chosen = [record for record in data.query if _asks(protocol, record.camera)]
             names = [record.path.relative_to(data.root).as_posix() for record in chosen]
-            precision = [None if p != p else p for p in ranking.average_precision.tolist()]
+            precision = [None if math.isnan(p) else p for p in ranking.average_precision.tolist()]
             found[protocol.name] = {"query": names, "first_match": ranking.first_match.tolist(), "ap": precision}
     return found
 
@@ -143,8 +145,10 @@ def summary(
         summary_table(metrics, inputs.data.protocols, settings.title, settings.schedule.epochs),
         *shots,
         f"time     {times}",
-        f"model    {metrics['model/parameters_inference'] / 1e6:.3f} M parameters and "
-        f"{metrics['model/gigaflops']:.3f} GFLOP per picture at inference",
+        (
+            f"model    {metrics['model/parameters_inference'] / 1e6:.3f} M parameters and "
+            f"{metrics['model/gigaflops']:.3f} GFLOP per picture at inference"
+        ),
         f"kept     {run_id} in {folder}",
         *(f"{name:<8} {address}" for name, address in links.items()),
         "",
@@ -160,7 +164,7 @@ def is_single_shot(settings: RlqSettings, data: ReidData) -> bool:
     return data.single_shot and settings.data.prcc_shots == "single"
 
 
-def _without_learning(settings: RlqSettings, inputs: Inputs, place: Place, console: Console) -> Metrics:
+def _without_learning(settings: RlqSettings, inputs: Inputs, console: Console) -> Metrics:
     data = inputs.data
     found: Metrics = {}
     for protocol in data.protocols:

@@ -114,6 +114,7 @@ def _translate(network: RlqNetwork, settings: RlqSettings) -> Any:
             external_data=False,
             verbose=False,
         )
+    assert program is not None  # dynamo=True gives one
     return program.model_proto
 
 

@@ -1,5 +1,7 @@
 """The figures of a finished run: rank lists, artefacts, pose clusters, and the map of good and bad pictures."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -104,7 +106,7 @@ def good_and_bad(
     records = inputs.external_train
     chosen = np.sort(generator(settings.seed, "map").permutation(len(records))[:MAPPED])
     paths = [records[i].path for i in chosen]
-    options = {
+    options: dict[str, Any] = {
         "size": settings.data.size,
         "batch": settings.data.test_batch,
         "workers": settings.data.workers,

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from rlq.console import Console
 from rlq.data.catalogue import read as read_data
@@ -17,7 +18,8 @@ from rlq.data.records import Record, ReidData, TrainLabels, class_indices
 from rlq.data.samplers import keep_fraction, keep_identities
 from rlq.errors import DataError, SettingsError
 from rlq.evaluation.baselines import asked
-from rlq.methods.rlq.labels import GenderLabels, PoseLabels, gender_labels, pose_labels, pose_source
+from rlq.methods.rlq.kept_poses import kept_pose_labels
+from rlq.methods.rlq.labels import GenderLabels, PoseLabels, gender_labels, labels_digest, pose_source
 from rlq.methods.rlq.settings import TARGET, RlqSettings, without_clothes_labels
 from rlq.training.loop import check_selection
 
@@ -37,6 +39,17 @@ class Inputs:
     external_train: list[Record]  # whose good and bad versions TAD compares
     own_test: ReidData | None = None  # under data.selection = holdout: the set with its own query and gallery
     notes: tuple[str, ...] = ()  # what somebody should know before it trains
+
+    @property
+    def labels_fingerprint(self) -> str:
+        """16 hex digits of what training reads beside the pictures: poses, genders, masks."""
+        masks: list[Path] = []
+        unusable: list[str] = []
+        if (copies := self.recolouring) is not None:
+            masks = [mask_path(copies.masks, record.path, copies.root) for record in self.data.train]
+            unusable = [f"upper {key}" for key in copies.unusable_upper]
+            unusable += [f"lower {key}" for key in copies.unusable_lower]
+        return labels_digest(self.poses, self.genders, masks, unusable)
 
 
 class _Missing:
@@ -61,7 +74,7 @@ def gather_inputs(settings: RlqSettings, origin: str, console: Console | None = 
     external = _external(settings, missing)
     labels = class_indices(data.train) if data is not None else None
     if data is None or labels is None:
-        _stop(missing, settings, origin, data_there=False)
+        _stop(missing, origin, data_there=False)
     if not data.clothes_known:
         settings = without_clothes_labels(settings)
     sets = [data] if external is None else [data, external]
@@ -71,7 +84,7 @@ def gather_inputs(settings: RlqSettings, origin: str, console: Console | None = 
     try:
         file = pose_source(settings, data)
         if data.name not in broken:  # poses are measured in pixels of their pictures
-            poses = pose_labels(settings, data, file)
+            poses = kept_pose_labels(settings, data, file)
     except DataError as error:
         missing.add("poses", error, "cap.pose.enabled=false")
     try:
@@ -79,7 +92,7 @@ def gather_inputs(settings: RlqSettings, origin: str, console: Console | None = 
     except DataError as error:
         missing.add("genders", error, "cap.gender.enabled=false")
     if missing.reasons:
-        _stop(missing, settings, origin, data_there=True)
+        _stop(missing, origin, data_there=True)
     notes = [*_notes(data, genders), *_keep_decoded([own_test or data, external], settings)]
     return Inputs(
         settings=settings,
@@ -121,7 +134,8 @@ def _keep_decoded(sets: list[ReidData | None], settings: RlqSettings) -> Iterato
         if data is not None and settings.data.cache:
             paths = sorted({path for record in data.records for path in record.pictures})
             try:
-                look_first_in({str(data.root.absolute()): keep_decoded(paths, folder, data.name)})
+                kept = keep_decoded(paths, folder, data.name, settings.data.cache_gb)
+                look_first_in({str(data.root.absolute()): kept})
             except DataError as error:
                 yield f"data.cache: {error}; pictures are decoded anew each time, with the same results"
 
@@ -284,7 +298,7 @@ def _set_mark(mark: Path) -> None:
     mark.touch()
 
 
-def _stop(missing: _Missing, settings: RlqSettings, origin: str, *, data_there: bool) -> None:
+def _stop(missing: _Missing, origin: str, *, data_there: bool) -> NoReturn:
     lines = ["the run cannot start; missing or broken:", *(f"  - {reason}" for reason in missing.reasons)]
     if not data_there:
         lines.append("  (keypoints, genders and parsing masks are looked for next, in the folder rlq/ of the set)")

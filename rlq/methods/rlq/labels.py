@@ -1,5 +1,7 @@
 """The coarse labels of one run: pose clusters and genders, from side files or from the data set's own table."""
 
+import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -33,6 +35,20 @@ class GenderLabels(NamedTuple):
     train: np.ndarray  # [N]
     test: np.ndarray | None  # [queries + gallery]
     strangers: int = 0  # training people of the file whom the set does not have
+
+
+def labels_digest(
+    poses: PoseLabels | None, genders: GenderLabels | None, masks: Sequence[Path], unusable: Iterable[str]
+) -> str:
+    """16 hex digits that change with any training label, with a mask's name or size, and with the unusable masks."""
+    digest = hashlib.sha256()
+    for labels in (poses, genders):
+        for array in (labels.train, getattr(labels, "mirrored", None)) if labels is not None else ():
+            digest.update(b"none" if array is None else np.ascontiguousarray(array).tobytes())
+        digest.update(b";")
+    lines = [f"{path.name} {path.stat().st_size}" for path in masks]
+    digest.update("\n".join([*lines, *sorted(unusable)]).encode())
+    return digest.hexdigest()[:16]
 
 
 def pose_source(settings: RlqSettings, data: ReidData) -> Path | None:
@@ -92,7 +108,7 @@ def _clustered(file: Path, settings: RlqSettings, data: ReidData) -> PoseLabels:
     """Clusters of the training pictures' keypoints; where the file knows test pictures, their nearest clusters."""
     pose, train = settings.cap.pose, len(data.train)
     keypoints, found, sizes, vectors = _pose_vectors(
-        _Poses(file.absolute(), _state_of(file), data.root.absolute(), data.fingerprint, pose.vector, data)
+        _Poses(file.absolute(), state_of(file), data.root.absolute(), data.fingerprint, pose.vector, data)
     )
     clusters = cluster_poses(vectors[:train], found[:train], pose.clusters)
     flipped = test = None
@@ -129,7 +145,7 @@ def _pose_vectors(asked: _Poses) -> tuple[np.ndarray, np.ndarray, np.ndarray, np
     return parts
 
 
-def _state_of(source: Path) -> tuple[tuple[str, int, int], ...]:
+def state_of(source: Path) -> tuple[tuple[str, int, int], ...]:
     """Name, size and time of a file, or of each one in a folder: another state, other content."""
     files = sorted(source.iterdir()) if source.is_dir() else [source]
     stats = [(file.name, file.stat()) for file in files]

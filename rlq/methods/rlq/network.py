@@ -96,7 +96,7 @@ class RlqNetwork(nn.Module):
             pose=pose,
             id_cal=logits.get("cal"),
             id_bot=logits.get("bot"),
-            pose_logits=self.pose_head(pose) if pose is not None else None,
+            pose_logits=self.pose_head(pose) if pose is not None and self.pose_head is not None else None,
             gender_logits=None,
         )
         if self.gender_head is None or not attributes:

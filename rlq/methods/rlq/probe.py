@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch.utils.flop_counter import FlopCounterMode
 
 from rlq.console import Console
 from rlq.data.datasets import PlainPictures, collate_plain, in_order, loader
@@ -28,18 +27,22 @@ def attribute_metrics(
         return {}
     paths = [record.path for record in (*inputs.data.query, *inputs.data.gallery)]
     pose, gender, cosine = _outputs(network, paths, settings, place, console)
+    poses = inputs.poses.test if inputs.poses is not None else None
+    genders = inputs.genders.test if inputs.genders is not None else None
     found: dict[str, float] = {}
     if cosine is not None:
         found["attributes/pose_cosine"] = float(np.abs(cosine).mean())
-    if pose is not None and inputs.poses.test is not None:
-        found["attributes/pose_accuracy"] = float((pose == inputs.poses.test).mean())
-    if gender is not None and inputs.genders.test is not None:
-        found["attributes/gender_accuracy"] = float((gender == inputs.genders.test).mean())
+    if pose is not None and poses is not None:
+        found["attributes/pose_accuracy"] = float((pose == poses).mean())
+    if gender is not None and genders is not None:
+        found["attributes/gender_accuracy"] = float((gender == genders).mean())
     return found
 
 
 def gigaflops(network: RlqNetwork, size: tuple[int, int]) -> float:
     """Billions of floating-point operations for the features of one picture (an addition and a product are two)."""
+    from torch.utils.flop_counter import FlopCounterMode  # loads what only a compiler needs
+
     weight = next(network.parameters())
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         network.embed(torch.zeros(1, 3, *size, device=weight.device))
@@ -56,8 +59,11 @@ def _outputs(
     rows: dict[str, list[np.ndarray]] = {"pose": [], "gender": [], "cosine": []}
     network.eval()
     with torch.inference_mode():
-        for batch in console.progress(loader(pictures, batches, collate_plain, workers=data.workers), "attributes"):
-            outputs = network(batch.images.to(place.device).contiguous(memory_format=torch.channels_last))
+        source = loader(
+            pictures, batches, collate_plain, workers=data.workers, patience=data.patience, device=place.device
+        )
+        for images, _ in console.progress(source, "attributes"):
+            outputs = network(images)
             if outputs.pose is not None:
                 identity = outputs.of(settings.anchor)[0]
                 rows["cosine"].append(F.cosine_similarity(identity, outputs.pose).cpu().numpy())

@@ -1,11 +1,13 @@
 """Which step, when: puts network, optimisers, loaders and evaluation of RLQ together for the loop."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
-from torch.utils.data import DataLoader
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
 
 from rlq.console import Console
 from rlq.data.clothes import head_megabytes
@@ -19,8 +21,10 @@ from rlq.methods.rlq.cap import CapStep, Learner
 from rlq.methods.rlq.inputs import Inputs
 from rlq.methods.rlq.network import RlqNetwork, clothes_head
 from rlq.methods.rlq.settings import RlqSettings, artefact_ranges
-from rlq.methods.rlq.tad import TadStep
+from rlq.methods.rlq.tad import TadStep, Wanted
+from rlq.methods.rlq.teaching import keep_features
 from rlq.methods.rlq.weights import start_from, write_config
+from rlq.models.compiling import compile_forward, compiled, forget_compiled
 from rlq.training.loop import Job, Metrics, Pass
 from rlq.training.optim import adam, learning_rate, set_learning_rate
 
@@ -45,16 +49,20 @@ def build(
         start_from(network, settings.init_from)
     _check_teacher(network, teacher, settings)
     order = torch.channels_last if settings.compute.channels_last else torch.contiguous_format
-    network = network.to(place.device, memory_format=order)
+    network = network.to(place.device).to(memory_format=order)
     _warn_of_size(inputs, network, console)
     head = clothes_head(network, inputs.clothes.total)
     head = head.to(place.device) if head is not None else None
     optim = settings.optim
     optimiser = adam(network.parameters(), lr=optim.lr, weight_decay=optim.weight_decay)
-    optimisers, modules = {"model": optimiser}, {"network": network}
+    optimisers = {"model": optimiser}
+    modules: dict[str, nn.Module] = {"network": network}
     if head is not None:
         optimisers["clothes"] = adam(head.parameters(), lr=optim.clothes_lr, weight_decay=optim.weight_decay)
         modules["clothes_head"] = head
+    if settings.compute.compile:
+        forget_compiled()
+        compile_forward(network)
     learner = Learner(
         model=wrap(network, place, partial=_leaves_parts_out(settings)),
         clothes_head=head,
@@ -83,13 +91,14 @@ def build(
     network.train()
     identities = len(inputs.labels.pid_names)
     return Job(
-        passes=_passes(settings, inputs, teacher, learner, place),
+        passes=_passes(settings, inputs, teacher, learner, place, console),
         modules=modules,
         optimisers=optimisers,
         set_rates=set_rates,
         evaluate=evaluate,
         folder=folder,
         describe=lambda there: write_config(there, settings, identities),
+        check_every=settings.compute.check_every,
     )
 
 
@@ -142,11 +151,16 @@ def _check_teacher(network: RlqNetwork, teacher: RlqNetwork | None, settings: Rl
 
 
 def _passes(
-    settings: RlqSettings, inputs: Inputs, teacher: RlqNetwork | None, learner: Learner, place: Place
+    settings: RlqSettings,
+    inputs: Inputs,
+    teacher: RlqNetwork | None,
+    learner: Learner,
+    place: Place,
+    console: Console,
 ) -> list[Pass]:
     makers: dict[str, Callable[[], Pass]] = {"cap": lambda: _cap_pass(settings, inputs, learner, place)}
     if teacher is not None or (settings.tad.enabled and not settings.needs_teacher):
-        makers["tad"] = lambda: _tad_pass(settings, inputs, teacher, learner, place)
+        makers["tad"] = lambda: _tad_pass(settings, inputs, teacher, learner, place, console)
     return [makers[name]() for name in settings.order if name in makers]
 
 
@@ -173,17 +187,38 @@ def _cap_pass(settings: RlqSettings, inputs: Inputs, learner: Learner, place: Pl
 
 
 def _tad_pass(
-    settings: RlqSettings, inputs: Inputs, teacher: RlqNetwork | None, learner: Learner, place: Place
+    settings: RlqSettings,
+    inputs: Inputs,
+    teacher: RlqNetwork | None,
+    learner: Learner,
+    place: Place,
+    console: Console,
 ) -> Pass:
     names = {pid: number for number, pid in enumerate(sorted({record.pid for record in inputs.external_train}))}
     batches = _batches(settings, [names[record.pid] for record in inputs.external_train], "tad", place)
     transform, ranges = TrainTransform(settings.data.size), artefact_ranges(settings.tad)
     pictures = ExternalPairs(inputs.external_train, transform, ranges, settings.seed)
     batches_of_pairs = _loader(settings, pictures, batches, collate_pairs, place)
-    return Pass("tad", TadStep(learner, teacher, settings), batches_of_pairs, batches.set_epoch)
+    wanted = _wanted(settings, inputs, teacher, place, console) if teacher is not None else None
+    return Pass("tad", TadStep(learner, teacher, settings, wanted), batches_of_pairs, batches.set_epoch)
 
 
-def _batches(settings: RlqSettings, pids: object, stream: str, place: Place) -> IdentityBatches:
+def _wanted(
+    settings: RlqSettings, inputs: Inputs, teacher: RlqNetwork, place: Place, console: Console
+) -> Wanted | None:
+    """How the teacher's features are had, where not by calling it."""
+    if settings.tad.teacher_features == "once":
+        paths = [record.path for record in inputs.external_train]
+        cache = Path(settings.tracking.folder) / ".cache"
+        kept = keep_features(teacher, paths, cache, settings.data, place, console)
+        return lambda batch, hq: kept.of(batch.paths, hq.device)
+    if settings.compute.compile:
+        features = compiled(teacher.branch_features)
+        return lambda batch, hq: features(hq)
+    return None
+
+
+def _batches(settings: RlqSettings, pids: Sequence[int] | np.ndarray, stream: str, place: Place) -> IdentityBatches:
     data = settings.data
     return IdentityBatches(
         pids, data.batch, data.instances, settings.seed, stream=stream, rank=place.rank, world=place.world
@@ -191,6 +226,9 @@ def _batches(settings: RlqSettings, pids: object, stream: str, place: Place) -> 
 
 
 def _loader(
-    settings: RlqSettings, pictures: object, batches: IdentityBatches, collate: Callable, place: Place
+    settings: RlqSettings, pictures: Dataset, batches: IdentityBatches, collate: Callable, place: Place
 ) -> DataLoader:
-    return loader(pictures, batches, collate, workers=settings.data.workers, pin=place.device.type == "cuda")
+    data, on_gpu = settings.data, place.device.type == "cuda"
+    return loader(
+        pictures, batches, collate, workers=data.workers, pin=on_gpu, patience=data.patience, device=place.device
+    )

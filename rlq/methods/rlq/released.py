@@ -8,16 +8,15 @@ import hashlib
 import math
 import pickle
 import re
-import struct
 import warnings
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy._core.multiarray import scalar
 from torch import Tensor
 
 from rlq.config import validate
@@ -25,18 +24,17 @@ from rlq.errors import DataError
 from rlq.methods.rlq.network import RlqNetwork
 from rlq.methods.rlq.released_names import ID_HEAD, ID_HEAD_APART, POSE_HEAD, Layout, find_layout, published_name, some
 from rlq.methods.rlq.settings import RlqSettings
-from rlq.models.reading import UNREADABLE
+from rlq.models.reading import UNREADABLE, makes_room, packed_parts
 
 MODEL, HEAD, CLOTHES = "model_state_dict", "classifier_state_dict", "clothes_classifier_state_dict"
 KEYS = (MODEL, HEAD, CLOTHES, "rank1", "epoch")
 SIZE = (384, 192)  # of the pictures that the authors train and test with
 MOST_CLASSES = 10**6
-UNREADABLE_ARCHIVE = (*UNREADABLE, zipfile.BadZipFile, NotImplementedError, struct.error, OverflowError, MemoryError)
 
 # `rank1` may be a NumPy number. This is all that reading one takes, by NumPy's present name and by that of NumPy 1.
-NUMPY_NUMBER = [
-    (np._core.multiarray.scalar, "numpy._core.multiarray.scalar"),
-    (np._core.multiarray.scalar, "numpy.core.multiarray.scalar"),
+NUMPY_NUMBER: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
+    (scalar, "numpy._core.multiarray.scalar"),
+    (scalar, "numpy.core.multiarray.scalar"),
     np.dtype,
     np.dtypes.Float64DType,
 ]
@@ -134,7 +132,7 @@ def _unpickle(path: Path) -> Any:
         with torch.serialization.safe_globals(NUMPY_NUMBER), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch muses about files that it is about to refuse
             return torch.load(path, map_location="cpu", weights_only=True)
-    except UNREADABLE_ARCHIVE as error:
+    except UNREADABLE as error:
         asked = re.search(r"GLOBAL ([\w.]+)", str(error)) if isinstance(error, pickle.UnpicklingError) else None
         if asked:
             raise DataError(
@@ -148,12 +146,10 @@ def _unpickle(path: Path) -> Any:
 
 def _refuse_compressed(path: Path) -> None:
     """torch.save stores its parts as they are; packed ones may unpack to more than the memory holds."""
-    if not zipfile.is_zipfile(path):
-        return
-    with zipfile.ZipFile(path) as parts:
-        packed = [part.filename for part in parts.infolist() if part.compress_type != zipfile.ZIP_STORED]
-        total = sum(part.file_size for part in parts.infolist())
-    if packed or total > path.stat().st_size:
+    if makes_room(path):
+        raise DataError(f"{path} is refused: it asks for memory of any size when it is read, which weights do not")
+    packed = packed_parts(path)
+    if packed:
         raise DataError(f"{path} is refused: it is a packed archive ({some(packed)}), which torch.save never writes")
 
 

@@ -16,7 +16,7 @@ ID_HEAD, ID_HEAD_APART = "identity_classifier.classifier", "classifier_state_dic
 POSE_HEAD = "identity_classifier2.classifier"
 
 # Layers of basic blocks (two convolutions) or bottlenecks (three) -> the network of timm with torchvision's names.
-BACKBONES = {
+BACKBONES: dict[tuple[str, tuple[int, ...]], str] = {
     ("basic", (2, 2, 2, 2)): "resnet18.tv_in1k",
     ("basic", (3, 4, 6, 3)): "resnet34.tv_in1k",
     ("bottleneck", (3, 4, 6, 3)): "resnet50.tv_in1k",

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StrictBool, StrictInt, model_validator
 
-from rlq.artefacts import ArtefactRanges
+from rlq.artefacts import KINDS, ArtefactRanges
 from rlq.attributes.pose import Variant
 from rlq.config import Settings, later
 from rlq.losses.divergence import KL_PRESETS, Reduction
@@ -35,7 +35,7 @@ class PoseSettings(Settings):
     """The pose branch of CAP: trained to name the pose cluster, and kept orthogonal to the identity feature."""
 
     enabled: StrictBool = True
-    clusters: Annotated[StrictInt, Field(ge=2)] = 15  # K of K-means; the head has K + 1 classes, 0 = no pose found
+    clusters: Annotated[StrictInt, Field(ge=2, le=100_000)] = 15  # of K-means; one more class is for no pose found
     split: Split = 1  # block after which the pose branch leaves the network
     vector: Variant = "lengths_angles"
     on: Position = "bot"  # the feature that the pose feature is pushed away from
@@ -89,6 +89,9 @@ class TadSettings(Settings):
     motion_kernel: IntRange = (8, 19)  # pixels
     mix: MixSettings = MixSettings()
     clothes_kl: Literal["detached", "live"] = "detached"  # detached: as in the released code, without effect
+    # each_step: of every good picture as the step transformed it. once: of the whole picture, resized only, for the
+    # whole run; faster, but other numbers.
+    teacher_features: Literal["each_step", "once"] = later("each_step")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -251,13 +254,13 @@ class RlqSettings(Settings):
         tad, data = self.tad, self.data
         if not tad.enabled:
             return []
+        if tad.teacher_features == "once" and not self.needs_teacher:
+            return ["tad.teacher_features = once keeps a teacher's features, and losses.distill = 0 has no teacher"]
         if tad.external != TARGET:
             same_place = Path(tad.external_root or data.root) == Path(data.root)
             if tad.external == data.dataset and same_place and data.selection == "holdout":
-                return [
-                    f"tad.external = {tad.external} is the set that is trained on, and would show the people whom "
-                    "data.selection = holdout keeps out; tad.external=target takes the others alone"
-                ]
+                why = "is the set that is trained on, and would show the people whom data.selection = holdout keeps out"
+                return [f"tad.external = {tad.external} {why}; tad.external=target takes the others alone"]
             return []
         problems = []
         if self.needs_teacher:
@@ -297,7 +300,7 @@ def artefact_ranges(tad: TadSettings) -> ArtefactRanges:
         gaussian_kernel=tad.gaussian_kernel,
         gaussian_sigma=tad.gaussian_sigma,
         motion_kernel=tad.motion_kernel,
-        mix=tad.mix.model_dump(),
+        mix={kind: getattr(tad.mix, kind) for kind in KINDS},
     )
 
 

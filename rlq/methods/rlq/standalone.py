@@ -14,6 +14,9 @@ from rlq.methods.rlq.weights import leave_features_only
 class PicturesToFeatures(nn.Module):
     """What `rlq embed` does after resizing: normalise, add the feature of the mirrored picture, scale to length 1."""
 
+    mean: Tensor
+    deviation: Tensor
+
     def __init__(self, network: RlqNetwork) -> None:
         super().__init__()
         own = leave_features_only(copy.deepcopy(network)).cpu().to(memory_format=torch.contiguous_format)

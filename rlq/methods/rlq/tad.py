@@ -1,5 +1,7 @@
 """The TAD step: one batch of external pictures, good ones and bad twins, under a frozen teacher or without one."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -9,16 +11,22 @@ from rlq.methods.rlq.cap import Learner, scaling, weighted_sum
 from rlq.methods.rlq.network import Outputs, RlqNetwork
 from rlq.methods.rlq.settings import RlqSettings
 
+Wanted = Callable[[PairBatch, Tensor], dict[str, Tensor]]  # batch and its good pictures -> features [P, D] by branch
+
 
 class TadStep:
     """HQ and LQ rows go through the student together, in train mode, so batch norm sees both; the teacher sees the
     same HQ tensor in evaluation mode. Eq. (2) pulls both to the teacher, Eq. (3) the LQ predictions to the HQ ones;
     the paper's variant SS_MSE pulls LQ and HQ features together. Without `losses.distill` there is no teacher."""
 
-    def __init__(self, learner: Learner, teacher: RlqNetwork | None, settings: RlqSettings) -> None:
+    def __init__(
+        self, learner: Learner, teacher: RlqNetwork | None, settings: RlqSettings, wanted: Wanted | None = None
+    ) -> None:
+        """`wanted` gives the teacher's features by other means than calling it."""
         if teacher is None and settings.losses.distill:
             raise ValueError("losses.distill pulls features to a teacher's, and there is none")
         self.learner, self.teacher, self.settings = learner, teacher, settings
+        self.wanted = wanted or self._seen_by_teacher
 
     def __call__(self, batch: PairBatch) -> dict[str, Tensor]:
         learner, losses = self.learner, self.settings.losses
@@ -28,9 +36,9 @@ class TadStep:
         with learner.autocast():
             if losses.distill:
                 with torch.no_grad():
-                    wanted = self.teacher.branch_features(hq)  # each [P, D]
+                    wanted = self.wanted(batch, hq)
             student = learner.model(learner.images(torch.cat([hq, learner.images(batch.lq)])), attributes=False)
-        features = {name: getattr(student, name) for name in self.settings.branches}  # each [2P, D]
+        features: dict[str, Tensor] = {name: getattr(student, name) for name in self.settings.branches}  # each [2P, D]
         terms: dict[str, Tensor] = {}
         if losses.distill:
             terms |= tad_distillation({name: wanted[name] for name in features}, features)
@@ -44,11 +52,16 @@ class TadStep:
         learner.optimiser.step()
         reported = {name: term.detach() for name, term in terms.items()} | {"total": total.detach()}
         # Pictures that were as small as their pixelation already: their LQ twin differs by crop, flip and erasing only.
-        return reported | {"data/tad_unchanged": torch.tensor(batch.unchanged / pairs, device=total.device)}
+        return reported | {"data/tad_unchanged": torch.full((), batch.unchanged / pairs, device=total.device)}
+
+    def _seen_by_teacher(self, batch: PairBatch, hq: Tensor) -> dict[str, Tensor]:
+        assert self.teacher is not None  # as losses.distill asks for one
+        return self.teacher.branch_features(hq)
 
     def _logits(self, student: Outputs) -> dict[str, Tensor]:
         """What Eq. (3) compares, each [2P, classes of the target set]: HQ rows, then LQ rows."""
-        losses, found = self.settings.losses, {}
+        losses = self.settings.losses
+        found: dict[str, Tensor] = {}
         if losses.kl_id:
             found |= {f"id_{name}": getattr(student, f"id_{name}") for name in self.settings.branches}
         if student.cal is not None and losses.kl_clothes:
@@ -58,6 +71,8 @@ class TadStep:
     def _clothes_logits(self, features: Tensor) -> Tensor:
         """`detached`: raw cosines of detached features, as the released code has it, a number without effect.
         `live`: the head frozen, gradient into the features, cosines with their factor."""
+        head = self.learner.clothes_head
+        assert head is not None  # it comes with a CAL branch
         if self.settings.tad.clothes_kl == "detached":
-            return self.learner.clothes_head(features.detach(), frozen=True)
-        return self.learner.clothes_head(features, frozen=True) * self.settings.losses.clothes_scale
+            return head(features.detach(), frozen=True)
+        return head(features, frozen=True) * self.settings.losses.clothes_scale

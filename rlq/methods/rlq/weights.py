@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from rlq.config import validate
 from rlq.errors import DataError, SettingsError
+from rlq.files import parsed_json
 from rlq.methods.rlq.cap import freeze
 from rlq.methods.rlq.network import RlqNetwork
 from rlq.methods.rlq.settings import RlqSettings
@@ -39,11 +40,14 @@ def load_network(source: Path, device: torch.device) -> tuple[RlqNetwork, RlqSet
         settings = validate(RlqSettings, config["settings"], str(source if exported else source / CONFIG))
     except SettingsError as error:
         raise DataError(f"these weights are of another version of rlq, or broken: {error}") from error
+    tensors = load_weights(file)
+    told_by = "metadata" if exported else CONFIG
+    _check_shapes(settings, config["identities"], tensors, file, told_by, exported)
     network = RlqNetwork(settings, identities=config["identities"], pretrained=False)
     if exported:
         leave_features_only(network)
-    _load(network, load_weights(file), file, "metadata" if exported else CONFIG)
-    return freeze(network.to(device, memory_format=torch.channels_last)), settings
+    _load(network, tensors, file, told_by)
+    return freeze(network.to(device).to(memory_format=torch.channels_last)), settings
 
 
 def leave_features_only(network: RlqNetwork) -> RlqNetwork:
@@ -74,6 +78,26 @@ def start_from(network: RlqNetwork, source: str) -> list[str]:
     return [name for name in own if name not in fitting]
 
 
+def _check_shapes(
+    settings: RlqSettings, identities: int, tensors: dict[str, Tensor], file: Path, told_by: str, exported: bool
+) -> None:
+    """Before memory is taken for it: a network that these weights do not fill may be larger than any memory."""
+    with torch.device("meta"):
+        plan = RlqNetwork(settings, identities=identities, pretrained=False)
+    wanted = (leave_features_only(plan) if exported else plan).state_dict()
+    odd = [name for name, value in wanted.items() if name in tensors and tensors[name].shape != value.shape]
+    if odd:
+        name = odd[0]
+        raise DataError(
+            f"{file} does not fit its {told_by}: {name} is {list(tensors[name].shape)} there, and should be "
+            f"{list(wanted[name].shape)}" + (f"; so are {len(odd) - 1} more" if len(odd) > 1 else "")
+        )
+    missing = [name for name in wanted if name not in tensors]
+    if missing:
+        lacks = f"{', '.join(missing[:3])} of {len(wanted)} tensors"
+        raise DataError(f"{file} does not fit its {told_by}: it lacks {lacks}")
+
+
 def _load(network: RlqNetwork, tensors: dict[str, Tensor], file: Path, told_by: str) -> None:
     try:
         network.load_state_dict(tensors)
@@ -87,7 +111,7 @@ def _read_metadata(file: Path) -> dict[str, Any]:
         with safe_open(file, "pt") as tensors:
             metadata = tensors.metadata() or {}
         if metadata.get("format") == EXPORTED:
-            settings = json.loads(metadata["settings"])
+            settings = parsed_json(metadata["settings"])
             if isinstance(settings, dict):
                 return {"identities": 1, "settings": settings}
     except (SafetensorError, OSError, ValueError, KeyError) as error:
@@ -100,7 +124,7 @@ def _read_metadata(file: Path) -> dict[str, Any]:
 
 def _read_config(path: Path) -> dict[str, Any]:
     try:
-        config = json.loads(path.read_text())
+        config = parsed_json(path.read_text())
     except (OSError, ValueError) as error:
         raise DataError(f"{path.parent} holds no weights of rlq: {path.name} cannot be read ({error})") from error
     identities = config.get("identities") if isinstance(config, dict) else None

@@ -55,7 +55,7 @@ def ccvid_albums(spec: CcvidSpec) -> list[Album]:
 
 def write_ccvid_lists(root: Path, spec: CcvidSpec, facts: list[Facts]) -> None:
     """train.txt, query.txt and gallery.txt: tracklet, pid, and clothes, which mean something within a person only."""
-    tracklets = {name: {} for name in LISTS}
+    tracklets: dict[str, dict[str, str]] = {name: {} for name in LISTS}
     for album in (known.album for known in facts):
         for picture in album.pictures:
             tracklets[picture.split][picture.tracklet] = f"{album.pid}\tu{picture.outfit}_l{picture.outfit}_s0_c0_a0"

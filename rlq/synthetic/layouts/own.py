@@ -39,6 +39,7 @@ def own_albums(spec: OwnSpec) -> list[Album]:
         pid = f"guest {number}"
         pictures = []
         for camera, place in CAMERAS.items():
+            start = 0.0  # of a walk of two pictures
             for index in range(spec.pictures):
                 if index % 2 == 0:
                     start = float(rng.random())

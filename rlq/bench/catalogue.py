@@ -1,0 +1,47 @@
+"""Name -> benchmark, in the order in which they run."""
+
+import time
+from collections.abc import Callable
+
+from rlq.bench import (
+    artefacts,
+    clusters,
+    data,
+    embedding,
+    evaluation,
+    gpu,
+    growth,
+    startup,
+    step,
+    tracking,
+)
+from rlq.bench.findings import Findings
+from rlq.bench.measuring import Options
+from rlq.errors import RlqError
+
+BENCHES: dict[str, Callable[[Options], Findings]] = {
+    "evaluation": evaluation.bench,
+    "data": data.bench,
+    "artefacts": artefacts.bench,
+    "step": step.bench,
+    "embedding": embedding.bench,
+    "clusters": clusters.bench,
+    "tracking": tracking.bench,
+    "startup": startup.bench,
+    "growth": growth.bench,
+    "gpu": gpu.bench,
+}
+
+
+def check_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The benchmarks that are asked for, all without a name. Raises RlqError for an unknown one."""
+    unknown = [name for name in names if name not in BENCHES]
+    if unknown:
+        raise RlqError(f"there is no benchmark {unknown[0]}; there are {', '.join(BENCHES)}")
+    return names or tuple(BENCHES)
+
+
+def run_one(name: str, options: Options) -> tuple[Findings, float]:
+    """What it finds, and how long that took."""
+    started = time.perf_counter()
+    return BENCHES[name](options), time.perf_counter() - started

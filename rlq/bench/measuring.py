@@ -1,0 +1,115 @@
+"""Time and memory, measured so that a busy machine disturbs all variants alike."""
+
+import multiprocessing
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import TypeVar
+
+from rlq.errors import RlqError
+
+T = TypeVar("T")
+PROCESS_LIMIT = 600.0  # seconds that a timed command may take
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a benchmark is run."""
+
+    quick: bool = False  # tiny sizes: that it works, not how fast it is
+    rounds: int = 5  # how often each variant has its turn
+    device: str = "cpu"  # or cuda
+    compiled: bool = False  # also measure torch.compile, which takes a minute or more per variant
+
+
+@dataclass
+class Times:
+    """Seconds of one variant, a number per round."""
+
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def median(self) -> float:
+        return median(self.seconds)
+
+    @property
+    def fastest(self) -> float:
+        return min(self.seconds)
+
+    def over(self, other: "Times") -> float:
+        """How many times as long as another variant: the median of the rounds' own ratios, which ran side by side."""
+        return median(mine / theirs for mine, theirs in zip(self.seconds, other.seconds, strict=True))
+
+
+def take_turns(
+    variants: Mapping[str, Callable[[], object]], *, rounds: int, warm_ups: int = 1, settle: Callable[[], object] = int
+) -> dict[str, Times]:
+    """Run every variant once per round, each round led by another one; the first `warm_ups` rounds do not count.
+
+    `settle` is called before the clock stops, such as torch.cuda.synchronize.
+    """
+    if rounds < 1:
+        raise ValueError(f"rounds = {rounds}; at least one is needed")
+    times = {name: Times() for name in variants}
+    names = list(variants)
+    for number in range(-warm_ups, rounds):
+        shift = number % len(names)
+        for name in names[shift:] + names[:shift]:
+            started = time.perf_counter()
+            variants[name]()
+            settle()
+            if number >= 0:
+                times[name].seconds.append(time.perf_counter() - started)
+    return times
+
+
+@dataclass
+class Memory:
+    """How much memory a piece of work took at its peak beyond what was held before; None where that is not known."""
+
+    mib: float | None = None
+
+
+@contextmanager
+def peak_memory() -> Iterator[Memory]:
+    """Measure the growth of this process while entered, by Linux's high-water mark; None elsewhere."""
+    found = Memory()
+    mark = Path("/proc/self/clear_refs")
+    if not mark.exists():
+        yield found
+        return
+    mark.write_text("5")  # the mark starts anew
+    before = _status("VmRSS")
+    yield found
+    found.mib = max(0.0, _status("VmHWM") - before)
+
+
+def in_fresh_process(work: Callable[..., T], *arguments: object) -> T:
+    """Call a function of a module in a new process, where what ran before has no effect; it raises what that raises."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(work, *arguments).result()
+
+
+def time_command(words: Sequence[str], *, expect: int = 0) -> float:
+    """Seconds of one whole run of `python ...`. Raises RlqError when it ends otherwise than expected."""
+    started = time.perf_counter()
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=PROCESS_LIMIT, check=False)
+    seconds = time.perf_counter() - started
+    if done.returncode != expect:
+        last = (done.stderr or done.stdout).strip().splitlines()[-1:]
+        raise RlqError(f"python {' '.join(words)} ended with {done.returncode}: {''.join(last)}")
+    return seconds
+
+
+def _status(name: str) -> float:
+    """A figure of /proc/self/status in MiB."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) / 1024
+    raise RlqError(f"/proc/self/status has no {name}")

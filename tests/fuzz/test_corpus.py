@@ -1,0 +1,232 @@
+"""Inputs that broke a parser once, or that are made to: kept in corpus/<parser>/<case>/ as the files that it is
+given, or written here. Each of the latter is refused in words, and what they should say stands beside it."""
+
+import io
+import pickle
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from fuzz_arrays import _alone, archive, npy, scores
+from fuzz_journals import FINISHED
+from fuzz_sets import READERS
+from fuzz_settings import GRID, PARTS, WHOLE
+from fuzz_weights import EXPORTED, FOLDER, Payload, saved
+from fuzzing import judge
+from targets import TARGETS
+
+PARSERS = {target.name: target.parse for target in TARGETS}
+CORPUS = Path(__file__).parent / "corpus"
+KEPT = sorted(path for path in CORPUS.glob("*/*") if path.is_dir())
+DEEP = 100_000  # brackets in brackets
+LAUGHS = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 10))
+MERGES = "".join(f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}], x{n}: 1}}\n" for n in range(1, 40))
+DIGITS = b"9" * 5000
+CALL = Payload(open, "called", "w")
+
+
+def parts(name):
+    return {**PARTS, "experiment.yaml": b"", "sweep.yaml": GRID, **name}
+
+
+def yaml(text):
+    return {**PARTS, "experiment.yaml": text if isinstance(text, bytes) else text.encode()}
+
+
+def npz(**changed):
+    """A score file with other parts, under any names."""
+    whole = {f"{name}.npy": _alone(array) for name, array in scores().items()}
+    return whole | {name.replace("__", "/"): content for name, content in changed.items()}
+
+
+def packed(parts_of, packing=zipfile.ZIP_STORED):
+    return {"scores.npz": archive(parts_of, packing)}
+
+
+def objects():
+    file = io.BytesIO()
+    np.save(file, np.array([CALL, CALL, CALL], object), allow_pickle=True)
+    return file.getvalue()
+
+
+def torch_bomb():
+    """A torch file whose parts are packed: 1 GB of zeros in a megabyte."""
+    parts_of = {}
+    with zipfile.ZipFile(io.BytesIO(saved({"w": torch.zeros(4)}))) as whole:
+        parts_of = {name: whole.read(name) for name in whole.namelist()}
+    return {"last.pt": archive(parts_of, zipfile.ZIP_DEFLATED)}
+
+
+def table(*rows, **more):
+    text = "path,pid,camera,split\n" + "\n".join(rows)
+    return {"pictures.csv": text.encode(), "a.jpg": b"", **more}
+
+
+HOSTILE = {
+    # YAML
+    "experiment python object": ("experiment", yaml("seed: !!python/object/apply:os.system [touch x]"), "the tag"),
+    "experiment python name": ("experiment", yaml("seed: !!python/name:os.system"), "the tag"),
+    "experiment laughs": (
+        "experiment",
+        yaml(f"a0: &a0 [x]\n{LAUGHS}"),
+        r"more than 100,000 values .* aliases unfolded",
+    ),
+    "experiment merges": ("experiment", yaml(f"a0: &a0 {{x: 1}}\n{MERGES}"), "more than 100,000 values"),
+    "experiment names itself": ("experiment", yaml("data: &a {x: *a}"), "line 1 has an alias of what it is part of"),
+    "experiment deep list": ("experiment", yaml("[" * DEEP), "brackets in brackets"),
+    "experiment deep mapping": ("experiment", yaml("{a: " * 5000), "brackets in brackets"),
+    "experiment deep dashes": ("experiment", yaml("- " * DEEP), "brackets in brackets|should hold settings"),
+    "experiment long": ("experiment", yaml("# x\n" * 300_000), "has 1,200,000 letters"),
+    "experiment digits": ("experiment", yaml(b"seed: " + DIGITS), "not valid YAML.*digits"),
+    "experiment list as name": (
+        "experiment",
+        yaml("? [a, b]\n: 1"),
+        "line 1 has something else than a word for a name",
+    ),
+    "experiment number as name": ("experiment", yaml("seed: 1\n.inf: 2"), "line 2 has something else than a word"),
+    "experiment set tag": ("experiment", yaml("branches: !!set {a, b}"), "the tag !!set"),
+    "experiment binary tag": ("experiment", yaml("variant: !!binary eA=="), "the tag !!binary"),
+    "experiment broken int tag": ("experiment", yaml('seed: !!int ""'), "the tag !!int"),
+    "experiment half a letter": ("experiment", yaml(r'variant: "\ud800"'), "not valid YAML"),
+    "experiment huge float": ("experiment", yaml("optim: {lr: 1e999999}"), "optim.lr"),
+    "experiment not text": ("experiment", yaml(b"\xff\xfes\x00"), "not valid YAML"),
+    "experiment extends itself": ("experiment", yaml("extends: experiment.yaml"), "extends itself"),
+    "experiment extends a folder": ("experiment", yaml("extends: ."), "cannot be read"),
+    "words digits": ("set_words", {"words": b"seed=" + DIGITS}, "not valid YAML.*digits"),
+    "words object": ("set_words", {"words": b"seed=!!python/object/apply:os.system [id]"}, "the tag"),
+    "sweep laughs": ("sweep", parts({"sweep.yaml": f"a0: &a0 [x]\n{LAUGHS}".encode()}), "more than 100,000 values"),
+    "sweep climbs": ("sweep_plan", parts({"sweep.yaml": GRID + b"name: x/../../../x\n"}), "names a file and a folder"),
+    # JSON
+    "keypoints deep": ("keypoints", {"keypoints.json": b"[" * DEEP}, "brackets in brackets"),
+    "keypoints digits": ("keypoints", {"keypoints.json": b"[" + DIGITS + b"]"}, "no readable keypoint file"),
+    "keypoints NaN": ("keypoints", {"keypoints.json": b"NaN"}, "expected a list of people"),
+    "openpose deep": ("openpose", {"a_keypoints.json": b'{"people": ' + b"[" * DEEP}, "brackets in brackets"),
+    "run deep": ("run", {"run.json": b"[" * DEEP}, "brackets in brackets"),
+    "result deep": ("result", {**FINISHED, "result.json": b"[" * DEEP}, "brackets in brackets"),
+    "row deep": ("row", {"t/r.json": b"[" * DEEP}, "brackets in brackets"),
+    "metrics deep": ("metrics", {"metrics.jsonl": b"[" * DEEP + b"\n"}, "line 1 is not JSON"),
+    "progress deep": ("progress", {"tracking.json": b"[" * DEEP}, "is broken"),
+    "weights deep": ("weights_folder", {**FOLDER, "config.json": b"[" * DEEP}, "brackets in brackets"),
+    "study deep": ("study_journal", {"study.log": b"[" * DEEP + b"\n"}, "cannot be used"),
+    # arrays
+    "score objects": ("score_file", packed(npz(**{"q_pid.npy": objects()})), "q_pid holds Python objects"),
+    "score huge": (
+        "score_file",
+        packed(npz(**{"f_query.npy": npy("<f4", "(4611686018427387904, 4)", b"")})),
+        "cannot be",
+    ),
+    "score bomb": (
+        "score_file",
+        packed(npz(**{"f_query.npy": npy("<f4", f"({2**25}, 4)", bytes(2**29))}), zipfile.ZIP_DEFLATED),
+        "unpacks to over 100 times its size",
+    ),
+    "score pickle": ("score_file", {"scores.npz": pickle.dumps(CALL)}, "it is no zip archive"),
+    "mask objects": ("parser_mask", {"mask.npy": objects()}, "no readable mask"),
+    "mask huge": ("parser_mask", {"mask.npy": npy("|u1", "(9999999, 9999999)", b"x")}, "no readable mask"),
+    "mask code in header": (
+        "parser_mask",
+        {"mask.npy": npy("|u1", "__import__('os').getpid()", b"")},
+        "no readable mask",
+    ),
+    # weights
+    "checkpoint pickle": ("checkpoint", {"last.pt": pickle.dumps(CALL)}, "not a checkpoint of rlq"),
+    "checkpoint payload": ("checkpoint", {"last.pt": saved({"model": CALL})}, "not a checkpoint of rlq"),
+    "checkpoint wants memory": ("checkpoint", {"last.pt": saved([Payload(bytearray, 10**9)])}, "memory of any size"),
+    "checkpoint wants it in the old way": (
+        "checkpoint",
+        {"last.pt": saved([Payload(bytearray, 10**9)], _use_new_zipfile_serialization=False)},
+        "memory of any size",
+    ),
+    "checkpoint list": ("checkpoint", {"last.pt": saved([1])}, "it holds a list"),
+    "checkpoint packed": ("checkpoint", torch_bomb(), "packed archive"),
+    "checkpoint climbs": ("checkpoint", {"last.pt": archive({"../../x/data.pkl": b"x", "/etc/x": b""})}, "not a check"),
+    "released payload": (
+        "released",
+        {"published.pth.tar": saved({"model_state_dict": CALL})},
+        "nothing of it was executed",
+    ),
+    "weights of everybody": (
+        "weights_folder",
+        {**FOLDER, "config.json": FOLDER["config.json"].replace(b'"identities": 4', b'"identities": 9999999')},
+        r"id_heads.* is \[4, \d+\] there, and should be \[9999999, ",
+    ),
+    "weights from elsewhere": (
+        "weights_folder",
+        {**FOLDER, "config.json": FOLDER["config.json"].replace(b"test_resnet.r160_in1k", b"hf-hub:somebody/x")},
+        "should be the name of a network of timm",
+    ),
+    "weights without length": (
+        "safetensors",
+        {"model.safetensors": b"\xff" * 8 + b"{}"},
+        "cannot be read as safetensors",
+    ),
+    "exported as nothing": ("exported", {"x.safetensors": EXPORTED["x.safetensors"][:200]}, "cannot be read"),
+    # sets
+    "own climbs": ("own", table("../a.jpg,p,1,train"), "should name a file below"),
+    "own climbs later": ("own", table("b/../../a.jpg,p,1,train"), "should name a file below"),
+    "own from the root": ("own", table("/etc/passwd,p,1,train"), "should name a file below"),
+    "own backwards": ("own", table("..\\a.jpg,p,1,train"), "not there"),
+    "own link": ("own", table("b.jpg,p,1,train", **{"b.jpg": Path("/etc/passwd")}), "link that leads out"),
+    "own linked folder": ("own", table("etc/passwd,p,1,train", etc=Path("/etc")), "link that leads out"),
+    "own link to nowhere": ("own", table("b.jpg,p,1,train", **{"b.jpg": Path("nowhere")}), "b.jpg: No such file"),
+    "own carriage returns": ("own", table("a.jpg,p,1,train\ra.jpg,p,1,train"), "is in .* already"),
+    "own NUL": ("own", table("a\0.jpg,p,1,train"), "NUL|null|not there"),
+    "own long cell": ("own", table("x" * 200_000 + ",p,1,train"), "no readable table of pictures"),
+    "own pose": (
+        "own",
+        {"pictures.csv": b"path,pid,camera,split,pose\na.jpg,p,1,train," + DIGITS, "a.jpg": b""},
+        "is no class",
+    ),
+    "deepchange climbs": (
+        "deepchange",
+        {**READERS["deepchange"][1], "train-set-bbox.txt": b"../test-set-query/x.jpg,1\n"},
+        "names a path",
+    ),
+    "ccvid climbs": ("ccvid", {**READERS["ccvid"][1], "train.txt": b"session1/../../x\t001\tu0\n"}, "is no tracklet"),
+    "ccvid digits": ("ccvid", {**READERS["ccvid"][1], "train.txt": b"session1/1_" + DIGITS + b" 1 u\n"}, "5000 digits"),
+    # pictures
+    "picture of the size of a country": (
+        "picture",
+        {
+            "picture.jpg": b"BM"
+            + bytes(12)
+            + (40).to_bytes(4, "little")
+            + (60_000).to_bytes(4, "little") * 2
+            + (1).to_bytes(2, "little")
+            + (24).to_bytes(2, "little")
+            + bytes(24)
+        },
+        "pixels",
+    ),
+    "picture that never ends": ("picture", {"picture.jpg": Path("/dev/zero")}, "is a device, not a file"),
+    "picture that is a folder": ("picture", {"picture.jpg/x": b""}, "directory"),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_what_is_made_to_break_a_parser_is_refused_in_words(case, tmp_path):
+    name, files, told = HOSTILE[case]
+    refusal = judge(PARSERS[name], files, tmp_path)
+    assert refusal is not None, "it was taken"
+    with pytest.raises(type(refusal), match=told):
+        raise refusal
+
+
+@pytest.mark.parametrize("case", KEPT, ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_what_broke_a_parser_once_is_taken_or_refused(case, tmp_path):
+    files = {path.relative_to(case).as_posix(): path.read_bytes() for path in sorted(case.rglob("*")) if path.is_file()}
+    judge(PARSERS[case.parent.name], files, tmp_path)
+
+
+def test_the_corpus_is_of_parsers_that_there_are():
+    assert KEPT and {path.parent.name for path in KEPT} <= set(PARSERS)
+
+
+def test_aliases_that_unfold_to_little_are_fine(tmp_path):
+    text = b"sides: &sides [16, 63]\n"
+    refusal = judge(PARSERS["experiment"], yaml(WHOLE + text), tmp_path)
+    assert "unknown setting sides" in str(refusal)
+    aliased = WHOLE.replace(b"method: rlq", b"method: &m rlq").replace(b"variant: null", b"variant: *m")
+    assert aliased != WHOLE and judge(PARSERS["experiment"], yaml(aliased), tmp_path) is None

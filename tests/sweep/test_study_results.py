@@ -1,0 +1,63 @@
+"""What a study with runs that take no time finds: by which metrics, under which constraints, on whom."""
+
+import pytest
+from fake_runs import CLUSTERS, Lines
+
+from rlq.errors import RlqError
+from rlq.sweep import searching
+from rlq.sweep.study import parent_of, tally
+
+
+def test_several_metrics_give_all_trials_that_none_beats_in_each(sweeping, runs):
+    metrics = [
+        {"name": "CC/rank1", "goal": "maximize"},
+        {"name": "model/parameters_inference", "goal": "minimize"},
+    ]
+    plan = sweeping.plan(metric=None, metrics=metrics, trials=6)
+    study = sweeping.search(plan)
+    points = {trial.number: trial.values for trial in study.trials}
+    front = {
+        number
+        for number, (rank1, size) in points.items()
+        if not any((r >= rank1 and s <= size) and (r, s) != (rank1, size) for r, s in points.values())
+    }
+    told = searching.closing_tree(plan, study)
+    assert {trial["trial"] for trial in told["best"]} == front
+    assert f"{len(front)} trials are beaten by no other" in searching.closing_words(plan, study) or len(front) == 1
+
+
+def test_a_metric_that_is_not_measured_ends_the_study_by_its_name(sweeping, runs):
+    plan = sweeping.plan(metric={"name": "best/XX/rank1", "goal": "maximize"})
+    with pytest.raises(RlqError, match="XX/rank1 is not .*: CC/mAP, CC/rank1"):
+        sweeping.search(plan)
+    assert len(runs.settings) == 1
+
+
+def test_the_best_trial_keeps_constraints_on_what_was_measured(sweeping, runs):
+    runs.curve = lambda settings: [settings.cap.pose.clusters / 100]
+    study = sweeping.search(
+        sweeping.plan(constraints=["model/parameters_inference <= 20000"], sampler="grid", trials=8)
+    )
+    assert str(tally(study)) == "8 complete"
+    assert study.best_params == {"cap.pose.clusters": 20}
+
+
+def test_choosing_on_the_test_set_is_labelled_everywhere(sweeping, runs):
+    plan = sweeping.plan(selection="test")
+    console = Lines()
+    study = sweeping.search(plan, console)
+    assert {settings.data.selection for settings in runs.settings} == {"test"}
+    assert {member.tags["rlq.selection"] for member in runs.members} == {"test"}
+    assert {member.tags["rlq.label"] for member in runs.members} == {"chosen on the test set"}
+    assert "chosen on the test set" in console.texts[0]
+    assert searching.closing_words(plan, study).count("chosen on the test set") == 2
+    parent = sweeping.client.get_run(parent_of(study))
+    assert parent.data.tags["rlq.label"] == "chosen on the test set"
+
+
+def test_a_tree_of_the_results_is_for_programs(sweeping, runs):
+    plan = sweeping.plan(parameters=CLUSTERS, trials=2)
+    tree = searching.closing_tree(plan, sweeping.search(plan))
+    assert tree["counts"] == {"complete": 2, "pruned": 0, "failed": 0, "running": 0, "waiting": 0}
+    assert [trial["state"] for trial in tree["trials"]] == ["COMPLETE"] * 2
+    assert tree["best"][0]["values"]["best/CC/rank1"] == max(t["values"]["best/CC/rank1"] for t in tree["trials"])
