@@ -118,7 +118,9 @@ def test_missing_data_is_said_before_anything_is_run(home, whole_run, tmp_path):
         found = find(whole_run.run_id, Path("runs"))
         settings = found.loaded.settings
         lost = settings.data.model_copy(update={"root": str(tmp_path), "dataset": "prcc"})
-        found = found._replace(loaded=found.loaded._replace(settings=settings.model_copy(update={"data": lost})))
+        there = settings.tad.model_copy(update={"external_root": settings.data.root})
+        settings = settings.model_copy(update={"data": lost, "tad": there})
+        found = found._replace(loaded=found.loaded._replace(settings=settings))
         with pytest.raises(DataError, match="the run cannot start; missing or broken"):
             differences(found)
 

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from rlq.config import apply_changes, validate
+from rlq.data.batches import Batch, PairBatch
 from rlq.data.clothes import ClothesClasses
-from rlq.data.datasets import Batch, PairBatch
 from rlq.data.records import Protocol, Record, ReidData, class_indices
 from rlq.distributed import Place, wrap
 from rlq.methods.rlq.cap import Learner, freeze

@@ -25,7 +25,7 @@ from torch.multiprocessing import start_processes
 
 from rlq import distributed
 from rlq.console import Console
-from rlq.data.datasets import Batch, PairBatch
+from rlq.data.batches import Batch, PairBatch
 from rlq.distributed import Place
 from rlq.evaluation.embed import embed_pictures
 from rlq.evaluation.evaluator import Evaluator, flat

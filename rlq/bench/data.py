@@ -25,8 +25,9 @@ from rlq.bench.findings import Cell, Findings, Goal, Table
 from rlq.bench.measuring import Options, Times, in_fresh_process, take_turns
 from rlq.bench.pictures import FORMS, Made, made_pictures
 from rlq.bench.plain_pipeline import PlainTraining
+from rlq.data.batches import collate_pairs, collate_target
 from rlq.data.clothes import mask_path, read_mask, recolour
-from rlq.data.datasets import collate_pairs, collate_target, loader
+from rlq.data.datasets import loader
 from rlq.data.decoded import keep_decoded
 from rlq.data.pictures import decode_picture, look_first_in
 from rlq.data.transforms import ENLARGEMENT, normalise, resize

@@ -29,7 +29,8 @@ from rlq.bench.training import (
     target_batch,
     teacher_of,
 )
-from rlq.data.datasets import Batch, collate_pairs, collate_target, loader
+from rlq.data.batches import Batch, collate_pairs, collate_target
+from rlq.data.datasets import loader
 from rlq.methods.rlq.cap import CapStep, Learner
 from rlq.methods.rlq.tad import TadStep
 from rlq.models.compiling import compile_forward, compiled, forget_compiled

@@ -162,7 +162,8 @@ def measure_gallery(queries: int, gallery: int) -> tuple[float, float, float | N
 
 def measure_workers(paths: list[Path], workers: int, batch: int) -> tuple[float, float, float]:
     """Seconds until the first batch, pictures per second from then on, MiB at the peak of a process."""
-    from rlq.data.datasets import PlainPictures, collate_plain, in_order, loader
+    from rlq.data.batches import collate_plain
+    from rlq.data.datasets import PlainPictures, in_order, loader
     from rlq.data.transforms import TestTransform
 
     pictures = PlainPictures(paths, TestTransform((384, 192)))

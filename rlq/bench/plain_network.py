@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rlq.data.datasets import Batch
+from rlq.data.batches import Batch
 from rlq.methods.rlq.network import Outputs, RlqNetwork
 from rlq.models.heads import CosineHead
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from rlq.config import apply_changes, validate
-from rlq.data.datasets import Batch, PairBatch
+from rlq.data.batches import Batch, PairBatch
 from rlq.distributed import compute_type
 from rlq.methods.rlq.cap import CapStep, Learner, freeze
 from rlq.methods.rlq.network import RlqNetwork, clothes_head

@@ -5,7 +5,9 @@ milliseconds and a spawned one after seconds of importing, and a worker takes no
 as it only reads pictures, with OpenCV and torch kept to one thread. tests/data/test_loaders.py tries it.
 """
 
+import atexit
 import errno
+import os
 import re
 import signal
 import threading
@@ -15,6 +17,7 @@ from contextlib import contextmanager
 from functools import partial
 from multiprocessing import active_children
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -26,6 +29,7 @@ from rlq.errors import DataError, RlqError
 PATIENCE = 600  # seconds for one batch
 LOOK = 10.0  # seconds between two looks at whether a batch came
 GO_ON = "rlq train --resume goes on with a run"
+_started: "WeakKeyDictionary[Any, int]" = WeakKeyDictionary()  # worker -> the process that has started it
 DIED = re.compile(r"DataLoader worker \(pid(?:\(s\))? (?P<pid>[^)]+)\) (?P<how>.*)", re.DOTALL)
 TOO_MANY = ("Too many open files", "received 0 items of ancdata")
 NO_FILES = (
@@ -82,7 +86,9 @@ class Loader(DataLoader):
     def _begun(self) -> Iterator[Any]:
         others = set(active_children())
         batches = super().__iter__()
-        self._workers |= set(active_children()) - others
+        new = set(active_children()) - others
+        self._workers |= new
+        _started.update(dict.fromkeys(new, os.getpid()))
         return batches
 
     def _asked_for(self, watch: "_Watch", ask: Callable[[], Any]) -> Any:
@@ -170,6 +176,15 @@ class _Watch:
                 for worker in list(self._workers):
                     worker.kill()  # SIGTERM would not reach one that is stopped, and Python waits for it at its end
                 return
+
+
+@atexit.register
+def kill_workers() -> None:
+    """End every worker that still lives when this process ends: Python asks them kindly and then waits for ever, and one
+    that is stopped never hears it. They only read, so nothing is lost."""
+    for worker, starter in list(_started.items()):
+        if starter == os.getpid():
+            worker.kill()
 
 
 @contextmanager

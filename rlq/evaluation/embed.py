@@ -10,7 +10,8 @@ from torch import Tensor
 
 from rlq.artefacts import ArtefactRanges
 from rlq.console import Console
-from rlq.data.datasets import PlainPictures, collate_plain, loader
+from rlq.data.batches import collate_plain
+from rlq.data.datasets import PlainPictures, loader
 from rlq.data.loaders import PATIENCE, deaths_told
 from rlq.data.transforms import TestTransform
 from rlq.distributed import Place, gather_rows

@@ -14,7 +14,7 @@ from rlq.bench.artefacts import FORMS_OF_MOTION, shift_and_add, tight_filter
 from rlq.bench.measuring import Options
 from rlq.bench.pictures import FORMS, made_pictures, make_picture
 from rlq.bench.plain_pipeline import PlainTraining, spoil, transform
-from rlq.data.datasets import collate_pairs, collate_target
+from rlq.data.batches import collate_pairs, collate_target
 from rlq.data.transforms import ERASED_FILL, TestTransform
 
 SIZE = (48, 24)

@@ -3,20 +3,10 @@ import pytest
 import torch
 
 from rlq.artefacts import ArtefactRanges, degrade, draw_artefact
+from rlq.data.batches import Batch, PairBatch, collate_pairs, collate_plain, collate_target
 from rlq.data.celeb_reid import read_celeb_reid
 from rlq.data.clothes import ClothesClasses, Recolouring, mask_path
-from rlq.data.datasets import (
-    Batch,
-    ExternalPairs,
-    PairBatch,
-    PlainPictures,
-    TargetPictures,
-    collate_pairs,
-    collate_plain,
-    collate_target,
-    in_order,
-    loader,
-)
+from rlq.data.datasets import ExternalPairs, PlainPictures, TargetPictures, in_order, loader
 from rlq.data.pictures import read_picture
 from rlq.data.prcc import read_prcc
 from rlq.data.records import class_indices

@@ -17,7 +17,8 @@ from filelock import FileLock
 from PIL import Image
 
 from rlq.data import decoded, pictures
-from rlq.data.datasets import PlainPictures, collate_plain, in_order, loader
+from rlq.data.batches import collate_plain
+from rlq.data.datasets import PlainPictures, in_order, loader
 from rlq.data.decoded import keep_decoded
 from rlq.data.pictures import decode_picture, look_first_in, read_picture
 from rlq.data.transforms import TestTransform

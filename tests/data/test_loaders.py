@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from rlq.data.datasets import PlainPictures, collate_plain, in_order, loader
+from rlq.data.batches import collate_plain
+from rlq.data.datasets import PlainPictures, in_order, loader
 from rlq.data.loaders import deaths_told
 from rlq.data.transforms import TestTransform
 from rlq.errors import DataError
@@ -109,6 +110,22 @@ def test_a_worker_that_was_stopped_is_given_up_and_killed(paths):
     assert gone(first_worker(source))
 
 
+def test_a_process_ends_although_a_worker_of_its_is_stopped(paths):
+    code = f"""
+import os, signal, sys
+from torch.utils.data import _utils
+from test_loaders import batches_of, first_worker
+_utils.MP_STATUS_CHECK_INTERVAL = 0.1  # seconds that torch itself waits for each worker at the end
+source = batches_of({[str(path) for path in paths]!r})
+next(iter(source))
+os.kill(first_worker(source), signal.SIGSTOP)
+print(first_worker(source), flush=True)
+"""
+    env = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=60, check=True)
+    assert gone(int(done.stdout))
+
+
 def test_a_slow_worker_is_waited_for_longer_than_torch_would(paths):
     paths[3].unlink()
     os.mkfifo(paths[3])
@@ -152,7 +169,8 @@ def test_a_bus_error_is_told_as_no_room(paths):
 NO_FILES = """
 import resource, sys
 from pathlib import Path
-from rlq.data.datasets import PlainPictures, collate_plain, in_order, loader
+from rlq.data.batches import collate_plain
+from rlq.data.datasets import PlainPictures, in_order, loader
 from rlq.data.transforms import TestTransform
 paths = [Path(word) for word in sys.argv[1:]] * 40
 source = loader(PlainPictures(paths, TestTransform((32, 16))), in_order(len(paths), 1), collate_plain, workers=1)

@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 
 from rlq.console import Console
-from rlq.data.datasets import PlainPictures, collate_plain, in_order, loader
+from rlq.data.batches import collate_plain
+from rlq.data.datasets import PlainPictures, in_order, loader
 from rlq.data.transforms import TestTransform
 from rlq.distributed import Place
 from rlq.methods.rlq.inputs import Inputs

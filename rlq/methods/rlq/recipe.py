@@ -10,8 +10,9 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from rlq.console import Console
+from rlq.data.batches import collate_pairs, collate_target
 from rlq.data.clothes import head_megabytes
-from rlq.data.datasets import ExternalPairs, TargetPictures, collate_pairs, collate_target, loader
+from rlq.data.datasets import ExternalPairs, TargetPictures, loader
 from rlq.data.samplers import IdentityBatches
 from rlq.data.transforms import TrainTransform
 from rlq.distributed import Place, compute_type, share_buffers, wrap

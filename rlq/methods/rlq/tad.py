@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from rlq.data.datasets import PairBatch
+from rlq.data.batches import PairBatch
 from rlq.losses.distillation import tad_consistency, tad_distillation, tad_self_supervision
 from rlq.methods.rlq.cap import Learner, scaling, weighted_sum
 from rlq.methods.rlq.network import Outputs, RlqNetwork

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from rlq.console import Console
-from rlq.data.datasets import PlainPictures, collate_plain, in_order, loader
+from rlq.data.batches import collate_plain
+from rlq.data.datasets import PlainPictures, in_order, loader
 from rlq.data.transforms import TestTransform
 from rlq.distributed import Place, wait_for_all
 from rlq.errors import DataError
