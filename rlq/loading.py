@@ -51,7 +51,7 @@ def teacher_experiment(loaded: Loaded) -> Loaded | None:
     if not file.is_file():
         raise SettingsError(f"tad.teacher = {settings.tad.teacher}: there is no {file}")
     student = settings.model_dump(mode="json")
-    shared = ("size", "workers", "test_batch", "celeb_camera", "cache", "cache_gb")
+    shared = ("size", "workers", "test_batch", "celeb_camera", "cache", "cache_gb", "patience")
     inherited = {
         "data": {key: student["data"][key] for key in shared}
         | {"dataset": settings.tad.external, "root": external_root(settings).as_posix()},

@@ -218,10 +218,12 @@ def test_settings_that_a_set_cannot_serve_stop_the_run_before_it_begins(home):
 
 
 def test_a_teacher_takes_size_backbone_and_places_from_its_student(home):
-    student = home.load("data.root=elsewhere", "tad.external_root=there", "backbone.last_stride=2")
+    changes = ("data.root=elsewhere", "tad.external_root=there", "backbone.last_stride=2", "data.patience=7")
+    student = home.load(*changes)
     teacher = loading.teacher_experiment(student)
     assert teacher.settings.data.root == "there" and teacher.settings.data.dataset == "synthetic_celeb"
     assert teacher.settings.data.size == (32, 16) and teacher.settings.backbone.last_stride == 2
+    assert teacher.settings.data.patience == 7
     assert teacher.settings.tracking.name is None and not teacher.settings.tad.enabled
 
 

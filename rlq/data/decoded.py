@@ -74,21 +74,24 @@ def keep_decoded(paths: Sequence[Path], folder: Path, name: str, limit_gb: float
     """Decode these pictures into `folder/<name>-<digest>.pictures`, unless that is there already and whole.
 
     All such files together take `limit_gb` at most, or half of what the disk has for them. A second process that wants
-    the same waits for the first. Raises DataError when there is no room.
+    the same waits for the first. Raises DataError when there is no room, or no right to write.
     """
     states = [_state(path) for path in paths]
     if None in states:
         raise DataError(f"{paths[states.index(None)]} is not there")
     told = "\n".join(f"{path.absolute()} {state}" for path, state in zip(paths, states, strict=True))
     file = folder / f"{name}-{hashlib.sha256(told.encode()).hexdigest()[:16]}.pictures"
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(file.with_suffix(".lock")):
-        if not _whole(file, len(paths)):
-            file.unlink(missing_ok=True)
-            _write(paths, file, limit_gb)
-        with _housekeeping(folder):  # nobody removes it before it is open
-            os.utime(file)  # used just now
-            return Decoded(file, paths, states)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(file.with_suffix(".lock")):
+            if not _whole(file, len(paths)):
+                file.unlink(missing_ok=True)
+                _write(paths, file, limit_gb)
+            with _housekeeping(folder):  # nobody removes it before it is open
+                os.utime(file)  # used just now
+                return Decoded(file, paths, states)
+    except OSError as error:
+        raise DataError(f"{folder} cannot be written: {error.strerror or error}") from error
 
 
 def _whole(file: Path, count: int) -> bool:

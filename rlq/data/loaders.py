@@ -89,6 +89,8 @@ class Loader(DataLoader):
         new = set(active_children()) - others
         self._workers |= new
         _started.update(dict.fromkeys(new, os.getpid()))
+        atexit.unregister(end_workers)
+        atexit.register(end_workers)  # what was registered last comes first: before what torch and Python do
         return batches
 
     def _asked_for(self, watch: "_Watch", ask: Callable[[], Any]) -> Any:
@@ -100,9 +102,11 @@ class Loader(DataLoader):
                 except (ConnectionError, EOFError, FileNotFoundError) as error:  # of the socket to a worker
                     raise RuntimeError(self._end()) from error
                 except OSError as error:
-                    if error.errno != errno.ENOSPC:
-                        raise
-                    raise DataError(NO_ROOM.format(why="no locks between processes")) from error
+                    if error.errno == errno.ENOSPC:
+                        raise DataError(NO_ROOM.format(why="no locks between processes")) from error
+                    if error.errno == errno.EMFILE:
+                        raise DataError(NO_FILES) from error
+                    raise
                 except RuntimeError as error:
                     if "exited unexpectedly" in str(error):
                         raise RuntimeError(self._end()) from error
@@ -178,10 +182,10 @@ class _Watch:
                 return
 
 
-@atexit.register
-def kill_workers() -> None:
-    """End every worker that still lives when this process ends: Python asks them kindly and then waits for ever, and one
-    that is stopped never hears it. They only read, so nothing is lost."""
+def end_workers() -> None:
+    """Kill what lives of the workers when this process ends. Python would ask kindly and then wait, for ever if one
+    is stopped; and torch, told of a death, would raise an error that nobody can catch any more."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for worker, starter in list(_started.items()):
         if starter == os.getpid():
             worker.kill()

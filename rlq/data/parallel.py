@@ -16,5 +16,10 @@ def parallel_map(function: Callable[[Item], Result], items: Sequence[Item], proc
         yield from map(function, items)
         return
     chunk = max(1, min(CHUNK, len(items) // (4 * processes)))
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    try:
+        pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
+    except OSError:  # no locks between processes, as where shared memory is full: alone it takes longer
+        yield from map(function, items)
+        return
+    with pool:
         yield from pool.map(function, items, chunksize=chunk)

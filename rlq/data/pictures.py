@@ -12,6 +12,9 @@ from rlq.data.headers import UNREADABLE, refusal
 from rlq.errors import DataError
 from rlq.files import content_of
 
+# What cannot be decoded is told by us, once and by name.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
 SIDEWAYS = (5, 6, 7, 8)  # orientations of EXIF that exchange height and width
 
 

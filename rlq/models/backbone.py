@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from rlq.errors import SettingsError
+from rlq.models.reading import first_line
 
 STEM_PARTS = ("conv1", "bn1", "act1", "maxpool")
 BLOCK_PARTS = ("layer1", "layer2", "layer3", "layer4")
@@ -80,12 +81,10 @@ def _create(name: str, pretrained: bool | str, last_stride: int) -> nn.Module:
     except RuntimeError as error:
         if isinstance(pretrained, str):
             raise SettingsError(
-                f"backbone.pretrained = {pretrained} does not fit {name}: {_first_line(error)}"
+                f"backbone.pretrained = {pretrained} does not fit {name}: {first_line(error)}"
             ) from error
         near = timm.list_models(f"*{name.partition('.')[0]}*")[:5] or ["resnet50", "resnet18", "resnet10t"]
-        raise SettingsError(
-            f"backbone.name = {name}: {_first_line(error)}; names near it: {', '.join(near)}"
-        ) from error
+        raise SettingsError(f"backbone.name = {name}: {first_line(error)}; names near it: {', '.join(near)}") from error
 
 
 def _undo_dilation(block: nn.Module) -> None:
@@ -94,7 +93,3 @@ def _undo_dilation(block: nn.Module) -> None:
             assert not isinstance(layer.padding, str)  # timm pads by numbers
             layer.padding = tuple(p // d for p, d in zip(layer.padding, layer.dilation, strict=True))
             layer.dilation = (1, 1)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -74,4 +74,4 @@ def _names_bytearray(pickled: IO[bytes]) -> bool:
 
 def first_line(error: Exception) -> str:
     """What an error says first; its kind where it says nothing."""
-    return next(iter(str(error).splitlines()), type(error).__name__)[:200]
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]

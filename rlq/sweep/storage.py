@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 from filelock import FileLock
 
 from rlq.errors import RlqError
+from rlq.sweep.enduring import ask_again
 from rlq.sweep.spec import Heartbeat
 
 if TYPE_CHECKING:
@@ -84,16 +85,20 @@ def notices_death(storage: "BaseStorage") -> bool:
     return is_heartbeat_enabled(storage)
 
 
-@contextmanager
-def reaching(url: str) -> Iterator[None]:
-    """Turn the errors of a storage that is away, full or broken into RlqError; our own bugs pass through."""
+def storage_errors() -> tuple[type[Exception], ...]:
+    """What a storage raises that is away, full or broken."""
     from optuna.exceptions import StorageInternalError
     from sqlalchemy.exc import SQLAlchemyError
 
-    kinds: tuple[type[Exception], ...] = (SQLAlchemyError, StorageInternalError, *_proxy_errors())
+    return (SQLAlchemyError, StorageInternalError, *_proxy_errors())
+
+
+@contextmanager
+def reaching(url: str) -> Iterator[None]:
+    """Turn the errors of a storage that is away, full or broken into RlqError; our own bugs pass through."""
     try:
         yield
-    except kinds as error:
+    except storage_errors() as error:
         raise RlqError(f"the storage {shown(url)} cannot be used: {_reason(error, url)}") from error
 
 
@@ -177,6 +182,8 @@ def _open_database(url: str, heartbeat: Heartbeat, stale: Stale) -> "BaseStorage
         )
         if path is not None:
             _lock_before_reading(storage.engine)
+        else:
+            ask_again(storage)
         return storage
 
     with reaching(url):

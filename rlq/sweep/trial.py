@@ -24,6 +24,7 @@ from rlq.sweep.constraints import violations
 from rlq.sweep.plan import CHOSEN_ON_TEST, Plan
 from rlq.sweep.signs import WORKER, sign
 from rlq.sweep.space import draw
+from rlq.sweep.storage import storage_errors
 from rlq.sweep.study import REASON, SURPLUS, draw_again, is_surplus
 from rlq.tracking import MlflowTracker, Status, open_run, resolve_uri
 from rlq.training.stopping import Stopped
@@ -64,7 +65,7 @@ class Objective:
         self.drawn: dict[str, Any] = {}  # of the last trial
 
     def __call__(self, trial: "Trial") -> float | list[float]:
-        """Raises TrialPruned, TrialFailed, WrongMetric, or what stops this worker (Stopped, Ctrl-C)."""
+        """Raises TrialPruned, TrialFailed, WrongMetric, or what stops this worker (Stopped, Ctrl-C, no storage)."""
         self.taken_over, self.drawn = False, {}
         trial.set_user_attr(WORKER, sign())
         if is_surplus(self.study, self._frozen(trial)):
@@ -84,6 +85,8 @@ class Objective:
             raise TrialFailed("it was silent for so long that it was queued again") from error
         except (Stopped, WrongMetric) as error:
             self._note(trial, str(error))
+            raise
+        except storage_errors():  # no fault of the trial, which _take_one queues again
             raise
         except Exception as error:  # whatever goes wrong in one trial must neither end the study nor be hidden
             reason = f"{type(error).__name__}: {error}" if not isinstance(error, RlqError) else str(error)

@@ -1,6 +1,7 @@
 """One worker: takes trials off the queue until none is left, and minds those whose worker has died."""
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import optuna
@@ -11,7 +12,7 @@ from rlq.errors import RlqError
 from rlq.sweep import parent
 from rlq.sweep.plan import Plan
 from rlq.sweep.signs import WORKER, is_mine, told
-from rlq.sweep.storage import Stale
+from rlq.sweep.storage import Stale, storage_errors
 from rlq.sweep.study import REASON, SURPLUS, parent_of, queue_again, tally
 from rlq.sweep.summary import one_line
 from rlq.sweep.trial import Objective, TrialFailed
@@ -86,6 +87,10 @@ def _take_one(plan: Plan, study: "Study", objective: Objective) -> FrozenTrial |
         study.optimize(objective, n_trials=1, catch=(TrialFailed,), callbacks=[note])
     except (Stopped, KeyboardInterrupt):
         _requeue_own(plan, study, before)
+        raise
+    except storage_errors():  # if it is not back, the trial is found to be without its worker by the next one
+        with suppress(*storage_errors()):
+            _requeue_own(plan, study, before)
         raise
     except ValueError:
         if not objective.taken_over:  # else Optuna could not tell the end of a trial that had been given up

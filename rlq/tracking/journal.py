@@ -28,9 +28,8 @@ class Journal:
         try:
             with self.path.open("ab", buffering=0) as file:
                 before = file.tell()
-                written = file.write(lines)
-                if written != len(lines):  # the disk had room for a part; the rest says why it has not for all
-                    file.write(lines[written:])
+                while lines:  # where the disk has room for a part only, the rest says why
+                    lines = lines[file.write(lines) :]
         except OSError as error:
             if before is not None:
                 with suppress(OSError):  # half a line must not be joined by the next one

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from filelock import FileLock, Timeout
 
+from rlq.files import parsed_json
 from rlq.tracking.delivery import Delivery
 from rlq.tracking.interface import (
     Status,
@@ -84,8 +85,8 @@ def begun_run(folder: Path) -> str | None:
     if not end:  # nothing, or a line that was torn off
         return None
     try:
-        return json.loads(line)["local_id"]
-    except (ValueError, KeyError) as error:
+        return parsed_json(line)["local_id"]
+    except (ValueError, KeyError, TypeError) as error:
         raise TrackingError(f"{path}, line 1 does not open a run; mend it, or move {folder} away") from error
 
 

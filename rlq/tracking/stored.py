@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from rlq.files import written_whole
@@ -60,11 +61,10 @@ def fetch_files(uri: str, run_id: str, folder: Path, endings: tuple[str, ...]) -
     uri = absolute_uri(uri)
     try:
         client = open_client(uri)
-        with reaching(uri):
-            names = sorted(
-                one.path for one in client.list_artifacts(run_id) if not one.is_dir and one.path.endswith(endings)
-            )
-            contents = {name: Path(client.download_artifacts(run_id, name)).read_bytes() for name in names}
+        with reaching(uri), TemporaryDirectory() as scratch:  # MLflow would leave a folder of its own behind for each
+            found = [one.path for one in client.list_artifacts(run_id) if not one.is_dir]
+            names = sorted(name for name in found if name.endswith(endings) and "/" not in name)  # a server may say ../
+            contents = {name: Path(client.download_artifacts(run_id, name, scratch)).read_bytes() for name in names}
     except (Away, Refused) as error:
         where = without_credentials(uri)
         raise TrackingError(f"the files of run {run_id} cannot be fetched from {where}: {error}") from error

@@ -72,7 +72,8 @@ class WaitClock:
     """How long the device had nothing to do because no batch was there.
 
     A GPU works behind the program, which may well wait for the loader while the GPU is still busy: there the gaps
-    between steps are measured by the GPU itself.
+    between steps are measured by the GPU itself. What brings a batch to the device and normalises it there counts as
+    waiting for it.
     """
 
     def __init__(self, device: torch.device, event: Callable[..., Any] = torch.cuda.Event) -> None:

@@ -95,6 +95,12 @@ def test_a_disk_without_room_is_told_before_anything_is_written(paths, tmp_path,
     assert not list((tmp_path / "cache").glob("*.pictures"))
 
 
+def test_a_folder_that_takes_no_file_is_told(paths, tmp_path):
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    with pytest.raises(DataError, match=r"cache cannot be written: (File exists|Not a directory)"):
+        keep_decoded(paths, tmp_path / "cache", "set")
+
+
 def test_a_disk_that_fills_up_on_the_way_leaves_nothing_behind(paths, tmp_path, monkeypatch):
     def full(path: Path) -> np.ndarray:
         if path == paths[2]:

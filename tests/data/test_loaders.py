@@ -1,5 +1,6 @@
 """Loader processes that die, hang, run out of room or meet a broken picture: one clear line, never a silent hang."""
 
+import errno
 import logging
 import os
 import signal
@@ -112,11 +113,10 @@ def test_a_worker_that_was_stopped_is_given_up_and_killed(paths):
 
 def test_a_process_ends_although_a_worker_of_its_is_stopped(paths):
     code = f"""
-import os, signal, sys
-from torch.utils.data import _utils
+import os, signal
+from pathlib import Path
 from test_loaders import batches_of, first_worker
-_utils.MP_STATUS_CHECK_INTERVAL = 0.1  # seconds that torch itself waits for each worker at the end
-source = batches_of({[str(path) for path in paths]!r})
+source = batches_of([Path(path) for path in {[str(path) for path in paths]!r}])
 next(iter(source))
 os.kill(first_worker(source), signal.SIGSTOP)
 print(first_worker(source), flush=True)
@@ -190,6 +190,15 @@ def test_too_many_open_files_are_told(paths):
         [sys.executable, "-c", NO_FILES, *map(str, paths)], check=False, capture_output=True, text=True, timeout=60
     )
     assert done.stdout.startswith("DataError data workers have no open files left"), done.stdout + done.stderr
+
+
+def test_no_files_left_to_start_a_worker_with_are_told(paths, monkeypatch):
+    def full(*_):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(torch.utils.data.dataloader, "_MultiProcessingDataLoaderIter", full)
+    with pytest.raises(DataError, match=r"no open files left .*ulimit -n.*data\.workers=0"):
+        list(batches_of(paths))
 
 
 def test_workers_forked_beside_busy_threads_deliver(paths):

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -59,6 +61,14 @@ def test_without_room_it_is_told_before_anything_is_computed(paths, tmp_path, mo
     monkeypatch.setattr(teaching.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 1000}))
     with pytest.raises(DataError, match=r"features of 24 pictures take .* GB left; tad\.teacher_features=each_step"):
         kept(paths, tmp_path)
+    assert not list((tmp_path / "cache").glob("*.npy"))
+
+
+def test_a_worker_that_hangs_is_given_up_after_the_runs_own_patience(paths, tmp_path):
+    paths[3].unlink()
+    os.mkfifo(paths[3])  # whoever opens it to read waits for one who writes
+    with pytest.raises(DataError, match=r"gave nothing for 1 s \(data\.patience\)"):
+        kept(paths, tmp_path, settings=tiny_settings("data.workers=1", "data.patience=1"))
     assert not list((tmp_path / "cache").glob("*.npy"))
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 from fake_runs import Lines, states
+from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 
 from rlq.errors import RlqError
@@ -104,6 +105,20 @@ def test_a_trial_that_is_stopped_goes_on_where_it_was(sweeping, runs):
     assert continued.continues == runs.folder / "run-1"
     assert continued.tags["rlq.trial"] == "4"
     assert sweeping.client.get_run(parent.info.run_id).info.status == "FINISHED"
+
+
+def test_a_trial_whose_storage_went_away_is_queued_again_and_has_not_failed(sweeping, runs):
+    def away(settings):
+        if len(runs.settings) == 2:
+            raise StorageInternalError("the server is being restarted")
+        return [0.3]
+
+    runs.curve = away
+    with pytest.raises(RlqError, match="cannot be used: the server is being restarted"):
+        sweeping.search(sweeping.plan())
+    study = sweeping.search(sweeping.plan())
+    assert tally(study).complete == 4 and tally(study).failed == 0
+    assert study.trials[4].params == study.trials[1].params
 
 
 def test_a_trial_begun_although_all_were_taken_does_not_count(sweeping, runs):

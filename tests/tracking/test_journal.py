@@ -1,5 +1,6 @@
 """What survives in a run folder when a process is killed at a bad moment."""
 
+import io
 import resource
 from pathlib import Path
 
@@ -63,3 +64,15 @@ def test_a_full_disk_leaves_whole_lines_and_says_so(tmp_path, room):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     journal.append({"name": "loss", "value": 3.0})
     assert [row["value"] for row in Journal(journal.path).rows] == [row["value"] for row in journal.rows] == [1.0, 3.0]
+
+
+def test_a_disk_that_takes_a_line_in_parts_gets_all_of_them(tmp_path, monkeypatch):
+    class Slow(io.FileIO):
+        def write(self, content):
+            return super().write(content[:7])
+
+    monkeypatch.setattr(Path, "open", lambda path, mode, buffering: Slow(path, mode.replace("b", "")))
+    journal = Journal(tmp_path / "metrics.jsonl")
+    journal.append({"name": "loss", "value": 1.0}, {"name": "loss", "value": 2.0})
+    monkeypatch.undo()
+    assert Journal(journal.path).rows == journal.rows and len(journal.rows) == 2

@@ -1,6 +1,10 @@
 """Runs are found in the store by id, prefix or name, and their files come whole."""
 
+import tempfile
+
 import pytest
+from mlflow import MlflowClient
+from mlflow.entities import FileInfo
 
 from rlq.tracking import TrackingError, fetch_files, find_stored, open_run, source_digest
 from rlq.tracking.provenance import source_digest as uncached
@@ -47,6 +51,17 @@ def test_files_of_the_top_level_come_by_their_endings(store, tmp_path):
     assert fetch_files(uri, ids["a"], tmp_path / "new", (".yaml",)) == [tmp_path / "new" / "experiment.yaml"]
     assert (tmp_path / "new" / "experiment.yaml").read_text() == "seed: 1\n"
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["experiment.yaml"]
+
+
+def test_fetching_leaves_nothing_behind_and_takes_no_name_that_leads_out(store, tmp_path, monkeypatch):
+    uri, ids = store
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    names = [FileInfo(name, False, 1) for name in ("../../stolen.yaml", "/stolen.yaml", "experiment.yaml")]
+    monkeypatch.setattr(MlflowClient, "list_artifacts", lambda client, run_id: names)
+    assert fetch_files(uri, ids["a"], tmp_path / "new", (".yaml",)) == [tmp_path / "new" / "experiment.yaml"]
+    assert not list(scratch.iterdir())
 
 
 def test_a_store_that_is_away_is_named(tmp_path):

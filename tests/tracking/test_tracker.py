@@ -235,10 +235,11 @@ def test_a_first_line_that_was_torn_off_is_no_run_and_a_broken_one_is_told(begin
     assert begun_run(folder) is None
     begin().end()
     assert begun_run(folder) is not None
-    (folder / EVENTS).write_text("{}\n")
-    with pytest.raises(TrackingError, match="line 1 does not open a run; mend it, or move"):
-        begin()
-    assert (folder / EVENTS).read_text() == "{}\n"
+    for broken in ("{}\n", "[]\n", "[" * 100_000 + "\n"):
+        (folder / EVENTS).write_text(broken)
+        with pytest.raises(TrackingError, match="line 1 does not open a run; mend it, or move"):
+            begin()
+        assert (folder / EVENTS).read_text() == broken
 
 
 def test_the_same_model_is_kept_once_and_a_changed_one_again(begin: Begin, client: MlflowClient):

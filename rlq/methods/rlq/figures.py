@@ -110,6 +110,7 @@ def good_and_bad(
         "size": settings.data.size,
         "batch": settings.data.test_batch,
         "workers": settings.data.workers,
+        "patience": settings.data.patience,
         "place": place,
         "console": console,
     }

@@ -12,7 +12,7 @@ import numpy as np
 
 from rlq.data.records import ReidData
 from rlq.errors import DataError
-from rlq.files import written_whole
+from rlq.files import remove_partial, written_whole
 from rlq.methods.rlq.labels import PoseLabels, pose_labels, state_of
 from rlq.methods.rlq.settings import RlqSettings
 
@@ -65,6 +65,7 @@ def _read(kept: Path, data: ReidData) -> PoseLabels | None:
 
 def _write(kept: Path, labels: PoseLabels) -> None:
     arrays = {name: array for name, array in labels._asdict().items() if array is not None}
+    remove_partial(kept.parent, kept.name, older=3600)  # of a process that was killed
     with written_whole(kept) as temporary, temporary.open("wb") as output:
         np.savez(output, **arrays)
 

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from rlq.console import Console
 from rlq.data.batches import collate_plain
 from rlq.data.datasets import PlainPictures, in_order, loader
+from rlq.data.loaders import deaths_told
 from rlq.data.transforms import TestTransform
 from rlq.distributed import Place
 from rlq.methods.rlq.inputs import Inputs
@@ -59,7 +60,7 @@ def _outputs(
     batches = in_order(len(paths), data.test_batch)
     rows: dict[str, list[np.ndarray]] = {"pose": [], "gender": [], "cosine": []}
     network.eval()
-    with torch.inference_mode():
+    with torch.inference_mode(), deaths_told():
         source = loader(
             pictures, batches, collate_plain, workers=data.workers, patience=data.patience, device=place.device
         )

@@ -12,6 +12,7 @@ from torch import Tensor
 from rlq.console import Console
 from rlq.data.batches import collate_plain
 from rlq.data.datasets import PlainPictures, in_order, loader
+from rlq.data.loaders import deaths_told
 from rlq.data.transforms import TestTransform
 from rlq.distributed import Place, wait_for_all
 from rlq.errors import DataError
@@ -73,8 +74,8 @@ def _write(
 ) -> None:
     pictures, batches = PlainPictures(paths, TestTransform(data.size)), in_order(len(paths), data.test_batch)
     shape = (len(paths), len(teacher.branch_names), teacher.feature_width)
-    loaded = loader(pictures, batches, collate_plain, workers=data.workers, device=place.device)
-    with written_whole(file) as temporary, temporary.open("wb") as output, torch.inference_mode():
+    loaded = loader(pictures, batches, collate_plain, workers=data.workers, patience=data.patience, device=place.device)
+    with written_whole(file) as temporary, temporary.open("wb") as output, torch.inference_mode(), deaths_told():
         header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.float32)), "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(output, header)
         for batch in console.progress(loaded, "teacher's features"):
