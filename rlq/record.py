@@ -12,7 +12,7 @@ import torch
 
 from rlq import distributed
 from rlq.config import flatten, to_yaml
-from rlq.distributed import Place
+from rlq.distributed import Place, compute_type
 from rlq.errors import RlqError, SettingsError
 from rlq.files import cut_name, written_whole
 from rlq.loading import Loaded, fingerprint, load, teacher_experiment
@@ -74,6 +74,7 @@ def open_record(
         "rlq.selection": settings.data.selection,
         "rlq.processes": str(place.world),
         "rlq.device": device_name(place),
+        "rlq.compute_type": str(compute_type(settings.compute.precision, place.device)).removeprefix("torch."),
         **({"rlq.teacher": teacher} if teacher else {}),
         **git_tags(Path.cwd()),
         **{f"version.{library}": version for library, version in library_versions().items()},

@@ -5,17 +5,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
 from filelock import FileLock
 
 from rlq import experiment
 from rlq.console import Console
-from rlq.distributed import usable_device
+from rlq.distributed import Place, compute_type, usable_device
 from rlq.errors import RlqError
 from rlq.loading import Loaded, external_root, fingerprint, load
 from rlq.methods.rlq.inputs import gather_inputs
-from rlq.record import Membership
+from rlq.record import Membership, device_name
 from rlq.results import Result
-from rlq.runs import SETTINGS, find_run, read_about
+from rlq.runs import SETTINGS, find_run
 from rlq.sets import ALONE, ensure_set
 from rlq.tracking import (
     Stored,
@@ -136,7 +137,7 @@ def _place_of(word: str, runs: Path) -> tuple[str, str]:
     uri, run_id = store_of(folder)
     if not run_id:
         raise RlqError(f"{folder} has never reached its store; rlq track sync {folder} sends it, then it can run again")
-    return uri, read_about(folder).run_id if not read_about(folder).run_id.startswith("local-") else run_id
+    return uri, run_id
 
 
 def _changed(tags: dict[str, str], now: dict[str, str], words: dict[str, str]) -> Iterator[str]:
@@ -150,12 +151,16 @@ def _changed(tags: dict[str, str], now: dict[str, str], words: dict[str, str]) -
 def _other_machine(found: Found) -> Iterator[str]:
     tags, versions = found.stored.tags, library_versions()
     for library in SHAPING:
-        before, now = tags.get(f"version.{library}", "none"), versions.get(library, "none")
-        if before != now:
-            yield f"{library}: version {before} there, {now} here"
-    on_gpu = usable_device(found.loaded.settings.compute.device) == "cuda"
-    if (tags.get("rlq.device") != "cpu") != on_gpu:
-        yield f"the device: {tags.get('rlq.device', UNKNOWN)} there, {'a GPU' if on_gpu else 'cpu'} here"
+        before, here = tags.get(f"version.{library}", "none"), versions.get(library, "none")
+        if before != here:
+            yield f"{library}: version {before} there, {here} here"
+    compute = found.loaded.settings.compute
+    device = torch.device(usable_device(compute.device))
+    now = {
+        "rlq.device": device_name(Place(device)),
+        "rlq.compute_type": str(compute_type(compute.precision, device)).removeprefix("torch."),
+    }
+    yield from _changed(tags, now, {"rlq.device": "the device", "rlq.compute_type": "the arithmetic"})
     processes = os.environ.get("WORLD_SIZE", "1")
     if tags.get("rlq.processes", processes) != processes:
         yield f"the number of processes: {tags['rlq.processes']} there, {processes} here"

@@ -59,6 +59,7 @@ def test_what_differs_is_listed_and_nothing_is_run(home, copied, whole_run):
         "version.torch": "1.0",
         "rlq.device": "NVIDIA H200",
         "rlq.processes": "4",
+        "rlq.compute_type": "bfloat16",
     }.items():
         client.set_tag(run_id, name, value)
     client.delete_tag(run_id, "rlq.labels_fingerprint")
@@ -72,6 +73,7 @@ def test_what_differs_is_listed_and_nothing_is_run(home, copied, whole_run):
         "torch: version 1.0 there",
         "the device: NVIDIA H200 there, cpu here",
         "the number of processes: 4 there, 1 here",
+        "the arithmetic: bfloat16 there, float32 here",
         "the poses, genders or masks of synthetic: not said by the run",
     ):
         assert line in shown.output

@@ -1,8 +1,8 @@
 """Loader processes that never hang in silence: what goes wrong in one of them ends the run with one clear line.
 
-They are forked, although the main process may have threads (of torch, of tracking): a forked worker is there in
-milliseconds and a spawned one after seconds of importing, and a worker takes no lock that such a thread may have held,
-as it only reads pictures, with OpenCV and torch kept to one thread. tests/data/test_loaders.py tries it.
+They are forked on Linux, although the main process may have threads (of torch, of tracking): a spawned worker would
+first import all libraries again, and a worker takes no lock that such a thread may have held, as it only reads
+pictures, with OpenCV and torch kept to one thread. tests/data/test_loaders.py tries it.
 """
 
 import atexit
@@ -10,6 +10,7 @@ import errno
 import os
 import re
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,6 +27,7 @@ from rlq.data.pictures import Kept, kept_pictures, look_first_in
 from rlq.data.transforms import quiet_worker
 from rlq.errors import DataError, RlqError
 
+FORK = "fork" if sys.platform == "linux" else None  # elsewhere as Python likes it there
 PATIENCE = 600  # seconds for one batch
 LOOK = 10.0  # seconds between two looks at whether a batch came
 GO_ON = "rlq train --resume goes on with a run"
@@ -65,6 +67,7 @@ class Loader(DataLoader):
             num_workers=workers,
             pin_memory=pin,
             persistent_workers=workers > 0,
+            multiprocessing_context=FORK if workers else None,
             worker_init_fn=partial(_begin_worker, kept_pictures()) if workers else None,
         )
 
