@@ -1,6 +1,7 @@
 """Whole runs with settings that say how to compute."""
 
 import numpy as np
+import pytest
 import torch
 from safetensors.torch import load_file
 from tiny_runs import without_clocks
@@ -24,6 +25,7 @@ def test_how_seldom_losses_are_looked_at_changes_no_bit(home, whole_run):
     assert without_clocks(tracked[0]) == without_clocks(tracked[1])
 
 
+@pytest.mark.slow
 def test_kept_features_of_the_teacher_serve_every_run_and_give_other_numbers(home, whole_run):
     changes = ("tad.teacher_features=once", "compute.deterministic=true")
     first = home.run("tracking.name=kept", *changes)

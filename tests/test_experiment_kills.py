@@ -58,6 +58,7 @@ def test_a_run_killed_before_its_folder_says_what_it_is_is_gone_on_with(home, mo
     assert read_about(home.folder / folder).status == "FINISHED"
 
 
+@pytest.mark.slow
 def test_a_table_killed_before_its_folder_says_what_it_is_is_gone_on_with(home, tmp_path, monkeypatch):
     def ablate() -> str:
         changes = home.changes(*SMALL, "schedule.clothes_from=0", "tracking.figures=false")
@@ -67,13 +68,15 @@ def test_a_table_killed_before_its_folder_says_what_it_is_is_gone_on_with(home, 
     table = tmp_path / "table.yaml"
     head = f"title: One way\nbases: {{{EXPERIMENTS}/synthetic.yaml: [CC]}}\nseeds: [1]\n"
     table.write_text(f"{head}rows:\n  - name: one\n")
+    before = set((home.folder / "runs").glob("table-*"))
     killed_at(monkeypatch, family, ablate)
-    (folder,) = (home.folder / "runs").glob("table-*")
+    (folder,) = set((home.folder / "runs").glob("table-*")) - before
     assert (folder / "tracking.jsonl").is_file() and not (folder / "run.json").exists()
     assert "one" in ablate()
     assert read_about(folder).status == "FINISHED"
 
 
+@pytest.mark.slow
 def test_a_run_killed_after_its_result_is_ended_and_nothing_is_logged_twice(home):
     folder = Path("runs/killed-at-the-end")
     first = run(home, folder)
@@ -87,10 +90,11 @@ def test_a_run_killed_after_its_result_is_ended_and_nothing_is_logged_twice(home
     assert len(home.tracked(first.run_id).outputs.model_outputs) == 1
 
 
+@pytest.mark.slow
 def test_a_teacher_killed_after_its_last_weights_is_ended_before_it_teaches(home):
     settings = ("schedule.epochs=1", "schedule.clothes_from=0", "optim.milestones=[]", "schedule.baselines=false")
-    home.run(*settings, "tracking.figures=false")
-    (folder,) = (path.parent for path in (home.folder / "runs/teachers").glob("*/run.json"))
+    student = home.run(*settings, "tracking.figures=false")
+    folder = home.folder / "runs/teachers" / home.tracked(student.run_id).data.tags["rlq.teacher"]
     about, weights = read_about(folder), (folder / "last/model.safetensors").read_bytes()
     write_about(folder, replace(about, status="RUNNING"))
     home.client.update_run(about.run_id, status="RUNNING")

@@ -44,6 +44,7 @@ def test_a_run_is_tracked_and_timed():
     assert all(seconds > 0 for seconds in tracking.measure_run(2))
 
 
+@pytest.mark.slow
 def test_trials_are_timed_in_both_storages():
     table, goals = tracking._trials(1, 1)
     assert [row[0] for row in table.rows] == ["random", "TPE"]
@@ -84,6 +85,7 @@ def test_the_way_to_the_first_step_is_shorter_the_second_time(tmp_path):
     assert found["teacher"][1] < found["teacher"][0]
 
 
+@pytest.mark.slow
 def test_growth_has_a_row_for_every_size(here, monkeypatch):
     monkeypatch.setattr(growth, "cores", lambda: 1)
     monkeypatch.setattr(growing, "cores", lambda: 1)
