@@ -65,6 +65,9 @@ fuzz: $(STAMP)
 	@mkdir -p build
 	@$(BIN)/python tests/fuzz/run.py --inputs 20000 --report build/fuzz.json
 
+# One thread: on pictures this small more only wait for each other.
+test test-slow: export OMP_NUM_THREADS ?= 1
+
 test: $(STAMP)
 	@$(BIN)/python -m pytest
 
