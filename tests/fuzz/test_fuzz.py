@@ -33,7 +33,8 @@ def test_a_parser_returns_or_says_what_is_wrong(name, tmp_path):
 @pytest.mark.parametrize("name", BY_NAME)
 def test_a_parser_returns_or_says_what_is_wrong_many_times(name, tmp_path):
     share = BY_NAME[name].share / sum(target.share for target in TARGETS)
-    fuzz(BY_NAME[name], max(20, round(MORE * share)), tmp_path, number=7)
+    tally = fuzz(BY_NAME[name], max(20, round(MORE * share)), tmp_path, number=7)
+    assert 0 < tally.inputs == tally.accepted + tally.refused
 
 
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.__name__.strip("_"))
