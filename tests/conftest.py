@@ -10,7 +10,7 @@ import pytest
 if TYPE_CHECKING:
     from tiny_runs import Home
 
-    from rlq.experiment import Result
+    from rlq.runs.experiment import Result
 
 
 def golden() -> Path:

@@ -7,8 +7,8 @@ import numpy as np
 
 from rlq.ablation.rows import Row
 from rlq.ablation.table import Variant
+from rlq.core.seeding import generator
 from rlq.report.content import Material
-from rlq.seeding import generator
 
 QUERIES = 60
 SETTINGS = {"seed": 1, "optim.lr": 1e-3, "tad.enabled": False, "schedule.select": "CC/rank1", "tracking.name": None}

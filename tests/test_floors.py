@@ -54,7 +54,7 @@ FILES = sorted(path for path in HOUSE.rglob("*.py") if path != HOUSE / "__init__
 
 
 def module_of(path: Path) -> str:
-    """rlq/data/prcc.py -> data.prcc; a package's __init__.py counts as the package."""
+    """rlq/data/readers/prcc.py -> data.prcc; a package's __init__.py counts as the package."""
     return ".".join(path.relative_to(HOUSE).with_suffix("").parts).removesuffix(".__init__")
 
 
@@ -100,7 +100,7 @@ def test_imports_lead_downstairs_or_stay_in_the_room():
         ("data.prcc", "from rlq.models import backbone"),
         ("losses.triplet", "import rlq.data.records"),
         ("training.loop", "def late():\n    from rlq.methods.rlq.cap import CapStep"),
-        ("evaluation.metrics", "from rlq.attributes.pose import match"),
+        ("evaluation.metrics", "from rlq.labels.pose import match"),
         ("tracking.mlflow", "from rlq import experiment"),
         ("methods.rlq.cap", "from rlq.methods.other.cap import Step"),
     ],

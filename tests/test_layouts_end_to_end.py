@@ -8,7 +8,7 @@ from tiny_runs import EXTERNAL, TARGET
 
 from rlq.data.catalogue import data_set, read
 from rlq.synthetic.build import ensure
-from rlq.synthetic.embedded import make_layout
+from rlq.synthetic.built_in import make_layout
 from rlq.synthetic.layouts.catalogue import LAYOUTS as LAYOUTS_OF
 
 pytestmark = pytest.mark.slow

@@ -11,12 +11,12 @@ import pytest
 from PIL import Image, ImageOps
 from tiny_runs import Home
 
-from rlq.artefacts import ArtefactRanges, degrade, draw_artefact
-from rlq.data.inspection import look_at
+from rlq.core.errors import DataError
+from rlq.core.seeding import generator
+from rlq.data.degradation import ArtefactRanges, degrade, draw_artefact
+from rlq.data.image_check import look_at
 from rlq.data.pictures import picture_sizes, read_picture
 from rlq.data.transforms import TestTransform, TrainTransform
-from rlq.errors import DataError
-from rlq.seeding import generator
 
 HEADER = "path,pid,camera,split,clothes"
 

@@ -7,14 +7,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from rlq.config import apply_changes, validate
+from rlq.core.config import apply_changes, validate
+from rlq.core.distributed import Place, wrap
 from rlq.data.batches import Batch, PairBatch
 from rlq.data.clothes import ClothesClasses
 from rlq.data.records import Protocol, Record, ReidData, class_indices
-from rlq.distributed import Place, wrap
 from rlq.methods.rlq.cap import Learner, freeze
+from rlq.methods.rlq.coarse_labels import GenderLabels, PoseLabels
 from rlq.methods.rlq.inputs import Inputs
-from rlq.methods.rlq.labels import GenderLabels, PoseLabels
 from rlq.methods.rlq.network import RlqNetwork, clothes_head
 from rlq.methods.rlq.settings import RlqSettings
 from rlq.training.optim import adam

@@ -18,9 +18,9 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 import rlq
-from rlq import experiment
 from rlq.cli import main
-from rlq.console import Console
+from rlq.core.console import Console
+from rlq.runs import experiment
 from rlq.synthetic.build import ensure
 from rlq.synthetic.layouts import CelebSpec, PrccSpec
 

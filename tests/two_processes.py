@@ -23,17 +23,17 @@ from tiny import (
 from torch import nn
 from torch.multiprocessing import start_processes
 
-from rlq import distributed
-from rlq.console import Console
+from rlq.core import distributed
+from rlq.core.console import Console
+from rlq.core.distributed import Place
+from rlq.core.settings import ScheduleSettings
 from rlq.data.batches import Batch, PairBatch
-from rlq.distributed import Place
 from rlq.evaluation.embed import embed_pictures
 from rlq.evaluation.evaluator import Evaluator, flat
 from rlq.methods.rlq.cap import CapStep
-from rlq.methods.rlq.recipe import build
+from rlq.methods.rlq.job import build
 from rlq.methods.rlq.settings import artefact_ranges
 from rlq.methods.rlq.tad import TadStep
-from rlq.settings import ScheduleSettings
 from rlq.tracking import MemoryTracker
 from rlq.training.loop import fit
 
@@ -137,7 +137,7 @@ def evaluation(folder: Path, place: Place) -> dict:
 
 
 def exchanges(place: Place) -> dict:
-    """The small functions of rlq.distributed, each process with its own numbers."""
+    """The small functions of rlq.core.distributed, each process with its own numbers."""
     rank = place.rank
     uneven = torch.arange(6.0).reshape(3, 2) + 10 if rank == 0 else torch.arange(2.0).reshape(1, 2)
     own = uneven.clone().requires_grad_()

@@ -6,11 +6,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from rlq.ablation.table import Table
-from rlq.console import Console
-from rlq.errors import RlqError
-from rlq.runs import ABOUT, About, read_about, write_about
+from rlq.core.console import Console
+from rlq.core.errors import RlqError
+from rlq.runs.folder import ABOUT, About, read_about, write_about
 from rlq.tracking import Status, Tracker, begun_run, family_links, open_run, resolve_uri
-from rlq.training.stopping import Stopped
+from rlq.training.signals import Stopped
 
 PATIENCE = 60.0  # seconds for the process that opens the parent run to say its id
 

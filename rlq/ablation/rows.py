@@ -10,11 +10,11 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from rlq.ablation.table import slug
-from rlq.config import complaints, flatten
-from rlq.errors import DataError
-from rlq.files import parsed_json, written_whole
+from rlq.core.config import complaints, flatten
+from rlq.core.errors import DataError
+from rlq.core.files import parsed_json, written_whole
 from rlq.methods.rlq.closing import PER_QUERY
-from rlq.results import Result
+from rlq.runs.result import Result
 from rlq.tracking import git_tags, library_versions
 
 AP_DIGITS = 5

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rlq.ablation.rows import Row
 from rlq.ablation.table import Table
-from rlq.console import table as columns
+from rlq.core.console import table as columns
 
 METRICS = {"rank1": "rank-1", "mAP": "mAP"}
 

@@ -5,9 +5,9 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, StrictInt, model_validator
 
-from rlq.config import Settings, read_yaml, validate
+from rlq.core.config import Settings, read_yaml, validate
+from rlq.core.errors import SettingsError
 from rlq.data.catalogue import CATALOGUE
-from rlq.errors import SettingsError
 
 Percents = tuple[Annotated[float, Field(ge=0, le=100)], Annotated[float, Field(ge=0, le=100)]]
 LONGEST = 120  # bytes of a row's name

@@ -14,10 +14,10 @@ from rlq.analysis import (
     sharpness,
     tsne,
 )
-from rlq.analysis.drawn import Analysis, Drawn
-from rlq.analysis.sources import Source
-from rlq.console import Console
-from rlq.errors import RlqError
+from rlq.analysis.base import Analysis, Drawn
+from rlq.analysis.runs import Source
+from rlq.core.console import Console
+from rlq.core.errors import RlqError
 
 ANALYSES: dict[str, Analysis] = {
     "curves": Analysis("Losses and metrics over the epochs", curves.draw, 1, None),

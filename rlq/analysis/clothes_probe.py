@@ -12,17 +12,17 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from rlq.analysis.base import Drawn, markdown
 from rlq.analysis.clothes_questions import Question, same_outfit, upper_colour
-from rlq.analysis.drawn import Drawn, markdown
-from rlq.analysis.sources import Model, ModelOptions, Source, by_name, common_set
-from rlq.config import validate
-from rlq.console import Console, percent
-from rlq.errors import DataError
+from rlq.analysis.runs import Model, ModelOptions, Source, by_name, common_set
+from rlq.core.config import validate
+from rlq.core.console import Console, percent
+from rlq.core.errors import DataError
+from rlq.core.seeding import generator
+from rlq.core.settings import Count
+from rlq.core.shapes import check_shapes
 from rlq.evaluation.baselines import histogram_features
-from rlq.seeding import generator
-from rlq.settings import Count
-from rlq.shapes import check_shapes
-from rlq.use import alone
+from rlq.weights.use import alone
 
 HISTOGRAM = "colour histogram"
 STRENGTH = 0.01  # of the classifier (scikit-learn's C): features are many and pictures few

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
+from rlq.core.errors import DataError
+from rlq.core.seeding import generator, seed_from
 from rlq.data.pictures import read_picture
 from rlq.data.records import Record, sorted_pids
-from rlq.errors import DataError
-from rlq.seeding import generator, seed_from
 
 UPPER = ((0.22, 0.48), (0.3, 0.7))  # rows and columns of a person's picture in which the upper body is
 

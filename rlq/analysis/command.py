@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rlq.analysis.catalogue import ANALYSES, analyse
-from rlq.analysis.sources import by_name, source
-from rlq.config import apply_changes
-from rlq.console import Console
-from rlq.errors import SettingsError
-from rlq.files import written_whole
-from rlq.settings import TrackingSettings
+from rlq.analysis.runs import by_name, source
+from rlq.core.config import apply_changes
+from rlq.core.console import Console
+from rlq.core.errors import SettingsError
+from rlq.core.files import written_whole
+from rlq.core.settings import TrackingSettings
 
 
 def analyse_runs(name: str, words: Sequence[str], output: Path, *, seed: int, options: Sequence[str]) -> str:

@@ -10,11 +10,11 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from rlq.analysis.drawn import Drawn, markdown
-from rlq.analysis.sources import Source, by_name
-from rlq.config import Settings, validate
-from rlq.console import Console, percent
-from rlq.errors import DataError, RlqError
+from rlq.analysis.base import Drawn, markdown
+from rlq.analysis.runs import Source, by_name
+from rlq.core.config import Settings, validate
+from rlq.core.console import Console, percent
+from rlq.core.errors import DataError, RlqError
 from rlq.evaluation.figures import is_rate
 
 JOURNAL = "metrics.jsonl"

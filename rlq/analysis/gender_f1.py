@@ -9,18 +9,18 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
-from rlq.analysis.drawn import Drawn, markdown
-from rlq.analysis.sources import Model, ModelOptions, Source, by_name, common_set, protocol_of
-from rlq.attributes.gender import Answer, person_of, read_answers
-from rlq.config import validate
-from rlq.console import Console
+from rlq.analysis.base import Drawn, markdown
+from rlq.analysis.runs import Model, ModelOptions, Source, by_name, common_set, protocol_of
+from rlq.core.config import validate
+from rlq.core.console import Console
+from rlq.core.errors import DataError
 from rlq.data.records import Protocol, Record, ReidData
-from rlq.errors import DataError
 from rlq.evaluation.evaluator import Evaluator
 from rlq.evaluation.protocols import evaluate, labels_of, of_cameras
 from rlq.evaluation.rank_list import rank_list
+from rlq.labels.gender import Answer, person_of, read_answers
 from rlq.methods.rlq.settings import RlqSettings
-from rlq.use import alone
+from rlq.weights.use import alone
 
 GENDERS: dict[Answer, str] = {"f": "female", "m": "male"}
 ROWS = 128  # queries that are looked at together

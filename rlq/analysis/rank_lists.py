@@ -9,20 +9,20 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 from pydantic import Field, StrictInt
 
-from rlq.analysis.drawn import Drawn, markdown
-from rlq.analysis.sources import Model, ModelOptions, Source, by_name, common_set, protocol_of
-from rlq.config import validate
-from rlq.console import Console
+from rlq.analysis.base import Drawn, markdown
+from rlq.analysis.runs import Model, ModelOptions, Source, by_name, common_set, protocol_of
+from rlq.core.config import validate
+from rlq.core.console import Console
+from rlq.core.errors import RlqError
+from rlq.core.seeding import generator
 from rlq.data.pictures import read_picture
 from rlq.data.records import Record
 from rlq.data.transforms import resize
-from rlq.errors import RlqError
 from rlq.evaluation.evaluator import Evaluator
 from rlq.evaluation.figures import HIT, MISS
 from rlq.evaluation.protocols import evaluate, labels_of, of_cameras
 from rlq.evaluation.rank_list import RankList, rank_list
-from rlq.seeding import generator
-from rlq.use import alone
+from rlq.weights.use import alone
 
 SHOWN = (128, 64)  # height and width of a picture in the figure
 Few = Annotated[StrictInt, Field(ge=1, le=20)]  # laying out hundreds of pictures takes minutes, and nobody sees them

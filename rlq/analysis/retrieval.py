@@ -8,18 +8,18 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from rlq.analysis.drawn import Drawn, markdown
-from rlq.analysis.sources import Model, ModelOptions, Source, by_name, good_pictures
-from rlq.artefacts import KINDS, ArtefactRanges, only
-from rlq.config import validate
-from rlq.console import Console, percent
+from rlq.analysis.base import Drawn, markdown
+from rlq.analysis.runs import Model, ModelOptions, Source, by_name, good_pictures
+from rlq.core.config import validate
+from rlq.core.console import Console, percent
+from rlq.core.errors import DataError
+from rlq.core.seeding import generator
+from rlq.core.settings import Count
+from rlq.core.shapes import check_shapes
+from rlq.data.degradation import KINDS, ArtefactRanges, only
 from rlq.data.records import ReidData
-from rlq.errors import DataError
 from rlq.methods.rlq.settings import artefact_ranges
-from rlq.seeding import generator
-from rlq.settings import Count
-from rlq.shapes import check_shapes
-from rlq.use import alone
+from rlq.weights.use import alone
 
 
 class Options(ModelOptions):

@@ -6,14 +6,14 @@ from typing import Annotated, Any, Literal
 from matplotlib.figure import Figure
 from pydantic import Field
 
-from rlq.analysis.drawn import Drawn, markdown
-from rlq.analysis.sources import Model, ModelOptions, Source, by_name, common_set, protocol_of
-from rlq.artefacts import KINDS, SEVERITIES, ArtefactRanges, Kind, Severity, at_severity, only
-from rlq.config import validate
-from rlq.console import Console, percent
+from rlq.analysis.base import Drawn, markdown
+from rlq.analysis.runs import Model, ModelOptions, Source, by_name, common_set, protocol_of
+from rlq.core.config import validate
+from rlq.core.console import Console, percent
+from rlq.data.degradation import KINDS, SEVERITIES, ArtefactRanges, Kind, Severity, at_severity, only
 from rlq.evaluation.evaluator import Degraded, Evaluator
 from rlq.methods.rlq.settings import artefact_ranges
-from rlq.use import alone
+from rlq.weights.use import alone
 
 CLEAN: Literal["clean"] = "clean"
 Condition = tuple[Kind | Literal["clean"], int]  # an artefact and its severity, 0 for none

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any
 
+from rlq.analysis.base import Drawn, markdown
 from rlq.analysis.curves import read_series
-from rlq.analysis.drawn import Drawn, markdown
-from rlq.analysis.sources import Source, by_name
-from rlq.config import Settings, flatten, validate
-from rlq.console import Console, percent
-from rlq.errors import RlqError
+from rlq.analysis.runs import Source, by_name
+from rlq.core.config import Settings, flatten, validate
+from rlq.core.console import Console, percent
+from rlq.core.errors import RlqError
 from rlq.evaluation.figures import is_rate, value_figure
 
 ASIDE = ("seed", "variant", "compute.", "tracking.", "data.root", "data.workers", "data.test_batch")

@@ -13,20 +13,20 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from rlq.analysis.drawn import Drawn, markdown
+from rlq.analysis.base import Drawn, markdown
 from rlq.analysis.retrieval import sample
 from rlq.analysis.robustness import TITLES, strength
-from rlq.analysis.sources import SetOptions, Source, good_pictures
-from rlq.artefacts import KINDS, ArtefactRanges, degrade, draw_artefact, only
-from rlq.config import validate
-from rlq.console import Console
+from rlq.analysis.runs import SetOptions, Source, good_pictures
+from rlq.core.config import validate
+from rlq.core.console import Console
+from rlq.core.seeding import generator
+from rlq.core.settings import Count
+from rlq.core.shapes import check_shapes
+from rlq.data.degradation import KINDS, ArtefactRanges, degrade, draw_artefact, only
 from rlq.data.pictures import read_picture
 from rlq.data.transforms import resize
 from rlq.methods.rlq.settings import artefact_ranges
-from rlq.seeding import generator
-from rlq.settings import Count
-from rlq.shapes import check_shapes
-from rlq.use import alone
+from rlq.weights.use import alone
 
 GOOD = "good"
 HIGH = 0.125  # cycles per pixel from which a frequency is high: waves shorter than 8 pixels

@@ -8,14 +8,14 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from pydantic import Field, StrictInt
 
-from rlq.analysis.drawn import Drawn, markdown
+from rlq.analysis.base import Drawn, markdown
 from rlq.analysis.retrieval import Agreement, agreement, mixed, sample
-from rlq.analysis.sources import Model, ModelOptions, Source, by_name, good_pictures
-from rlq.config import validate
-from rlq.console import Console, percent
+from rlq.analysis.runs import Model, ModelOptions, Source, by_name, good_pictures
+from rlq.core.config import validate
+from rlq.core.console import Console, percent
 from rlq.evaluation.figures import tsne
 from rlq.methods.rlq.settings import artefact_ranges
-from rlq.use import alone
+from rlq.weights.use import alone
 
 
 class Options(ModelOptions):

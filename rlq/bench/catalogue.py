@@ -4,26 +4,15 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from rlq.bench import (
-    artefacts,
-    clusters,
-    data,
-    embedding,
-    evaluation,
-    gpu,
-    growth,
-    startup,
-    step,
-    tracking,
-)
+from rlq.bench import clusters, data, degradation, embedding, evaluation, gpu, growth, startup, step, tracking
 from rlq.bench.findings import Findings
 from rlq.bench.measuring import Options
-from rlq.errors import RlqError
+from rlq.core.errors import RlqError
 
 BENCHES: dict[str, Callable[[Options], Findings]] = {
     "evaluation": evaluation.bench,
     "data": data.bench,
-    "artefacts": artefacts.bench,
+    "artefacts": degradation.bench,
     "step": step.bench,
     "embedding": embedding.bench,
     "clusters": clusters.bench,

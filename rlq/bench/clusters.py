@@ -5,11 +5,11 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from sklearn.manifold import TSNE, trustworthiness
 
-from rlq.attributes.clusters import ITERATIONS, STARTS, cluster_poses
 from rlq.bench.findings import Findings, Goal, Table
 from rlq.bench.measuring import Options, take_turns
+from rlq.core.seeding import generator
 from rlq.evaluation.figures import tsne
-from rlq.seeding import generator
+from rlq.labels.clusters import ITERATIONS, STARTS, cluster_poses
 
 K = 15
 MAP_ROUNDS = 2  # a map takes seconds

@@ -20,18 +20,18 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from rlq.artefacts import MIXES, ArtefactRanges, degrade, draw_artefact
 from rlq.bench.findings import Cell, Findings, Goal, Table
 from rlq.bench.measuring import Options, Times, in_fresh_process, take_turns
 from rlq.bench.pictures import FORMS, Made, made_pictures
 from rlq.bench.plain_pipeline import PlainTraining
+from rlq.core.seeding import generator, seed_from
 from rlq.data.batches import collate_pairs, collate_target
 from rlq.data.clothes import mask_path, read_mask, recolour
 from rlq.data.datasets import loader
-from rlq.data.decoded import keep_decoded
+from rlq.data.degradation import MIXES, ArtefactRanges, degrade, draw_artefact
+from rlq.data.image_cache import keep_decoded
 from rlq.data.pictures import decode_picture, look_first_in
 from rlq.data.transforms import ENLARGEMENT, normalise, resize
-from rlq.seeding import generator, seed_from
 
 SIZE = (384, 192)  # of the network's input
 MIDDLE = (256, 128)  # the files that goals are about

@@ -11,11 +11,11 @@ from rlq.bench.findings import Findings, Goal, Table
 from rlq.bench.measuring import Options, take_turns
 from rlq.bench.pictures import make_picture
 from rlq.bench.training import BASE, REAL, TINY, Scale, build_network, experiment
+from rlq.core.distributed import has_bfloat16
 from rlq.data.transforms import TestTransform
-from rlq.distributed import has_bfloat16
 from rlq.methods.rlq.cap import freeze
+from rlq.methods.rlq.fast import farthest, quicken
 from rlq.methods.rlq.network import RlqNetwork
-from rlq.methods.rlq.quick import farthest, quicken
 from rlq.models.compiling import compiled, forget_compiled
 from rlq.models.folding import fold_batch_norms
 

@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 
 from rlq.bench.findings import Findings, Goal, Table
+from rlq.bench.matrix_product import GEMMS, OWN_GEMM, blocks_of, products
 from rlq.bench.measuring import Options, Times, in_fresh_process, peak_memory, take_turns
 from rlq.bench.plain_ranking import PlainRanking, Scores, plain_rank, plain_scores
-from rlq.bench.products import GEMMS, OWN_GEMM, blocks_of, products
 from rlq.bench.scales import QUICK, SCALES, Scale, features_of, labels_of
 from rlq.evaluation.metrics import RULES, Labels, Ranking, ScoreBlocks, rank
 from rlq.evaluation.similarity import cosine_scores, library_for

@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 
-from rlq.artefacts import ArtefactRanges
 from rlq.bench.findings import Findings, Goal, Table
 from rlq.bench.measuring import Options, take_turns
 from rlq.bench.pictures import Made
@@ -31,10 +30,11 @@ from rlq.bench.training import (
 )
 from rlq.data.batches import Batch, collate_pairs, collate_target
 from rlq.data.datasets import loader
+from rlq.data.degradation import ArtefactRanges
 from rlq.methods.rlq.cap import CapStep, Learner
 from rlq.methods.rlq.tad import TadStep
 from rlq.models.compiling import compile_forward, compiled, forget_compiled
-from rlq.training.tally import Tally, WaitClock
+from rlq.training.meters import Tally, WaitClock
 
 PICTURES = 40  # of a batch; recoloured copies, or bad twins, make rows of twice as many
 STEPS = 20  # of a pass with a loader

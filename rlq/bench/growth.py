@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from rlq.bench.findings import Findings, Goal, Table
-from rlq.bench.growing import (
+from rlq.bench.measuring import Options, in_fresh_process
+from rlq.bench.workloads import (
     BATCH,
     COLOURS,
     OUTFITS,
@@ -25,7 +26,6 @@ from rlq.bench.growing import (
     write_last,
     write_photos,
 )
-from rlq.bench.measuring import Options, in_fresh_process
 
 WIDTH = 4096  # of the features behind the clothes head
 SLICE = 8  # the head is measured on a part of its classes: its time and memory are linear in them

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import TypeVar
 
-from rlq.errors import RlqError
+from rlq.core.errors import RlqError
 
 T = TypeVar("T")
 PROCESS_LIMIT = 600.0  # seconds that a timed command may take

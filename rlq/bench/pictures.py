@@ -8,14 +8,14 @@ from tempfile import TemporaryDirectory
 import cv2
 import numpy as np
 
-from rlq.artefacts import ArtefactRanges
+from rlq.core.seeding import generator
 from rlq.data.clothes import ClothesClasses, Recolouring, mask_path
 from rlq.data.datasets import ExternalPairs, TargetPictures
+from rlq.data.degradation import ArtefactRanges
+from rlq.data.masks import write_mask
 from rlq.data.records import Record, class_indices
 from rlq.data.samplers import Draw
 from rlq.data.transforms import TrainTransform
-from rlq.masks import write_mask
-from rlq.seeding import generator
 
 FORMS = ((128, 64), (256, 128), (384, 192))  # height, width of files
 QUALITY = 90

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from rlq.artefacts import Artefact, motion_kernel
+from rlq.data.degradation import Artefact, motion_kernel
 from rlq.data.transforms import (
     DEVIATION,
     ENLARGEMENT,

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rlq.core.seeding import generator
 from rlq.evaluation.metrics import Labels
-from rlq.seeding import generator
 
 ROWS = 4096  # features that are drawn at a time
 

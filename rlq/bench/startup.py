@@ -13,7 +13,7 @@ import numpy as np
 
 from rlq.bench.findings import Findings, Goal, Table
 from rlq.bench.measuring import Options, Times, take_turns, time_command
-from rlq.console import Console
+from rlq.core.console import Console
 from rlq.synthetic.build import ensure
 from rlq.synthetic.layouts.celeb_reid import CelebSpec
 from rlq.synthetic.layouts.prcc import PrccSpec
@@ -152,7 +152,7 @@ def main(words: list[str]) -> None:
     import contextlib
 
     started, told, home, changes = float(words[0]), Path(words[1]), Path(words[2]), words[3:]
-    from rlq import experiment
+    from rlq.runs import experiment
 
     marks = _Marks(started)
     marks.mark("imports")

@@ -26,7 +26,7 @@ from rlq.bench.training import (
     target_batch,
     teacher_of,
 )
-from rlq.distributed import has_bfloat16
+from rlq.core.distributed import has_bfloat16
 from rlq.methods.rlq.cap import CapStep
 from rlq.methods.rlq.network import RlqNetwork, clothes_head
 from rlq.methods.rlq.tad import TadStep

@@ -26,7 +26,7 @@ METRICS = 40  # that an epoch of the whole method logs
 STEPS = 894  # of an epoch of it on PRCC: 17,896 pictures in batches of 40, in two passes
 STEP = 0.05  # seconds of a step on a fast accelerator, supposed; any slower machine waits for less of its time
 REPORTS = 10  # per trial
-LIGHT = ("rlq.tracking", "rlq.experiment", "rlq.cli")
+LIGHT = ("rlq.tracking", "rlq.runs.experiment", "rlq.cli")
 NEVER = ("mlflow", "optuna")
 
 

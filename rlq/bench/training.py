@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from rlq.config import apply_changes, validate
+from rlq.core.config import apply_changes, validate
+from rlq.core.distributed import compute_type
 from rlq.data.batches import Batch, PairBatch
-from rlq.distributed import compute_type
 from rlq.methods.rlq.cap import CapStep, Learner, freeze
 from rlq.methods.rlq.network import RlqNetwork, clothes_head
 from rlq.methods.rlq.settings import RlqSettings

@@ -37,7 +37,7 @@ def ablate(
     share one, and rows of other tables with the same settings are taken over.
     """
     with one_line_errors():
-        from rlq.ablation.running import ablate as run_table
+        from rlq.ablation.run import ablate as run_table
 
         text = run_table(table, base=base, seeds=seeds, only=only, changes=changes, results=results, dry_run=dry_run)
         click.echo(text if dry_run else f"\n{text}")

@@ -36,8 +36,8 @@ def bench(
         from rlq.bench.catalogue import BENCHES, check_names, run_one
         from rlq.bench.findings import as_markdown, as_tree, machine, machine_words
         from rlq.bench.measuring import Options, in_fresh_process
-        from rlq.distributed import usable_device
-        from rlq.files import written_whole
+        from rlq.core.distributed import usable_device
+        from rlq.core.files import written_whole
 
         if listed:
             click.echo("\n".join(BENCHES))

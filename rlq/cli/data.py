@@ -8,7 +8,7 @@ import click
 from rlq.cli.errors import one_line_errors
 
 if TYPE_CHECKING:
-    from rlq.data.celeb_reid import CameraReading
+    from rlq.data.readers.celeb_reid import CameraReading
 
 
 @click.group()
@@ -48,11 +48,11 @@ def check(dataset: str, root: str, colours: bool | None, celeb_camera: "CameraRe
     Exit status 1 when a picture cannot be read.
     """
     with one_line_errors():
-        from rlq import checks
-        from rlq.console import Console
+        from rlq.core.console import Console
+        from rlq.evaluation import dataset_report
 
         console = Console(aside=as_json)
-        report = checks.check(dataset, Path(root), colours=colours, celeb_camera=celeb_camera, console=console)
+        report = dataset_report.check(dataset, Path(root), colours=colours, celeb_camera=celeb_camera, console=console)
         click.echo(report.to_json() if as_json else report.to_text())
         if report.unreadable:
             raise SystemExit(1)
@@ -72,7 +72,7 @@ def make_synthetic(root: str, layout: str | None, people: int | None, seed: int,
     if oddities and layout is None:
         raise click.UsageError("--oddity goes with --layout")
     with one_line_errors():
-        from rlq.synthetic.embedded import make_all, make_layout
+        from rlq.synthetic.built_in import make_all, make_layout
         from rlq.synthetic.layouts.catalogue import LAYOUTS, layout_called
 
         if layout == "list":
@@ -108,7 +108,7 @@ def ntu_frames(videos: Path, root: str, masks: Path | None) -> None:
     with one_line_errors():
         import os
 
-        from rlq.console import Console
+        from rlq.core.console import Console
         from rlq.data.ntu_frames import extract_frames
 
         output = Path(root) / "NTU120"

@@ -17,7 +17,7 @@ from rlq.cli.errors import one_line_errors
 def embed(run_or_weights: str, folder: Path, output: Path, *, weights: str, skip_bad: bool, fast: bool) -> None:
     """Write names (relative to FOLDER, sorted) and features (float32, flip-summed, unit length) to an .npz."""
     with one_line_errors():
-        from rlq import use
+        from rlq.weights import use
 
         count, width, skipped = use.embed_folder(
             run_or_weights, folder, output, weights=weights, skip_bad=skip_bad, fast=fast

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import click
 
-from rlq.errors import RlqError
+from rlq.core.errors import RlqError
 
 # What the machine says no to, whatever we do: a full disk, a folder that nobody may write to.
 SURROUNDINGS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)

@@ -7,8 +7,8 @@ import click
 from rlq.cli.errors import one_line_errors
 
 if TYPE_CHECKING:
-    from rlq.artefacts import Kind
-    from rlq.data.celeb_reid import CameraReading
+    from rlq.data.degradation import Kind
+    from rlq.data.readers.celeb_reid import CameraReading
     from rlq.evaluation.evaluator import Degraded
 
 
@@ -51,8 +51,8 @@ def evaluate(
     those of spoilt pictures as test-best-motion-3-query/....
     """
     with one_line_errors():
-        from rlq import use
-        from rlq.console import Console
+        from rlq.core.console import Console
+        from rlq.weights import use
 
         evaluated = use.evaluate(
             run_or_weights,

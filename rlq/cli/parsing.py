@@ -8,7 +8,7 @@ import click
 from rlq.cli.errors import one_line_errors
 
 if TYPE_CHECKING:
-    from rlq.attributes.parsing import LabelSet
+    from rlq.labels.parsing import LabelSet
 
 
 @click.group()
@@ -44,7 +44,7 @@ def import_(source: Path, dataset: str, root: str, labels: "LabelSet", split: st
     folder their names alone.
     """
     with one_line_errors():
-        from rlq.labelling.parsing import import_masks
+        from rlq.labels.parsing_import import import_masks
 
         imported = import_masks(source, dataset, Path(root), labels=labels, output=output, split=split)
         click.echo(imported.to_text())
@@ -64,7 +64,7 @@ def import_(source: Path, dataset: str, root: str, labels: "LabelSet", split: st
 def check(dataset: str, root: str, masks: Path | None, sheet: Path | None, palette: str, seed: int) -> None:
     """Read the mask of every training picture and count what they show; status 1 when training would stop."""
     with one_line_errors():
-        from rlq.labelling.parsing_check import check_masks
+        from rlq.labels.parsing_check import check_masks
 
         report = check_masks(dataset, Path(root), masks=masks, palette=int(palette), sheet=sheet, seed=seed)
         click.echo(report.to_text())

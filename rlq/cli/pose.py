@@ -10,9 +10,9 @@ from rlq.cli.errors import one_line_errors
 from rlq.cli.options import FILE
 
 if TYPE_CHECKING:
-    from rlq.attributes.pose import Variant
+    from rlq.labels.pose import Variant
 
-VECTORS: tuple["Variant", ...] = (  # as rlq.attributes.pose names them, which would load numpy
+VECTORS: tuple["Variant", ...] = (  # as rlq.labels.pose names them, which would load numpy
     "lengths_angles",
     "lengths_angles_coordinates",
     "angles",
@@ -54,8 +54,8 @@ def import_(source: Path, dataset: str, root: str, below: str, output: Path | No
     output file is replaced.
     """
     with one_line_errors():
-        from rlq.console import Console
-        from rlq.labelling.pose import import_keypoints
+        from rlq.core.console import Console
+        from rlq.labels.pose_labelling import import_keypoints
 
         done = import_keypoints(source, dataset, Path(root), output=output, below=below, console=Console())
         click.echo(done.to_text())
@@ -84,8 +84,8 @@ def extract(
     in the end. Exit status 1 when pictures cannot be read.
     """
     with one_line_errors():
-        from rlq.console import Console
-        from rlq.labelling.pose import extract_keypoints
+        from rlq.core.console import Console
+        from rlq.labels.pose_labelling import extract_keypoints
 
         done = extract_keypoints(
             *(dataset, Path(root)),
@@ -152,8 +152,8 @@ def cluster(
     Clusterings that the file has already are kept beside the new ones.
     """
     with one_line_errors():
-        from rlq.console import Console
-        from rlq.labelling.pose import cluster_training
+        from rlq.core.console import Console
+        from rlq.labels.pose_labelling import cluster_training
 
         done = cluster_training(
             *(dataset, Path(root)),

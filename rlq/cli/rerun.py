@@ -22,8 +22,8 @@ def rerun(run: str, runs: Path, *, check: bool, anyway: bool) -> None:
     if check and anyway:
         raise click.UsageError("--check runs nothing, so it does not go with --anyway")
     with one_line_errors():
-        from rlq import rerun as again
-        from rlq.errors import RlqError
+        from rlq.core.errors import RlqError
+        from rlq.runs import rerun as again
 
         found = again.find(run, runs)
         name = f"{found.stored.name} ({found.stored.run_id[:8]})"

@@ -62,8 +62,8 @@ def sweep(
     if workers > 1 and (mend or print_space):
         raise click.UsageError("--workers goes with neither --mend nor --print-space")
     with one_line_errors():
-        from rlq.console import Console
-        from rlq.sweep import searching
+        from rlq.core.console import Console
+        from rlq.sweep import run as searching
         from rlq.sweep.plan import make_plan
 
         plan = make_plan(

@@ -43,7 +43,7 @@ def train(
     if resume is not None and (changes or base):
         raise click.UsageError("a resumed run keeps its settings; --set, --base and --deterministic go with a new run")
     with one_line_errors():
-        from rlq import experiment
+        from rlq.runs import experiment
 
         if resume is not None:
             experiment.resume(resume)
@@ -51,7 +51,7 @@ def train(
         assert file is not None  # or --resume was given
         loaded = experiment.load(file, changes, base=base)
         if print_config:
-            from rlq.config import to_yaml
+            from rlq.core.config import to_yaml
 
             click.echo(to_yaml(loaded.settings), nl=False)
             return

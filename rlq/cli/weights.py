@@ -25,9 +25,9 @@ def import_(file: Path, output: Path | None, dataset: str | None, root: str, for
     Nothing in FILE is executed, and a file that is not exactly such a network is refused.
     """
     with one_line_errors():
-        from rlq import handover
+        from rlq.weights import convert
 
-        handover.import_weights(file, output=output, dataset=dataset, root=root, force=force)
+        convert.import_weights(file, output=output, dataset=dataset, root=root, force=force)
 
 
 @weights.command(short_help="Write safetensors or ONNX.")
@@ -40,9 +40,9 @@ def export(run_or_weights: str, output: Path, which: str) -> None:
     A .safetensors file goes wherever a weights folder goes; an .onnx file is compared with the network first.
     """
     with one_line_errors():
-        from rlq import handover
+        from rlq.weights import convert
 
-        handover.export_weights(run_or_weights, output, which=which)
+        convert.export_weights(run_or_weights, output, which=which)
 
 
 @weights.command(short_help="Make a run's network a version of a model in MLflow's registry.")
@@ -57,6 +57,6 @@ def register(run_or_weights: str, name: str, which: str, uri: str | None) -> Non
     of rlq embed.
     """
     with one_line_errors():
-        from rlq import registering
+        from rlq.weights import register
 
-        registering.register(run_or_weights, name, which=which, uri=uri)
+        register.register(run_or_weights, name, which=which, uri=uri)

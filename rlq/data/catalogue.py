@@ -7,11 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rlq.data import ccvid, celeb_reid, deepchange, last, ltcc, ntu, own, prcc, vc_clothes
-from rlq.data.celeb_reid import CameraReading
-from rlq.data.listing import missing_parts
+from rlq.core.errors import DataError
+from rlq.data.readers import ccvid, celeb_reid, deepchange, last, ltcc, ntu, own, prcc, vc_clothes
+from rlq.data.readers.celeb_reid import CameraReading
+from rlq.data.readers.listing import missing_parts
 from rlq.data.records import Published, ReidData
-from rlq.errors import DataError
 
 
 @dataclass(frozen=True)

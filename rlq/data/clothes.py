@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from rlq.data.headers import UNREADABLE
+from rlq.core.errors import DataError
+from rlq.data.image_header import UNREADABLE
 from rlq.data.parallel import parallel_map
 from rlq.data.pictures import picture_sizes
 from rlq.data.records import Record
-from rlq.errors import DataError
 
 LIP_LABELS = 20
 UPPER = (5, 7, 10)  # upper clothes, coat, jumpsuit

@@ -13,15 +13,15 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from rlq.artefacts import ArtefactRanges, changes, degrade, draw_artefact
+from rlq.core.seeding import generator, seed_from
 from rlq.data.batches import Pair, Row
 from rlq.data.clothes import Recolouring
-from rlq.data.loaders import PATIENCE, Loader
+from rlq.data.degradation import ArtefactRanges, changes, degrade, draw_artefact
 from rlq.data.pictures import read_picture
 from rlq.data.records import Record, TrainLabels
 from rlq.data.samplers import Draw
 from rlq.data.transforms import TestTransform, TrainTransform, resize
-from rlq.seeding import generator, seed_from
+from rlq.data.worker_pool import PATIENCE, Loader
 
 NO_LABEL = -1
 

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
+from rlq.core.errors import DataError
+from rlq.core.seeding import generator
 from rlq.data.records import Record, ReidData, sorted_pids
-from rlq.errors import DataError
-from rlq.seeding import generator
 
 # Of a held-out person's pictures, where no cameras tell queries from gallery: Celeb-reID's own share.
 QUERY_SHARE = 0.2

@@ -1,4 +1,4 @@
-"""Take the middle frame out of each clip of NTU RGB+D 120, which makes the pictures that `rlq.data.ntu` reads.
+"""Take the middle frame out of each clip of NTU RGB+D 120, which makes the pictures that `rlq.data.readers.ntu` reads.
 
 Clips of camera 3 are used, as RLQ's authors do: <subject>/<action>/C003/<clip>.mp4, or all in one folder. A frame is
 cropped to its person where a mask of it is given: a picture <clip>.png, in which all but 0 is person. Which of both
@@ -17,11 +17,11 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from rlq.data.listing import SHOWN, is_hidden
-from rlq.data.ntu import CLIP, holds_ntu
+from rlq.core.errors import DataError
+from rlq.core.files import parsed_json, written_whole
 from rlq.data.parallel import parallel_map
-from rlq.errors import DataError
-from rlq.files import parsed_json, written_whole
+from rlq.data.readers.listing import SHOWN, is_hidden
+from rlq.data.readers.ntu import CLIP, holds_ntu
 
 VIDEOS = (".mp4", ".avi")
 CAMERA = "C003"

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from PIL import ExifTags, Image
 
-from rlq.data.headers import UNREADABLE, refusal
-from rlq.errors import DataError
-from rlq.files import content_of
+from rlq.core.errors import DataError
+from rlq.core.files import content_of
+from rlq.data.image_header import UNREADABLE, refusal
 
 # What cannot be decoded is told by us, once and by name.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rlq.errors import DataError
+from rlq.core.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rlq.core.errors import DataError
+from rlq.core.seeding import generator
 from rlq.data.records import Record, sorted_pids
-from rlq.errors import DataError
-from rlq.seeding import generator
 
 
 class Draw(NamedTuple):

@@ -8,13 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rlq.artefacts import ArtefactRanges
-from rlq.console import Console
+from rlq.core.console import Console
+from rlq.core.distributed import Place, gather_rows
 from rlq.data.batches import collate_plain
 from rlq.data.datasets import PlainPictures, loader
-from rlq.data.loaders import PATIENCE, deaths_told
+from rlq.data.degradation import ArtefactRanges
 from rlq.data.transforms import TestTransform
-from rlq.distributed import Place, gather_rows
+from rlq.data.worker_pool import PATIENCE, deaths_told
 
 Embed = Callable[[Tensor], Tensor]  # images [B, 3, H, W] -> features [B, D]
 

@@ -5,15 +5,15 @@ from typing import Literal
 
 import numpy as np
 
-from rlq.artefacts import ArtefactRanges
-from rlq.console import Console
+from rlq.core.console import Console
+from rlq.core.distributed import Place, share_from_main
+from rlq.core.settings import DataSettings
+from rlq.data.degradation import ArtefactRanges
 from rlq.data.records import ReidData
-from rlq.distributed import Place, share_from_main
 from rlq.evaluation.embed import Embed, embed_pictures
 from rlq.evaluation.metrics import Ranking
 from rlq.evaluation.protocols import evaluate, single_shots
 from rlq.evaluation.single_shot import SingleShot
-from rlq.settings import DataSettings
 
 RANKS = (1, 5, 10, 20)
 Results = Ranking | SingleShot

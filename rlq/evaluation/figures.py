@@ -10,8 +10,8 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
-from rlq.data.sheets import Picture, picture_grid
-from rlq.shapes import check_shapes
+from rlq.core.shapes import check_shapes
+from rlq.data.picture_grid import Picture, picture_grid
 
 HIT, MISS = "#2e8b57", "#c0392b"
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rlq.errors import DataError
-from rlq.shapes import check_shapes
+from rlq.core.errors import DataError
+from rlq.core.shapes import check_shapes
 
 RULES = ("GENERAL", "CC", "SC")
 BYTES_PER_OWN_PICTURE = 100  # what ranking holds for one pair of a query and a gallery picture of its person

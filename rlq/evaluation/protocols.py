@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rlq.core.shapes import check_shapes
 from rlq.data.records import Protocol, Record
 from rlq.evaluation.metrics import Labels, Ranking, rank
 from rlq.evaluation.similarity import Features, cosine_scores
 from rlq.evaluation.single_shot import SingleShot, single_shot
-from rlq.shapes import check_shapes
 
 
 def evaluate(

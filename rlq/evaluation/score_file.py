@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rlq.data.arrays import DENSEST, UNREADABLE, bombs
-from rlq.errors import DataError
+from rlq.core.errors import DataError
+from rlq.core.safe_arrays import DENSEST, UNREADABLE, bombs
 from rlq.evaluation.metrics import Labels, rank
 from rlq.evaluation.similarity import cosine_scores
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from rlq.errors import DataError
+from rlq.core.errors import DataError
+from rlq.core.shapes import check_shapes
 from rlq.evaluation.metrics import ScoreBlocks
-from rlq.shapes import check_shapes
 
 if TYPE_CHECKING:
     import torch

@@ -6,9 +6,9 @@ from statistics import fmean
 
 import numpy as np
 
+from rlq.core.seeding import generator
 from rlq.evaluation.metrics import RULES, Labels, Ranking, rank
 from rlq.evaluation.similarity import Features, cosine_scores
-from rlq.seeding import generator
 
 SHOTS = {"multi": "multi-shot", "single": "single-shot, mean of 10 draws"}  # data.prcc_shots, for people
 

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rlq.shapes import check_shapes
+from rlq.core.shapes import check_shapes
 
 UNLABELLED = -1  # the clothes label of rows that stay out of both losses
 

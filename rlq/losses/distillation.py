@@ -3,8 +3,8 @@
 import torch.nn.functional as F
 from torch import Tensor
 
+from rlq.core.shapes import check_shapes
 from rlq.losses.divergence import Reduction, kl_divergence
-from rlq.shapes import check_shapes
 
 
 def squared_distance_of_directions(teacher: Tensor, student: Tensor) -> Tensor:

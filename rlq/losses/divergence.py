@@ -6,7 +6,7 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor
 
-from rlq.shapes import check_shapes
+from rlq.core.shapes import check_shapes
 
 Reduction = Literal["elements", "batch"]
 

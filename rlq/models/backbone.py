@@ -7,8 +7,8 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from rlq.errors import SettingsError
-from rlq.models.reading import first_line
+from rlq.core.errors import SettingsError
+from rlq.core.safe_load import first_line
 
 STEM_PARTS = ("conv1", "bn1", "act1", "maxpool")
 BLOCK_PARTS = ("layer1", "layer2", "layer3", "layer4")

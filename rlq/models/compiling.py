@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from rlq.errors import SettingsError
+from rlq.core.errors import SettingsError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -6,15 +6,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rlq.ablation.running import RESULTS
+from rlq.ablation.run import RESULTS
 from rlq.ablation.table import read_table_file, slug
-from rlq.console import Console
-from rlq.errors import RlqError
-from rlq.files import written_whole
-from rlq.report import drawing, gathering, latex, markdown, page
-from rlq.report.building import section
+from rlq.core.console import Console
+from rlq.core.errors import RlqError
+from rlq.core.files import written_whole
+from rlq.core.settings import TrackingSettings
+from rlq.report import figures
+from rlq.report import rows as gathering
+from rlq.report.comparison import section
 from rlq.report.content import Asked, Material, Report, Section
-from rlq.settings import TrackingSettings
+from rlq.report.writers import html, latex, markdown
 
 FORMATS = ("md", "tex", "html")
 OUTPUT = Path("build/reports")
@@ -45,7 +47,7 @@ def report(
 ) -> Written:
     """Report on a table file, or on runs (ids, prefixes, names or folders). Raises RlqError."""
     asked, console = asked or Asked(), console or Console()
-    drawing.check_names(analyses)
+    figures.check_names(analyses)
     files = [word for word in words if word.endswith((".yaml", ".yml"))]
     if files and len(words) > 1:
         raise RlqError(f"name one table file, or runs; not {files[0]} with {len(words) - 1} more")
@@ -65,9 +67,9 @@ def report(
     for material in materials:
         gathering.check_protocols(material)
         found = _section(material, asked)
-        over_values = drawing.over_values(found, material)
-        undrawn = None if over_values and own == drawing.OVER_VALUES else own
-        made, left = drawing.draw(found, own=undrawn, asked=analyses, seed=seed, console=console)
+        over_values = figures.over_values(found, material)
+        undrawn = None if over_values and own == figures.OVER_VALUES else own
+        made, left = figures.draw(found, own=undrawn, asked=analyses, seed=seed, console=console)
         sections.append(found)
         drawings += [*over_values, *made]
         remarks += left
@@ -80,7 +82,7 @@ def write(report: Report, folder: Path, formats: Sequence[str] = FORMATS) -> Wri
     figures = {one.name: f"figures/{slug(one.name)}.png" for one in report.drawings}
     text = markdown.document(report, figures)
     written = [_written(folder / figures[one.name], one.png) for one in report.drawings]
-    makers = {"md": lambda: text, "tex": lambda: latex.tables(report), "html": lambda: page.page(report)}
+    makers = {"md": lambda: text, "tex": lambda: latex.tables(report), "html": lambda: html.page(report)}
     written += [_written(folder / f"{report.name}.{name}", makers[name]().encode()) for name in formats]
     written.append(_written(folder / "numbers.json", f"{json.dumps(numbers(report), indent=1)}\n".encode()))
     shown = "\n\n".join(markdown.part(one) for one in report.sections)

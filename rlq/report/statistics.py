@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rlq.seeding import generator
-from rlq.shapes import check_shapes
+from rlq.core.seeding import generator
+from rlq.core.shapes import check_shapes
 
 RESAMPLES = 10_000
 BLOCK = 2**17  # picks of queries held at once: 1 MB, for which the processor's cache serves

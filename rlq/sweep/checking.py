@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from rlq.config import Settings, flatten, known_names, validate, with_values
-from rlq.errors import SettingsError
-from rlq.seeding import generator
+from rlq.core.config import Settings, flatten, known_names, validate, with_values
+from rlq.core.errors import SettingsError
+from rlq.core.seeding import generator
 from rlq.sweep.constraints import parse, violations
 from rlq.sweep.parameters import Parameter, walk
 from rlq.sweep.spec import Sweep

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rlq.errors import SettingsError
+from rlq.core.errors import SettingsError
 
 if TYPE_CHECKING:
     from rlq.sweep.spec import Sweep

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PlainValidator, StrictBool, model_validator
 
-from rlq.config import Settings
+from rlq.core.config import Settings
 
 Kind = Literal["values", "number", "range", "value"]
 MANY = 1000  # points of a scale that are still listed one by one

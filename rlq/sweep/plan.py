@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rlq.errors import SettingsError
-from rlq.loading import Loaded, fingerprint, load
+from rlq.core.errors import SettingsError
+from rlq.runs.load import Loaded, fingerprint, load
 from rlq.sweep.checking import check
 from rlq.sweep.samplers import check_extras
 from rlq.sweep.space import describe, smoke, space_signature

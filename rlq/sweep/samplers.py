@@ -21,7 +21,7 @@ from optuna.samplers import (
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from rlq.seeding import seed_from
+from rlq.core.seeding import seed_from
 from rlq.sweep.parameters import coded
 from rlq.sweep.spec import SamplerSettings, Sweep
 

@@ -5,8 +5,8 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from rlq.config import Settings
-from rlq.console import table
+from rlq.core.config import Settings
+from rlq.core.console import table
 from rlq.sweep.checking import base_of, own_values
 from rlq.sweep.parameters import Parameter, coded, walk, wanted
 from rlq.sweep.spec import Sweep

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PlainValidator, PrivateAttr, StrictInt, ValidationError, field_validator, model_validator
 
-from rlq.config import Settings, read_yaml
-from rlq.errors import SettingsError
-from rlq.settings import Count, Whole
+from rlq.core.config import Settings, read_yaml
+from rlq.core.errors import SettingsError
+from rlq.core.settings import Count, Whole
 from rlq.sweep.constraints import metric_key, parse
 from rlq.sweep.lines import Lines
 from rlq.sweep.parameters import Parameter

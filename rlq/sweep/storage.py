@@ -13,8 +13,8 @@ from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock
 
-from rlq.errors import RlqError
-from rlq.sweep.enduring import ask_again
+from rlq.core.errors import RlqError
+from rlq.sweep.retry import ask_again
 from rlq.sweep.spec import Heartbeat
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ import optuna
 from optuna.storages import BaseStorage, RetryHeartbeatStaleTrialCallback
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from rlq.config import flatten
-from rlq.errors import RlqError
-from rlq.loading import PLACES
+from rlq.core.config import flatten
+from rlq.core.errors import RlqError
+from rlq.runs.load import PLACES
 from rlq.sweep.plan import Plan
 from rlq.sweep.samplers import grid, make_pruner, make_sampler
 from rlq.sweep.space import difference, flat_guess

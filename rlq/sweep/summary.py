@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from rlq.console import percent, table
+from rlq.core.console import percent, table
 from rlq.sweep.plan import CHOSEN_ON_TEST, Plan
 from rlq.sweep.study import REASON, attempts, parent_of, tally
 from rlq.sweep.trial import DRAWN, METRICS, RUN, draw_words, short_names

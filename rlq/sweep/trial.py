@@ -12,22 +12,23 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial
 
-from rlq import distributed, experiment
-from rlq.config import flatten
-from rlq.console import Console
-from rlq.errors import Pruned, RlqError
-from rlq.experiment import Membership
-from rlq.loading import Loaded
-from rlq.results import RESULT, read_result
-from rlq.runs import read_about
+from rlq.core import distributed
+from rlq.core.config import flatten
+from rlq.core.console import Console
+from rlq.core.errors import Pruned, RlqError
+from rlq.runs import experiment
+from rlq.runs.experiment import Membership
+from rlq.runs.folder import read_about
+from rlq.runs.load import Loaded
+from rlq.runs.result import RESULT, read_result
 from rlq.sweep.constraints import violations
+from rlq.sweep.heartbeat import WORKER, sign
 from rlq.sweep.plan import CHOSEN_ON_TEST, Plan
-from rlq.sweep.signs import WORKER, sign
 from rlq.sweep.space import draw
 from rlq.sweep.storage import storage_errors
 from rlq.sweep.study import REASON, SURPLUS, draw_again, is_surplus
 from rlq.tracking import MlflowTracker, Status, open_run, resolve_uri
-from rlq.training.stopping import Stopped
+from rlq.training.signals import Stopped
 
 if TYPE_CHECKING:
     from optuna import Study, Trial

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from rlq.console import Console
-from rlq.errors import RlqError
+from rlq.core.console import Console
+from rlq.core.errors import RlqError
 from rlq.sweep import parent
+from rlq.sweep.heartbeat import WORKER, is_mine, told
 from rlq.sweep.plan import Plan
-from rlq.sweep.signs import WORKER, is_mine, told
 from rlq.sweep.storage import Stale, storage_errors
 from rlq.sweep.study import REASON, SURPLUS, parent_of, queue_again, tally
 from rlq.sweep.summary import one_line
 from rlq.sweep.trial import Objective, TrialFailed
-from rlq.training.stopping import Stopped
+from rlq.training.signals import Stopped
 
 if TYPE_CHECKING:
     from optuna import Study

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from rlq.synthetic.capture import Taken
 from rlq.synthetic.layouts.albums import Picture, Spec
-from rlq.synthetic.taking import Taken
 
 CLUSTERS = 5
 COLUMN = f"R_LA_{CLUSTERS}"  # lengths and angles, of resized pictures

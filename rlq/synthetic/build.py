@@ -15,14 +15,14 @@ from typing import Any
 import cv2
 from filelock import FileLock
 
-from rlq.errors import DataError
-from rlq.files import parsed_json
+from rlq.core.errors import DataError
+from rlq.core.files import parsed_json
 from rlq.synthetic.author_lists import cluster, write_bad_masks, write_pose_clusters
+from rlq.synthetic.capture import Taken, take, who
 from rlq.synthetic.damage import damage
 from rlq.synthetic.layouts.albums import Album, Facts, Spec
 from rlq.synthetic.layouts.catalogue import albums, layout_of
 from rlq.synthetic.side_files import write_gender, write_people
-from rlq.synthetic.taking import Taken, take, who
 from rlq.synthetic.tool_files import write_keypoints
 
 VERSION = 4  # raised whenever the same spec gives other pictures

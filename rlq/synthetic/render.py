@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rlq.seeding import generator
+from rlq.core.seeding import generator
 from rlq.synthetic.canvas import FULL_LIGHT, HEIGHT, SCALE, WIDTH, Part
 from rlq.synthetic.draw import Framing, draw_figure
 from rlq.synthetic.people import Person

@@ -6,7 +6,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from rlq.seeding import generator
+from rlq.core.seeding import generator
 from rlq.synthetic.canvas import HEIGHT, WIDTH
 
 SCENE_HEIGHT, SCENE_WIDTH = 300, 640

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from rlq.errors import DataError
-from rlq.masks import PALETTE
-from rlq.seeding import generator
+from rlq.core.errors import DataError
+from rlq.core.seeding import generator
+from rlq.data.masks import PALETTE
 
 # Where each joint of OpenPose's two skeletons comes from: a COCO joint, the middle of two, or one of another's.
 BODY_25 = (

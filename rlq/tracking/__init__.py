@@ -3,15 +3,15 @@
 Light to import.
 """
 
-from rlq.tracking.family import close_run, family_links
+from rlq.tracking.children import close_run, family_links
 from rlq.tracking.interface import NullTracker, Status, Tracker, TrackingError
 from rlq.tracking.journal import logged_metrics
+from rlq.tracking.lookup import Stored, fetch_files, find_stored
 from rlq.tracking.memory import MemoryTracker
 from rlq.tracking.mlflow import MlflowTracker, begun_run, open_run, store_of, sync
 from rlq.tracking.provenance import git_tags, library_versions, source_digest
 from rlq.tracking.registry import Registered, check_model_name, load_function, register_folder, save_function
 from rlq.tracking.store import resolve_uri
-from rlq.tracking.stored import Stored, fetch_files, find_stored
 
 __all__ = [
     "MemoryTracker",

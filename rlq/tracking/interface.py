@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from rlq.errors import RlqError
+from rlq.core.errors import RlqError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

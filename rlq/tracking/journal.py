@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from rlq.files import parsed_json
+from rlq.core.files import parsed_json
 from rlq.tracking.interface import TrackingError
 
 METRICS, EVENTS, PROGRESS = "metrics.jsonl", "tracking.jsonl", "tracking.json"

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from filelock import FileLock, Timeout
 
-from rlq.files import parsed_json
-from rlq.tracking.delivery import Delivery
+from rlq.core.files import parsed_json
 from rlq.tracking.interface import (
     Status,
     TrackingError,
@@ -25,6 +24,7 @@ from rlq.tracking.interface import (
     tag_texts,
 )
 from rlq.tracking.journal import EVENTS, PROGRESS, Progress
+from rlq.tracking.outbox import Delivery
 from rlq.tracking.provenance import source_tags, without_credentials
 from rlq.tracking.store import Away, Refused, absolute_uri, links_to, reaching, resolve_uri, with_credentials
 

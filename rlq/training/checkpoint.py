@@ -11,9 +11,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from rlq.errors import DataError, RlqError
-from rlq.files import written_whole
-from rlq.models.reading import first_line, load_plain
+from rlq.core.errors import DataError, RlqError
+from rlq.core.files import written_whole
+from rlq.core.safe_load import first_line, load_plain
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:

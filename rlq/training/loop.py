@@ -11,16 +11,16 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from rlq.console import Console
-from rlq.data.loaders import deaths_told
-from rlq.distributed import Place, mean_over_processes, share_from_main, wait_for_all
-from rlq.errors import Pruned, SettingsError
-from rlq.files import remove_partial
-from rlq.settings import ScheduleSettings
+from rlq.core.console import Console
+from rlq.core.distributed import Place, mean_over_processes, share_from_main, wait_for_all
+from rlq.core.errors import Pruned, SettingsError
+from rlq.core.files import remove_partial
+from rlq.core.settings import ScheduleSettings
+from rlq.data.worker_pool import deaths_told
 from rlq.tracking import Tracker
 from rlq.training import checkpoint
-from rlq.training.stopping import StopRequests
-from rlq.training.tally import STEPS_OF_A_GPU, Tally, WaitClock
+from rlq.training.meters import STEPS_OF_A_GPU, Tally, WaitClock
+from rlq.training.signals import StopRequests
 
 Metrics = dict[str, float]
 WAIT_SHARE, WAIT_SECONDS = 0.05, 1.0  # waiting for data that is told: more than both, of a pass and in an epoch

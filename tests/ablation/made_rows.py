@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from rlq.loading import Loaded
-from rlq.results import Result, write_result
-from rlq.runs import SETTINGS, About, write_about
+from rlq.runs.folder import SETTINGS, About, write_about
+from rlq.runs.load import Loaded
+from rlq.runs.result import Result, write_result
 from rlq.training.loop import History
 
 TABLE = """\

@@ -7,7 +7,7 @@ from made_rows import TABLE, write_table
 from tiny_runs import EXPERIMENTS
 
 from rlq.ablation.table import read_table_file, slug
-from rlq.errors import SettingsError
+from rlq.core.errors import SettingsError
 
 BASE = EXPERIMENTS / "synthetic.yaml"
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from tiny_runs import EXPERIMENTS
 
-from rlq.ablation.running import plan
+from rlq.ablation.run import plan
 from rlq.ablation.table import Table, read_table_file
 from rlq.analysis import ANALYSES
-from rlq.loading import fingerprint, load
+from rlq.runs.load import fingerprint, load
 
 TABLES = EXPERIMENTS / "tables"
 SYNTHETIC = EXPERIMENTS / "synthetic.yaml"

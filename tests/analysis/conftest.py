@@ -7,7 +7,7 @@ import torch
 from tiny_runs import Home
 
 from rlq.analysis import Drawn, Source, analyse, source
-from rlq.console import Console
+from rlq.core.console import Console
 from rlq.methods.rlq.network import RlqNetwork
 from rlq.methods.rlq.weights import write_config
 from rlq.training.checkpoint import save_weights

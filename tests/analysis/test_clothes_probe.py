@@ -7,8 +7,8 @@ from PIL import Image
 
 from rlq.analysis.clothes_probe import balanced_accuracy, branch_parts, probe
 from rlq.analysis.clothes_questions import Question, mean_colour, same_outfit, upper_colour
+from rlq.core.errors import DataError
 from rlq.data.records import Record
-from rlq.errors import DataError
 
 
 def person(pid: str, *seen: str) -> list[Record]:

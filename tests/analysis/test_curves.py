@@ -3,7 +3,7 @@ import json
 import pytest
 
 from rlq.analysis.curves import read_series, small_multiples
-from rlq.errors import DataError, RlqError
+from rlq.core.errors import DataError, RlqError
 
 
 def write(folder, *rows):

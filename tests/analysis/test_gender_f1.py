@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from rlq.analysis.gender_f1 import answers_of, judge, wrong_matches
+from rlq.core.errors import DataError
 from rlq.data.catalogue import read
-from rlq.errors import DataError
 
 
 def test_f1_is_its_definition_and_people_in_doubt_do_not_count():

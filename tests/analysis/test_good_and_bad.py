@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rlq.analysis.retrieval import agreement
-from rlq.errors import DataError
+from rlq.core.errors import DataError
 
 
 def unit(rows: int, seed: int) -> np.ndarray:

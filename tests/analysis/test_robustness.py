@@ -1,6 +1,6 @@
 import pytest
 
-from rlq.errors import SettingsError
+from rlq.core.errors import SettingsError
 
 
 def test_clean_pictures_repeat_the_runs_score_and_all_runs_share_the_conditions(trained, untrained, whole_run, ask):

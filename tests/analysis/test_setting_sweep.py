@@ -3,8 +3,8 @@ import json
 import pytest
 from matplotlib.colors import to_hex
 
-from rlq.analysis.sources import Source
-from rlq.errors import RlqError
+from rlq.analysis.runs import Source
+from rlq.core.errors import RlqError
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from rlq.analysis.rank_lists import disagreeing
-from rlq.errors import RlqError
+from rlq.core.errors import RlqError
 from rlq.evaluation.figures import HIT, MISS
 
 

@@ -8,13 +8,13 @@ import pytest
 import torch
 from PIL import Image
 
-from rlq.artefacts import MIXES, Artefact, ArtefactRanges, degrade, draw_artefact, motion_kernel
-from rlq.bench import artefacts, data
-from rlq.bench.artefacts import FORMS_OF_MOTION, shift_and_add, tight_filter
+from rlq.bench import data, degradation
+from rlq.bench.degradation import FORMS_OF_MOTION, shift_and_add, tight_filter
 from rlq.bench.measuring import Options
 from rlq.bench.pictures import FORMS, made_pictures, make_picture
 from rlq.bench.plain_pipeline import PlainTraining, spoil, transform
 from rlq.data.batches import collate_pairs, collate_target
+from rlq.data.degradation import MIXES, Artefact, ArtefactRanges, degrade, draw_artefact, motion_kernel
 from rlq.data.transforms import ERASED_FILL, TestTransform
 
 SIZE = (48, 24)
@@ -61,7 +61,7 @@ def test_other_forms_of_motion_blur_are_the_same_sum(form):
         for angle in (0, 17, 90, 163):
             kernel = motion_kernel(size, angle)
             wanted = cv2.filter2D(picture, -1, kernel)
-            if size <= artefacts.LARGEST_DIRECT:
+            if size <= degradation.LARGEST_DIRECT:
                 assert np.array_equal(tight_filter(picture, kernel), wanted)
             for one in (tight_filter, shift_and_add):
                 assert np.abs(one(picture, kernel).astype(int) - wanted).max() <= 1
@@ -88,7 +88,7 @@ def test_files_are_about_as_large_as_those_of_data_sets(form, kilobytes):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("module", [data, artefacts])
+@pytest.mark.parametrize("module", [data, degradation])
 def test_a_quick_run_finds_all_its_tables_and_goals(module):
     found = module.bench(Options(quick=True, rounds=1))
     assert len(found.tables) >= 3 and len(found.goals) >= 2

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from rlq.bench import evaluation
+from rlq.bench.matrix_product import blocks_of, products
 from rlq.bench.measuring import Options
-from rlq.bench.products import blocks_of, products
 from rlq.bench.scales import QUICK, SCALES, Scale, features_of, labels_of
 
 TINY = Scale("DeepChange, tiny", 24, 90, 32, 6, 4, 3, 12, 6, rounds=1, whole=True)

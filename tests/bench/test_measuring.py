@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rlq.bench.measuring import Options, Times, in_fresh_process, peak_memory, take_turns, time_command
-from rlq.errors import RlqError
+from rlq.core.errors import RlqError
 
 
 def test_every_variant_has_its_turn_in_every_round_and_leads_once():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rlq.bench import clusters, growing, growth, startup, tracking
+from rlq.bench import clusters, growth, startup, tracking, workloads
 from rlq.bench.measuring import Options
 from rlq.data.catalogue import read
 from rlq.evaluation.score_file import score_file
@@ -88,7 +88,7 @@ def test_the_way_to_the_first_step_is_shorter_the_second_time(tmp_path):
 @pytest.mark.slow
 def test_growth_has_a_row_for_every_size(here, monkeypatch):
     monkeypatch.setattr(growth, "cores", lambda: 1)
-    monkeypatch.setattr(growing, "cores", lambda: 1)
+    monkeypatch.setattr(workloads, "cores", lambda: 1)
     files, identities, head, gallery, workers = growth.bench(QUICK).tables
     assert [row[0] for row in files.rows] == [60, 200] and [row[0] for row in gallery.rows] == [200, 400]
     assert [row[0] for row in identities.rows] == [20, 100]
@@ -97,14 +97,14 @@ def test_growth_has_a_row_for_every_size(here, monkeypatch):
 
 
 def test_a_set_in_lasts_layout_has_the_pictures_that_were_asked_for(tmp_path):
-    growing.write_last(tmp_path / "last", 100)
+    workloads.write_last(tmp_path / "last", 100)
     data = read("last", tmp_path)
     assert (len(data.train), len(data.query), len(data.gallery)) == (36, 5, 59)
     assert {record.pid for record in data.gallery} == {record.pid for record in data.query}
 
 
 def test_lasts_clothes_classes_are_counted_as_its_recipe_counts_them():
-    pictures, *_, memory = growing.measure_identities(50)
+    pictures, *_, memory = workloads.measure_identities(50)
     assert pictures == 712 and (memory is None or memory >= 0)
-    classes = growing.PEOPLE * growing.COLOURS**2 + growing.OUTFITS
+    classes = workloads.PEOPLE * workloads.COLOURS**2 + workloads.OUTFITS
     assert classes == 196_035

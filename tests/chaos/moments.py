@@ -86,7 +86,7 @@ def halt_at_word(number: int, *, once: str = "") -> Before:
     """Stop before the n-th word to the tracker since a file matches `once`, until `go_on`."""
 
     def change() -> None:
-        from rlq.tracking.delivery import Delivery
+        from rlq.tracking.outbox import Delivery
 
         quick, words = Delivery.send, 0
 

@@ -15,7 +15,7 @@ from chaos.processes import PATIENCE, QUIET, Forked, Process, command, fork, kil
 from chaos.settings import EXPERIMENTS, FILES
 from filelock import FileLock
 
-from rlq.seeding import generator
+from rlq.core.seeding import generator
 
 POLL = 0.005  # seconds between two looks at what is waited for
 

@@ -14,11 +14,11 @@ def preload() -> None:
     import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
     import optuna.storages  # noqa: F401
 
-    import rlq.ablation.running
-    import rlq.experiment
-    import rlq.labelling.pose
-    import rlq.sweep.searching
-    import rlq.use  # noqa: F401
+    import rlq.ablation.run
+    import rlq.labels.pose_labelling
+    import rlq.runs.experiment
+    import rlq.sweep.run
+    import rlq.weights.use  # noqa: F401
 
 
 def prepare(folder: Path, python: str) -> None:

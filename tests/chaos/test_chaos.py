@@ -214,7 +214,7 @@ def test_a_file_is_left_half_written_by_whoever_halts_in_it(scene):
         import os
         from pathlib import Path
         from chaos.moments import halt_in_file
-        from rlq.files import written_whole
+        from rlq.core.files import written_whole
         halt_in_file("out/.????????.file", 0.25)()
         for name in ("other", "file"):
             with written_whole(Path("out", name)) as temporary:
@@ -232,7 +232,7 @@ def test_pictures_are_counted_and_words_to_the_tracker_halted(scene):
         from pathlib import Path
         from chaos.moments import all_of, counted_pictures, halt_at_word
         from rlq.data import datasets
-        from rlq.tracking.delivery import Delivery
+        from rlq.tracking.outbox import Delivery
         datasets.read_picture = Delivery.send = lambda *_: print("done", flush=True)
         all_of(counted_pictures(), halt_at_word(2, once="now"))()
         for word in range(3):

@@ -9,7 +9,7 @@ from tiny_runs import TARGET
 
 from rlq.cli import main
 from rlq.data.catalogue import CATALOGUE
-from rlq.synthetic import embedded
+from rlq.synthetic import built_in
 from rlq.synthetic.layouts import CelebSpec
 
 
@@ -68,7 +68,7 @@ def test_make_synthetic_writes_both_sets_once(tmp_path, monkeypatch):
         "synthetic": ("synthetic/prcc", TARGET),
         "synthetic_celeb": ("synthetic/Celeb-reID", CelebSpec(4, 2, 2, 1, 1)),
     }
-    monkeypatch.setattr(embedded, "EMBEDDED", small)
+    monkeypatch.setattr(built_in, "EMBEDDED", small)
     words = ["data", "make-synthetic", "--root", str(tmp_path), "--people", "5", "--seed", "3"]
     shown = CliRunner().invoke(main, words)
     assert shown.exit_code == 0, shown.output

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rlq.attributes.parsing import NAMES
 from rlq.data.clothes import read_mask
-from rlq.masks import write_mask
+from rlq.data.masks import write_mask
+from rlq.labels.parsing import NAMES
 from rlq.synthetic.tool_files import to_atr, to_pascal
 
 TRAIN = 96  # training pictures of the tiny set

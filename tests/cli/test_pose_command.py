@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from rlq.attributes.pose import VARIANTS
 from rlq.cli import main
 from rlq.cli.pose import VECTORS
-from rlq.labelling import pose
+from rlq.labels import pose_labelling
+from rlq.labels.pose import VARIANTS
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_the_options_reach_the_work(monkeypatch, work, words, wanted):
         asked.append((args, options))
         return Done()
 
-    monkeypatch.setattr(pose, work, record)
+    monkeypatch.setattr(pose_labelling, work, record)
     shown = CliRunner().invoke(main, ["pose", *words, "--data", "prcc", "--root", "r", "--output", "o"])
     assert (shown.exit_code, shown.output) == (0, "done\n")
     ((args, options),) = asked

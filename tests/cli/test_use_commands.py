@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from tiny_runs import TARGET
 
-from rlq import files
+from rlq.core import files
 from rlq.data.catalogue import read
-from rlq.runs import find_run
-from rlq.synthetic import embedded
+from rlq.runs.folder import find_run
+from rlq.synthetic import built_in
 
 KEYS = {"rank1", "rank5", "rank10", "rank20", "mAP", "queries", "valid_queries", "gallery"}
 
@@ -86,7 +86,7 @@ def test_the_reading_of_celebs_cameras_can_be_chosen(home, whole_run):
 
 
 def test_json_stays_alone_when_a_built_in_set_has_to_be_made(home, whole_run, tmp_path, monkeypatch):
-    monkeypatch.setattr(embedded, "EMBEDDED", {"synthetic": ("synthetic/prcc", TARGET)})
+    monkeypatch.setattr(built_in, "EMBEDDED", {"synthetic": ("synthetic/prcc", TARGET)})
     for words in (["evaluate", "whole", "--data", "synthetic"], ["data", "check", "synthetic"]):
         shown = home.command(*words, "--root", tmp_path / words[0], "--json")
         assert shown.exit_code == 0 and len(json.loads(shown.stdout)) >= 3

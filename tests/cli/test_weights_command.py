@@ -11,11 +11,12 @@ import pytest
 import torch
 from authors import Branches, PlainCal, save, trained, without
 
-from rlq import files, handover
+from rlq.core import files
+from rlq.core.errors import SettingsError
 from rlq.data.catalogue import read
-from rlq.errors import SettingsError
 from rlq.methods.rlq import figures
-from rlq.runs import find_weights
+from rlq.runs.folder import find_weights
+from rlq.weights import convert
 
 IDENTITIES = 150  # as PRCC
 TINY = [32, 16]
@@ -135,9 +136,9 @@ def test_an_import_that_fails_half_way_leaves_the_old_folder(home, published, im
 )
 def test_the_number_of_identities_tells_the_data_set(identities, name):
     released = SimpleNamespace(identities=identities)
-    assert handover.guess_data(Path("w"), released, None)[:2] == (name, identities)
-    assert handover.guess_data(Path("w"), released, "synthetic") == ("synthetic", identities, "as you say")
-    assert handover.guess_data(Path("w"), released, name) == (name, identities, "as you say")
+    assert convert.guess_data(Path("w"), released, None)[:2] == (name, identities)
+    assert convert.guess_data(Path("w"), released, "synthetic") == ("synthetic", identities, "as you say")
+    assert convert.guess_data(Path("w"), released, name) == (name, identities, "as you say")
 
 
 def test_a_set_that_trains_another_number_of_people_is_pointed_out(home, tmp_path):

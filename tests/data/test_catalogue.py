@@ -2,9 +2,9 @@ import shutil
 
 import pytest
 
+from rlq.core.errors import DataError
 from rlq.data.catalogue import CATALOGUE, data_set, find, read
-from rlq.data.deepchange import FOLDERS
-from rlq.errors import DataError
+from rlq.data.readers.deepchange import FOLDERS
 
 
 def test_a_set_is_found_in_its_folder_and_in_the_parent(prcc_folder):

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from rlq.core.errors import DataError
+from rlq.core.seeding import generator
 from rlq.data.clothes import (
     COLOURS,
     LOWER,
@@ -22,8 +24,6 @@ from rlq.data.clothes import (
     usable,
 )
 from rlq.data.records import Record
-from rlq.errors import DataError
-from rlq.seeding import generator
 
 UPPER_ROWS, LOWER_ROWS, HAT_ROWS, FACE_ROWS = slice(4, 8), slice(8, 12), slice(0, 2), slice(2, 4)
 

@@ -2,17 +2,17 @@ import numpy as np
 import pytest
 import torch
 
-from rlq.artefacts import ArtefactRanges, degrade, draw_artefact
+from rlq.core.seeding import generator, seed_from
 from rlq.data.batches import Batch, PairBatch, collate_pairs, collate_plain, collate_target
-from rlq.data.celeb_reid import read_celeb_reid
 from rlq.data.clothes import ClothesClasses, Recolouring, mask_path
 from rlq.data.datasets import ExternalPairs, PlainPictures, TargetPictures, in_order, loader
+from rlq.data.degradation import ArtefactRanges, degrade, draw_artefact
 from rlq.data.pictures import read_picture
-from rlq.data.prcc import read_prcc
+from rlq.data.readers.celeb_reid import read_celeb_reid
+from rlq.data.readers.prcc import read_prcc
 from rlq.data.records import class_indices
 from rlq.data.samplers import Draw, IdentityBatches
 from rlq.data.transforms import TestTransform, TrainTransform
-from rlq.seeding import generator, seed_from
 
 SIZE = (24, 12)
 

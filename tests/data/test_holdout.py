@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from rlq.data.celeb_reid import read_celeb_reid
+from rlq.core.errors import DataError
 from rlq.data.holdout import split_holdout
-from rlq.data.prcc import read_prcc
+from rlq.data.readers.celeb_reid import read_celeb_reid
+from rlq.data.readers.prcc import read_prcc
 from rlq.data.records import Protocol, Record
-from rlq.errors import DataError
 
 
 def record(pid: str, clothes: str, name: str = "x.jpg") -> Record:

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rlq.data.ntu import read_ntu
+from rlq.core.errors import DataError
 from rlq.data.ntu_frames import Extraction, crop_to_person, extract_frames, middle_frame
-from rlq.errors import DataError
+from rlq.data.readers.ntu import read_ntu
 
 HEIGHT, WIDTH = 240, 320
 

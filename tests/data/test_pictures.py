@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from rlq.core.errors import DataError
 from rlq.data.pictures import picture_sizes, read_picture
-from rlq.errors import DataError
 
 
 def test_colours_come_in_the_order_red_green_blue(tmp_path):

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from rlq.data.prcc import read_prcc
+from rlq.core.errors import DataError
+from rlq.data.readers.prcc import read_prcc
 from rlq.data.records import Record, class_indices, sorted_pids
-from rlq.errors import DataError
 
 
 def record(pid: str, clothes: str, name: str = "x.jpg") -> Record:

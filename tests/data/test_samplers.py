@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rlq.core.errors import DataError
 from rlq.data.records import Record
 from rlq.data.samplers import Draw, IdentityBatches, keep_fraction, keep_identities, mix_batches
-from rlq.errors import DataError
 
 UNEVEN = np.repeat(np.arange(7), [9, 4, 2, 17, 5, 12, 8])  # groups of 4: 2 1 1 4 1 3 2 = 14
 

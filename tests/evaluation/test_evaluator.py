@@ -5,12 +5,12 @@ import pytest
 import torch
 from PIL import Image
 
-from rlq.artefacts import ArtefactRanges, at_severity
-from rlq.console import Console
+from rlq.core.console import Console
+from rlq.core.distributed import Place
+from rlq.core.settings import DataSettings
+from rlq.data.degradation import ArtefactRanges, at_severity
 from rlq.data.records import Protocol, Record, ReidData
-from rlq.distributed import Place
 from rlq.evaluation.evaluator import Evaluator
-from rlq.settings import DataSettings
 
 
 @pytest.fixture

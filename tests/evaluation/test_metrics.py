@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rlq.errors import DataError
+from rlq.core.errors import DataError
 from rlq.evaluation import metrics
 from rlq.evaluation.metrics import RULES, Labels, rank
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rlq.errors import DataError
+from rlq.core.errors import DataError
 from rlq.evaluation.score_file import score_file
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from rlq.errors import DataError
+from rlq.core.errors import DataError
 from rlq.evaluation import similarity
 from rlq.evaluation.metrics import RULES, Labels, rank
 from rlq.evaluation.similarity import cosine_scores, lengths, repeated_rows

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from mutations import changed_seeds, one_file, one_of
 from PIL import Image
 
-from rlq.attributes.parsing import read_labels
+from rlq.core.errors import DataError
+from rlq.core.seeding import generator
 from rlq.data.clothes import read_mask
-from rlq.data.inspection import look_at
+from rlq.data.image_check import look_at
+from rlq.data.masks import PALETTE
 from rlq.data.pictures import decode_picture, picture_sizes
-from rlq.errors import DataError
 from rlq.evaluation.score_file import score_file
-from rlq.masks import PALETTE
-from rlq.seeding import generator
+from rlq.labels.parsing import read_labels
 
 FORMATS = (
     *(("JPEG", "RGB"), ("JPEG", "L"), ("JPEG", "CMYK"), ("PNG", "RGB"), ("PNG", "RGBA"), ("PNG", "P"), ("PNG", "I;16")),

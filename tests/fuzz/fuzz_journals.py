@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from mutations import changed_seeds, json_values, one_of
 
 from rlq.ablation.rows import Row, read_rows, write_row
-from rlq.config import flatten
-from rlq.results import read_result
-from rlq.runs import About, find_run, read_about, write_about
+from rlq.core.config import flatten
+from rlq.runs.folder import About, find_run, read_about, write_about
+from rlq.runs.result import read_result
 from rlq.sweep.spec import Heartbeat
 from rlq.sweep.storage import open_storage
 from rlq.tracking import logged_metrics

@@ -8,10 +8,10 @@ from fuzzing import Files, Target
 from hypothesis import strategies as st
 from mutations import changed_seeds, words
 
-from rlq.attributes.mask_names import mask_files, match_masks
-from rlq.data import ccvid, celeb_reid, deepchange, last, ltcc, ntu, own, prcc, vc_clothes
 from rlq.data.clothes import mask_path
+from rlq.data.readers import ccvid, celeb_reid, deepchange, last, ltcc, ntu, own, prcc, vc_clothes
 from rlq.data.records import ReidData
+from rlq.labels.mask_names import mask_files, match_masks
 from rlq.synthetic.build import who
 from rlq.synthetic.layouts import LAYOUTS
 from rlq.synthetic.layouts.albums import Facts

@@ -11,10 +11,10 @@ from mutations import changed_seeds, json_values, one_file, one_of, words
 
 import rlq
 from rlq.ablation.table import read_table_file
-from rlq.config import apply_changes, flatten, known_names, read_tree, to_yaml, validate
-from rlq.errors import RlqError
-from rlq.loading import fingerprint, load
+from rlq.core.config import apply_changes, flatten, known_names, read_tree, to_yaml, validate
+from rlq.core.errors import RlqError
 from rlq.methods.rlq.settings import RlqSettings
+from rlq.runs.load import fingerprint, load
 from rlq.sweep.checking import check
 from rlq.sweep.plan import make_plan
 from rlq.sweep.space import describe, space_signature

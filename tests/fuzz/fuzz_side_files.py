@@ -11,13 +11,13 @@ from fuzzing import Files, Parse, Target
 from hypothesis import strategies as st
 from mutations import changed_seeds, json_values, one_file, one_of, words
 
-from rlq.attributes.clusters import read_clusters
-from rlq.attributes.gender import read_answers
-from rlq.attributes.journal import Journal
-from rlq.attributes.keypoints import read_keypoints
+from rlq.core.seeding import generator
 from rlq.data.clothes import read_unusable
-from rlq.data.tables import column_names
-from rlq.seeding import generator
+from rlq.data.readers.tables import column_names
+from rlq.labels.clusters import read_clusters
+from rlq.labels.extraction_journal import Journal
+from rlq.labels.gender import read_answers
+from rlq.labels.keypoints import read_keypoints
 from rlq.synthetic.author_lists import write_pose_clusters
 from rlq.synthetic.side_files import detect
 from rlq.synthetic.tool_files import write_coco, write_keypoints, write_openpose

@@ -17,9 +17,9 @@ from mutations import changed_seeds, one_file
 from safetensors.torch import save as packed_tensors
 from tiny import tiny_network, tiny_settings
 
+from rlq.methods.rlq.author_checkpoints import read_released
 from rlq.methods.rlq.export import write_safetensors
 from rlq.methods.rlq.network import RlqNetwork
-from rlq.methods.rlq.released import read_released
 from rlq.methods.rlq.weights import CONFIG, WEIGHTS, load_network, write_config
 from rlq.training.checkpoint import load_state, load_weights, save_weights
 

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from rlq.errors import RlqError
+from rlq.core.errors import RlqError
 
 PATIENCE = 5.0  # seconds for one input
 LARGEST = 300 * 2**20  # bytes of memory that one input may add

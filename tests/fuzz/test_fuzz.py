@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from mutations import EDITS, TOKENS
 from targets import TARGETS
 
-from rlq.errors import DataError
+from rlq.core.errors import DataError
 
 BY_NAME = {target.name: target for target in TARGETS}
 MORE = 3000  # of the slow form, of all parsers together

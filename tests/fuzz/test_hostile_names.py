@@ -12,16 +12,16 @@ from tiny import tiny_settings
 
 from rlq.ablation.rows import row_file
 from rlq.ablation.table import Table, slug
-from rlq.config import validate
+from rlq.core.config import validate
+from rlq.core.errors import RlqError, SettingsError
 from rlq.data.clothes import mask_path
-from rlq.errors import RlqError, SettingsError
-from rlq.loading import Loaded
 from rlq.methods.rlq.settings import RlqSettings
-from rlq.record import _write_settings, new_folder
-from rlq.report.building import section
+from rlq.report.comparison import section
 from rlq.report.content import Asked, Drawing, Report
-from rlq.report.page import page
 from rlq.report.report import write
+from rlq.report.writers.html import page
+from rlq.runs.load import Loaded
+from rlq.runs.record import _write_settings, new_folder
 from rlq.sweep.spec import Sweep
 from rlq.sweep.storage import default_storage
 from rlq.tracking.interface import TrackingError

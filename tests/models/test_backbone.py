@@ -2,7 +2,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from rlq.errors import SettingsError
+from rlq.core.errors import SettingsError
 from rlq.models.backbone import build_blocks, copies, output_channels
 
 FAMILIES = [

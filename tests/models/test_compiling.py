@@ -5,7 +5,7 @@ import torch
 from tiny import ATTRIBUTES_OFF, pair_batch, target_batch, tiny_learner, tiny_network, tiny_settings, tiny_teacher
 from torch import nn
 
-from rlq.errors import SettingsError
+from rlq.core.errors import SettingsError
 from rlq.methods.rlq.cap import CapStep
 from rlq.methods.rlq.tad import TadStep
 from rlq.models.compiling import compile_forward, compiled, forget_compiled

@@ -11,14 +11,14 @@ from tiny_runs import EXPERIMENTS
 from rlq.ablation.rows import write_row
 from rlq.ablation.table import Variant
 from rlq.analysis import ANALYSES, Drawn
-from rlq.analysis.drawn import Analysis
-from rlq.console import Console
-from rlq.errors import RlqError
-from rlq.report import drawing
-from rlq.report.building import section
+from rlq.analysis.base import Analysis
+from rlq.core.console import Console
+from rlq.core.errors import RlqError
+from rlq.report import figures
+from rlq.report.comparison import section
 from rlq.report.content import Asked
 from rlq.report.report import report
-from rlq.runs import read_about, write_about
+from rlq.runs.folder import read_about, write_about
 
 PNG_START = b"\x89PNG"
 
@@ -82,7 +82,7 @@ def test_values_of_one_number_are_drawn_over_it_and_nothing_else_is():
         rows = [made_up(f"row {i}", 1, skill=0.1 * i) for i in range(len(settings))]
         wanted = tuple(Variant(name=row.row, settings=own) for row, own in zip(rows, settings, strict=True))
         made = material(rows, wanted=wanted)
-        return [one.name for one in drawing.over_values(section(made, Asked()), made)]
+        return [one.name for one in figures.over_values(section(made, Asked()), made)]
 
     assert drawn({"tad.fraction": 0.5}, {"tad.fraction": 1}) == [
         "synthetic-tad.fraction-CC-rank1",
@@ -126,7 +126,7 @@ def fake(monkeypatch):
 
 
 def test_curves_and_what_is_asked_for_are_drawn_from_the_folders_that_are_here(here, fake):
-    drawings, remarks = drawing.draw(here, own=None, asked=["one"], seed=3, console=Console(quiet=True))
+    drawings, remarks = figures.draw(here, own=None, asked=["one"], seed=3, console=Console(quiet=True))
     assert [one.name for one in drawings] == ["synthetic-one", "synthetic-curves"]
     assert fake == [["BM"], ["BM", "RLQ"]] and drawings[0].numbers == {"seed": 3}
     assert drawings[0].note == "Of one. Left out: RLQ." and drawings[0].text == "| text |"
@@ -139,16 +139,16 @@ def test_curves_and_what_is_asked_for_are_drawn_from_the_folders_that_are_here(h
     [("broken", "the pictures are away"), ("three", "it takes 3 runs or more, and the folders of 2 are here")],
 )
 def test_a_figure_of_the_table_that_cannot_be_drawn_is_a_remark_and_one_asked_for_is_an_error(here, fake, name, told):
-    _, remarks = drawing.draw(here, own=name, asked=[], seed=0, console=Console(quiet=True))
+    _, remarks = figures.draw(here, own=name, asked=[], seed=0, console=Console(quiet=True))
     assert f"Not drawn, {name} of synthetic: {told}." in remarks
     with pytest.raises(RlqError, match=f"^{name} of synthetic: {told}"):
-        drawing.draw(here, own=None, asked=[name], seed=0, console=Console(quiet=True))
+        figures.draw(here, own=None, asked=[name], seed=0, console=Console(quiet=True))
 
 
 @pytest.mark.parametrize("own", ["rain", None])
 def test_an_unknown_analysis_is_answered_with_the_known_ones(here, own):
     with pytest.raises(RlqError, match="there is no analysis rain; known: curves, "):
-        drawing.draw(here, own=own, asked=[] if own else ["rain"], seed=0, console=Console(quiet=True))
+        figures.draw(here, own=own, asked=[] if own else ["rain"], seed=0, console=Console(quiet=True))
 
 
 def test_runs_are_found_by_id_and_reported_without_a_table(home, whole_run, tmp_path):

@@ -6,10 +6,10 @@ import pytest
 from table_rows import made_up, material
 
 from rlq.ablation.table import Variant
-from rlq.report import latex, markdown, page
-from rlq.report.building import section
+from rlq.report.cells import grid, number, signed
+from rlq.report.comparison import section
 from rlq.report.content import Asked, Drawing, Report
-from rlq.report.grid import grid, number, signed
+from rlq.report.writers import html, latex, markdown
 
 NASTY = r"SS_MSE [NT] & 8% <b>|$x^2$~#{}\ "
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 8
@@ -161,7 +161,7 @@ class Cells(HTMLParser):
 
 def test_the_page_shows_the_table_and_loads_nothing():
     drawing = Drawing("synthetic", "c", "Curves <of> it", PNG, {}, "| a & b |", "A note.")
-    text = page.page(report(drawings=[drawing]))
+    text = html.page(report(drawings=[drawing]))
     found = Cells(text)
     assert found.rows[1] == ["row", *(column.title for column in grid(made()).columns)]
     assert [row[0] for row in found.rows[2:]] == ["BM", NASTY, "RLQ", "never run"]
@@ -174,12 +174,12 @@ def test_the_page_escapes_every_word():
     evil = '"><script>alert(1)</script>'
     rows = [made_up("BM", 1), made_up(evil, 1, device=evil)]
     whole = Report("x", evil, evil, (section(material(rows, base=evil), Asked()),), (), (evil,))
-    text = page.page(whole)
+    text = html.page(whole)
     assert Cells(text).tags.count("script") == 1 and "<script>alert" not in text
 
 
 def test_the_page_sorts_by_full_numbers_and_marks_gain_and_noise():
-    text = page.page(report())
+    text = html.page(report())
     values = [float(value) for value in re.findall(r'data-value="([^"]+)"', text)]
     assert made().lines[2].scores["CC", "mAP"].spread.mean in values
     assert re.search(r'<td class="first up" data-value="0\.\d+" title="95 % interval over 59 queries', text)
@@ -190,6 +190,6 @@ def test_the_page_sorts_by_full_numbers_and_marks_gain_and_noise():
 @pytest.mark.parametrize("count", [1, 2])
 def test_every_section_has_its_table_in_every_format(count):
     whole = report(*[made()] * count)
-    assert page.page(whole).count("<table>") == count
+    assert html.page(whole).count("<table>") == count
     assert latex.tables(whole).count(r"\begin{tabular}") == count
     assert markdown.document(whole, {}).count("\n## synthetic\n") == count

@@ -10,12 +10,12 @@ import yaml
 from mlflow import MlflowClient
 
 import rlq
-from rlq.console import Console
-from rlq.experiment import Membership
-from rlq.loading import Loaded
+from rlq.core.console import Console
 from rlq.methods.rlq.settings import RlqSettings
-from rlq.results import Result
-from rlq.sweep import searching
+from rlq.runs.experiment import Membership
+from rlq.runs.load import Loaded
+from rlq.runs.result import Result
+from rlq.sweep import run as searching
 from rlq.sweep.plan import Plan, make_plan
 from rlq.sweep.study import attempts
 from rlq.training.loop import History

@@ -5,7 +5,7 @@ from pathlib import Path
 import yaml
 
 import rlq
-from rlq.config import read_tree, validate
+from rlq.core.config import read_tree, validate
 from rlq.methods.rlq.settings import RlqSettings
 from rlq.sweep.spec import Sweep, read_sweep
 

@@ -1,7 +1,7 @@
 import pytest
 from sweep_files import of, settings_of, written
 
-from rlq.errors import SettingsError
+from rlq.core.errors import SettingsError
 from rlq.sweep.checking import base_of, check, own_values
 
 SETTINGS = settings_of()  # synthetic_short.yaml: 5 epochs, clothes from 1, milestone 4

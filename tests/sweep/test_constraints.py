@@ -1,7 +1,7 @@
 import pytest
 from sweep_files import of
 
-from rlq.errors import SettingsError
+from rlq.core.errors import SettingsError
 from rlq.sweep.constraints import parse, violations
 
 PARAMETERS = {

@@ -3,7 +3,7 @@ import itertools
 import pytest
 from pydantic import ValidationError
 
-from rlq.seeding import generator
+from rlq.core.seeding import generator
 from rlq.sweep.parameters import Parameter, in_order, is_met, walk
 
 REFUSED = [

@@ -1,7 +1,7 @@
 import pytest
 from sweep_files import of, written
 
-from rlq.errors import SettingsError
+from rlq.core.errors import SettingsError
 
 WHEN = {
     "b: {values: [1], when: {c: 1}}": r"line 5: b: when c: this sweep does not search it; searched are a, b",

@@ -5,7 +5,7 @@ import pytest
 from optuna.pruners import HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 from sweep_files import of
 
-from rlq.errors import SettingsError
+from rlq.core.errors import SettingsError
 from rlq.sweep.samplers import check_extras, make_pruner, make_sampler
 from rlq.sweep.space import draw
 

@@ -5,10 +5,10 @@ import pytest
 from optuna.trial import FixedTrial
 from sweep_files import of, settings_of
 
-from rlq.config import validate, with_values
-from rlq.errors import SettingsError
+from rlq.core.config import validate, with_values
+from rlq.core.errors import SettingsError
+from rlq.core.seeding import generator
 from rlq.methods.rlq.settings import RlqSettings
-from rlq.seeding import generator
 from rlq.sweep.checking import check
 from rlq.sweep.samplers import make_sampler
 from rlq.sweep.space import (

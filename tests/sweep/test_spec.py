@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from sweep_files import HEAD, of, written
 
-from rlq.errors import SettingsError
+from rlq.core.errors import SettingsError
 from rlq.sweep.spec import read_sweep
 
 ONE = "parameters:\n  optim.lr: {min: 1e-4, max: 1e-2, log: true}\n"

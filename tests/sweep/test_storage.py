@@ -8,7 +8,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
-from rlq.errors import RlqError
+from rlq.core.errors import RlqError
 from rlq.sweep.spec import Heartbeat
 from rlq.sweep.storage import default_storage, notices_death, open_storage, quiet, reaching, shown
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from fake_runs import Lines, states
 
-from rlq.errors import RlqError, SettingsError
-from rlq.sweep import searching
+from rlq.core.errors import RlqError, SettingsError
+from rlq.sweep import run as searching
 from rlq.sweep.study import parent_of
 
 

@@ -3,8 +3,8 @@
 import pytest
 from fake_runs import CLUSTERS, Lines
 
-from rlq.errors import RlqError
-from rlq.sweep import searching
+from rlq.core.errors import RlqError
+from rlq.sweep import run as searching
 from rlq.sweep.study import parent_of, tally
 
 

@@ -5,11 +5,11 @@ from fake_runs import Lines, states
 from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 
-from rlq.errors import RlqError
-from rlq.sweep import searching
+from rlq.core.errors import RlqError
+from rlq.sweep import run as searching
 from rlq.sweep.study import parent_of, tally
 from rlq.sweep.trial import Objective
-from rlq.training.stopping import Stopped
+from rlq.training.signals import Stopped
 
 
 def test_an_error_in_one_trial_fails_that_trial_and_no_other(sweeping, runs):

@@ -6,8 +6,8 @@ import re
 import pytest
 from sweep_files import EXPERIMENTS, settings_of, written
 
-from rlq.config import read_yaml
-from rlq.loading import load, teacher_experiment, teacher_fingerprint
+from rlq.core.config import read_yaml
+from rlq.runs.load import load, teacher_experiment, teacher_fingerprint
 from rlq.sweep.checking import check
 from rlq.sweep.space import describe, flat_guess, space_signature
 from rlq.sweep.spec import Sweep, read_sweep

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rlq.errors import DataError
+from rlq.core.errors import DataError
 from rlq.synthetic import build
 from rlq.synthetic.build import MANIFEST, ensure, write
+from rlq.synthetic.capture import who
 from rlq.synthetic.layouts import CelebSpec, PrccSpec, albums
-from rlq.synthetic.taking import who
 
 PRCC = PrccSpec(train_people=3, test_people=2, train_pictures=3, test_pictures=2, artefacts=0.5)
 CELEB = CelebSpec(train_people=2, test_people=2, train_pictures=4, query_pictures=1, gallery_pictures=2)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rlq.seeding import generator
+from rlq.core.seeding import generator
 from rlq.synthetic.canvas import HEIGHT, SCALE, WIDTH, Canvas, Part, below, outline
 from rlq.synthetic.draw import Framing, draw_figure
 from rlq.synthetic.head import CAPS, draw_head, draw_tails, head_frame

@@ -4,13 +4,13 @@ import cv2
 import numpy as np
 import pytest
 
+from rlq.core.seeding import generator
 from rlq.evaluation.histogram import colour_histogram
-from rlq.seeding import generator
 from rlq.synthetic.build import write
+from rlq.synthetic.capture import who
 from rlq.synthetic.layouts import PrccSpec, albums
 from rlq.synthetic.render import shoot
 from rlq.synthetic.scene import SURVEILLANCE
-from rlq.synthetic.taking import who
 from rlq.synthetic.wardrobe import sample_outfit
 
 

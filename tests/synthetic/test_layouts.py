@@ -5,7 +5,7 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from rlq.errors import SettingsError
+from rlq.core.errors import SettingsError
 from rlq.synthetic.build import _manifest
 from rlq.synthetic.layouts import CelebSpec, PrccSpec, albums
 from rlq.synthetic.layouts.catalogue import LAYOUTS

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rlq.errors import SettingsError
-from rlq.seeding import generator
+from rlq.core.errors import SettingsError
+from rlq.core.seeding import generator
 from rlq.synthetic.author_lists import cluster
 from rlq.synthetic.build import MANIFEST, write
-from rlq.synthetic.embedded import make_layout
+from rlq.synthetic.built_in import make_layout
 from rlq.synthetic.layouts.albums import Picture, stem
 from rlq.synthetic.layouts.catalogue import LAYOUTS, albums
 from rlq.synthetic.layouts.ccvid import CcvidSpec

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rlq.seeding import generator
+from rlq.core.seeding import generator
 from rlq.synthetic.canvas import Part
 from rlq.synthetic.patterns import mark_pattern
 from rlq.synthetic.wardrobe import PATTERNS, sample_outfit

@@ -1,6 +1,6 @@
 import numpy as np
 
-from rlq.seeding import generator
+from rlq.core.seeding import generator
 from rlq.synthetic.head import CAPS, STYLES_FEMALE, STYLES_MALE
 from rlq.synthetic.people import AGES, GENDERS, sample_person
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rlq.seeding import generator
+from rlq.core.seeding import generator
 from rlq.synthetic.people import sample_person
 from rlq.synthetic.render import shoot
 from rlq.synthetic.scene import PHOTOGRAPHER, SURVEILLANCE

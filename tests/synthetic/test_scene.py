@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rlq.seeding import generator
+from rlq.core.seeding import generator
 from rlq.synthetic.canvas import HEIGHT, WIDTH
 from rlq.synthetic.scene import KINDS, PHOTOGRAPHER, SURVEILLANCE, backdrop, crop_backdrop, tint_table
 

@@ -3,7 +3,7 @@ import json
 
 import numpy as np
 
-from rlq.seeding import generator
+from rlq.core.seeding import generator
 from rlq.synthetic.people import sample_person
 from rlq.synthetic.side_files import detect, write_gender, write_people
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rlq.seeding import generator
+from rlq.core.seeding import generator
 from rlq.synthetic.people import sample_person
 from rlq.synthetic.skeleton import Joint, View, bending, joints, standing, walking
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rlq.errors import DataError
-from rlq.seeding import generator
+from rlq.core.errors import DataError
+from rlq.core.seeding import generator
 from rlq.synthetic.side_files import detect
 from rlq.synthetic.tool_files import (
     COCO_NAMES,

@@ -1,4 +1,4 @@
-from rlq.seeding import generator
+from rlq.core.seeding import generator
 from rlq.synthetic.wardrobe import COAT, DRESS, JUMPSUIT, PANTS, PATTERNS, SKIRT, UPPER_CLOTHES, sample_outfit
 
 

@@ -13,7 +13,7 @@ import pytest
 import requests
 from mlflow import MlflowClient
 
-from rlq.tracking import MlflowTracker, TrackingError, delivery, sync
+from rlq.tracking import MlflowTracker, TrackingError, outbox, sync
 
 Begin = Callable[..., MlflowTracker]
 
@@ -115,7 +115,7 @@ def test_a_child_finds_its_parent_even_if_both_began_without_a_server(begin: Beg
 
 def test_after_a_failure_the_store_is_left_alone_for_a_while(begin: Begin, monkeypatch: pytest.MonkeyPatch, caplog):
     tracker, clock, calls = begin(), [1000.0], []
-    monkeypatch.setattr(delivery.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(outbox.time, "monotonic", lambda: clock[0])
 
     def unplugged(*_, **__):
         calls.append(clock[0])
@@ -157,12 +157,12 @@ class Faulty:
 
 @pytest.mark.parametrize("after", [False, True])
 def test_whichever_call_fails_the_run_arrives_whole_and_once(begin: Begin, store: str, monkeypatch, after: bool):
-    real, fail_at, failed = delivery.open_client, 0, 0
+    real, fail_at, failed = outbox.open_client, 0, 0
     while True:
         fail_at += 1
         faulty = Faulty(real(store), fail_at, after)
         with monkeypatch.context() as patch:
-            patch.setattr(delivery, "open_client", lambda uri, faulty=faulty: faulty)
+            patch.setattr(outbox, "open_client", lambda uri, faulty=faulty: faulty)
             tracker = begin(f"run{fail_at}")
             a_whole_run(tracker)
         if faulty.left > 0:
@@ -174,7 +174,7 @@ def test_whichever_call_fails_the_run_arrives_whole_and_once(begin: Begin, store
 
 
 def test_a_file_that_cannot_be_stored_does_not_hold_up_the_rest(begin: Begin, store: str, monkeypatch):
-    monkeypatch.setattr(delivery, "FIRST_PAUSE", 0.0)
+    monkeypatch.setattr(outbox, "FIRST_PAUSE", 0.0)
     store_file, client = MlflowClient.log_artifact, MlflowClient(store)
 
     def picky(self, run_id, path, folder=None):

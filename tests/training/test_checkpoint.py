@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from rlq.errors import DataError, RlqError
+from rlq.core.errors import DataError, RlqError
 from rlq.training.checkpoint import (
     load_state,
     load_weights,

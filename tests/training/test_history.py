@@ -1,6 +1,6 @@
 import pytest
 
-from rlq.errors import SettingsError
+from rlq.core.errors import SettingsError
 from rlq.training.loop import History, check_selection
 
 

@@ -7,14 +7,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from rlq.console import Console
-from rlq.distributed import Place
-from rlq.errors import TrainingError
-from rlq.settings import ScheduleSettings
+from rlq.core.console import Console
+from rlq.core.distributed import Place
+from rlq.core.errors import TrainingError
+from rlq.core.settings import ScheduleSettings
 from rlq.tracking import MemoryTracker
 from rlq.training.checkpoint import load_state, load_weights
 from rlq.training.loop import WAIT_HINT, Job, Pass, fit
-from rlq.training.stopping import Stopped
+from rlq.training.signals import Stopped
 
 CPU, QUIET = Place(torch.device("cpu")), Console(quiet=True)
 STEPS, ROWS = 4, 3

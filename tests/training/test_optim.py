@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from rlq.settings import OptimSettings
+from rlq.core.settings import OptimSettings
 from rlq.training.optim import adam, learning_rate, set_learning_rate
 
 

@@ -7,9 +7,9 @@ from typing import NamedTuple, TypedDict, TypeVar
 import torch
 from torch import Tensor, nn
 
+from rlq.core.distributed import average_gradients, gather_rows, pool_rows
+from rlq.core.errors import SettingsError
 from rlq.data.batches import Batch
-from rlq.distributed import average_gradients, gather_rows, pool_rows
-from rlq.errors import SettingsError
 from rlq.losses.clothes import check_owners, clothes_adversarial, clothes_cross_entropy, count_pairs
 from rlq.losses.disentangle import absolute_cosine
 from rlq.losses.divergence import Reduction, kl_divergence

@@ -8,19 +8,19 @@ from typing import Any
 
 import torch
 
-from rlq.console import Console, percent, table
+from rlq.core.console import Console, percent, table
+from rlq.core.distributed import Place, share_from_main
+from rlq.core.settings import TrackingSettings
 from rlq.data.records import Protocol, ReidData
-from rlq.distributed import Place, share_from_main
 from rlq.evaluation.baselines import chance, histogram_features
 from rlq.evaluation.evaluator import Evaluator, flat
 from rlq.evaluation.metrics import Ranking
 from rlq.evaluation.single_shot import SHOTS
+from rlq.methods.rlq.attribute_metrics import attribute_metrics, gigaflops
 from rlq.methods.rlq.inputs import Inputs
 from rlq.methods.rlq.network import count_parameters
-from rlq.methods.rlq.probe import attribute_metrics, gigaflops
 from rlq.methods.rlq.settings import RlqSettings
 from rlq.methods.rlq.weights import load_network
-from rlq.settings import TrackingSettings
 from rlq.tracking import Tracker
 from rlq.training.checkpoint import write_whole
 from rlq.training.loop import History, Job, Metrics

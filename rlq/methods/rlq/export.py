@@ -11,12 +11,12 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from rlq import __version__
+from rlq.core.errors import RlqError
+from rlq.core.seeding import generator
 from rlq.data.transforms import DEVIATION, MEAN
-from rlq.errors import RlqError
 from rlq.methods.rlq.network import RlqNetwork
 from rlq.methods.rlq.settings import RlqSettings
 from rlq.methods.rlq.weights import EXPORTED, leave_features_only
-from rlq.seeding import generator
 from rlq.training.checkpoint import write_whole
 
 # How far ONNX may be off: the length of the difference as a share of the feature's length. In a network as deep as

@@ -5,22 +5,22 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from rlq.artefacts import KINDS, ArtefactRanges, degrade, draw_artefact, only
-from rlq.attributes.sheets import SHOWN, cluster_sheet
-from rlq.console import Console
+from rlq.core.console import Console
+from rlq.core.distributed import Place
+from rlq.core.seeding import generator
+from rlq.data.degradation import KINDS, ArtefactRanges, degrade, draw_artefact, only
+from rlq.data.picture_grid import picture_grid
 from rlq.data.pictures import read_picture
 from rlq.data.records import Record, ReidData
-from rlq.data.sheets import picture_grid
 from rlq.data.transforms import resize
-from rlq.distributed import Place
 from rlq.evaluation.embed import embed_pictures
 from rlq.evaluation.figures import rank_list_figure, tsne_figure
 from rlq.evaluation.protocols import labels_of, of_cameras
 from rlq.evaluation.rank_list import rank_list
+from rlq.labels.cluster_sheet import SHOWN, cluster_sheet
 from rlq.methods.rlq.inputs import Inputs
 from rlq.methods.rlq.network import RlqNetwork
 from rlq.methods.rlq.settings import RlqSettings, artefact_ranges
-from rlq.seeding import generator
 
 QUERIES, TOP = 6, 8  # of a rank list
 SAMPLES = 6  # pictures of a sheet's row

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from rlq.console import Console
+from rlq.core.console import Console
+from rlq.core.errors import DataError, SettingsError
 from rlq.data.catalogue import read as read_data
 from rlq.data.clothes import ClothesClasses, Recolouring, mask_path, mask_problems, missing_masks, read_unusable
-from rlq.data.decoded import keep_decoded
 from rlq.data.holdout import split_holdout
-from rlq.data.inspection import inspect, unreadable
+from rlq.data.image_cache import keep_decoded
+from rlq.data.image_check import inspect, unreadable
 from rlq.data.pictures import look_first_in
 from rlq.data.records import Record, ReidData, TrainLabels, class_indices
 from rlq.data.samplers import keep_fraction, keep_identities
-from rlq.errors import DataError, SettingsError
 from rlq.evaluation.baselines import asked
-from rlq.methods.rlq.kept_poses import kept_pose_labels
-from rlq.methods.rlq.labels import GenderLabels, PoseLabels, gender_labels, labels_digest, pose_source
+from rlq.methods.rlq.coarse_labels import GenderLabels, PoseLabels, gender_labels, labels_digest, pose_source
+from rlq.methods.rlq.pose_cache import kept_pose_labels
 from rlq.methods.rlq.settings import TARGET, RlqSettings, without_clothes_labels
 from rlq.training.loop import check_selection
 

@@ -6,11 +6,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StrictBool, StrictInt, model_validator
 
-from rlq.artefacts import KINDS, ArtefactRanges
-from rlq.attributes.pose import Variant
-from rlq.config import Settings, later
-from rlq.losses.divergence import KL_PRESETS, Reduction
-from rlq.settings import (
+from rlq.core.config import Settings, later
+from rlq.core.settings import (
     BackboneSettings,
     ComputeSettings,
     Count,
@@ -22,6 +19,9 @@ from rlq.settings import (
     Weight,
     Whole,
 )
+from rlq.data.degradation import KINDS, ArtefactRanges
+from rlq.labels.pose import Variant
+from rlq.losses.divergence import KL_PRESETS, Reduction
 
 Branch = Literal["cal", "bot"]
 Position = Literal["cal", "bot", "both"]

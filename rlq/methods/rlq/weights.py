@@ -9,9 +9,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from rlq.config import validate
-from rlq.errors import DataError, SettingsError
-from rlq.files import parsed_json
+from rlq.core.config import validate
+from rlq.core.errors import DataError, SettingsError
+from rlq.core.files import parsed_json
 from rlq.methods.rlq.cap import freeze
 from rlq.methods.rlq.network import RlqNetwork
 from rlq.methods.rlq.settings import RlqSettings

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, fields
 from typing import ClassVar
 
-from rlq.errors import SettingsError
+from rlq.core.errors import SettingsError
 from rlq.synthetic.layouts.oddities import PICTURE_ODDITIES, check_oddities
 from rlq.synthetic.people import Person
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rlq.errors import SettingsError
+from rlq.core.errors import SettingsError
 from rlq.synthetic.layouts.albums import Album, Facts, Spec
 from rlq.synthetic.layouts.ccvid import CcvidSpec, ccvid_albums, write_ccvid_lists
 from rlq.synthetic.layouts.celeb_reid import CelebLightSpec, CelebSpec, celeb_albums

@@ -6,7 +6,7 @@ from pathlib import Path
 from shutil import rmtree
 from typing import ClassVar
 
-from rlq.seeding import generator
+from rlq.core.seeding import generator
 from rlq.synthetic.layouts.albums import Album, Facts, Picture, Spec, look
 from rlq.synthetic.layouts.oddities import FILE_ODDITIES
 

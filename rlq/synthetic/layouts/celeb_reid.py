@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from rlq.errors import SettingsError
-from rlq.seeding import generator
+from rlq.core.errors import SettingsError
+from rlq.core.seeding import generator
 from rlq.synthetic.layouts.albums import Album, Picture, Spec, stem
 from rlq.synthetic.layouts.oddities import MASK_ODDITIES, PICTURE_ODDITIES
 

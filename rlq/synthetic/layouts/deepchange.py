@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 from typing import ClassVar
 
-from rlq.seeding import generator
+from rlq.core.seeding import generator
 from rlq.synthetic.layouts.albums import Album, Facts, Picture, Spec, look
 from rlq.synthetic.layouts.oddities import PICTURE_ODDITIES
 

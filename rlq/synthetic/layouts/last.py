@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rlq.seeding import generator
+from rlq.core.seeding import generator
 from rlq.synthetic.layouts.albums import Album, Picture, Spec
 from rlq.synthetic.layouts.oddities import PICTURE_ODDITIES
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
-from rlq.errors import SettingsError
+from rlq.core.errors import SettingsError
 
 # Forms of AlphaPose's result file, keypoints.json.
 KEYPOINT_ODDITIES = {

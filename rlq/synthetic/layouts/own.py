@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from rlq.seeding import generator
+from rlq.core.seeding import generator
 from rlq.synthetic.layouts.albums import Album, Facts, Picture, Spec
 from rlq.synthetic.layouts.oddities import PICTURE_ODDITIES
 

@@ -1,0 +1,211 @@
+"""Run what a table lacks: every row and seed once, wherever it was stopped before."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from rlq.ablation.family import Family
+from rlq.ablation.rows import Row, read_row, read_rows, row_file, row_of, write_row
+from rlq.ablation.summary import summary
+from rlq.ablation.table import Table, Variant, read_table_file
+from rlq.core.console import Console
+from rlq.core.console import table as columns
+from rlq.core.errors import RlqError, SettingsError
+from rlq.runs import experiment
+from rlq.runs.experiment import Membership
+from rlq.runs.folder import ABOUT
+from rlq.runs.load import Loaded, fingerprint, load
+from rlq.training.signals import Stopped
+
+RESULTS = Path("docs/results/raw")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One row with one seed, on one base."""
+
+    base: Path
+    variant: Variant
+    loaded: Loaded
+    fingerprint: str
+    file: Path  # where its result is kept
+
+    @property
+    def seed(self) -> int:
+        return self.loaded.settings.seed
+
+    @property
+    def name(self) -> str:
+        return f"{self.variant.name}, seed {self.seed}"
+
+    @property
+    def runs(self) -> Path:
+        return Path(self.loaded.settings.tracking.folder)
+
+    @property
+    def folder(self) -> Path:
+        """Of its run; told by all that shapes it, so that a later start finds it."""
+        return self.runs / f"{self.file.parent.name}-{self.file.stem}-{self.fingerprint[:8]}"
+
+
+def ablate(
+    file: Path,
+    *,
+    base: Path | None = None,
+    seeds: Sequence[int] = (),
+    only: Sequence[str] = (),
+    changes: Sequence[str] = (),
+    results: Path = RESULTS,
+    dry_run: bool = False,
+    console: Console | None = None,
+) -> str:
+    """Run the rows that are not finished, one after the other, and return the table of what there is.
+
+    A row is finished when a file below `results`, of this table or another, has its fingerprint. With `dry_run`, only
+    say what would be run. Raises RlqError: before anything runs if a row's settings are wrong; at the end, with the
+    reasons, if runs failed; Stopped when asked to stop, and the same call goes on.
+    """
+    console = console or Console()
+    table = read_table_file(file)
+    jobs = plan(table, base=base, seeds=seeds, only=only, changes=changes, results=results)
+    if not jobs:
+        how = f"; rlq analyse {table.analysis} RUN draws it from a finished run" if table.analysis else ""
+        raise RlqError(f"{file} has no rows to train{how}")
+    if dry_run:
+        return _plan_text(jobs, results)
+    _adopt(jobs, table, results, console)
+    waiting = [job for job in jobs if not _is_done(job)]
+    first, bases = jobs[0].loaded.settings, list(dict.fromkeys(job.base for job in jobs))
+    family = Family(table, bases, jobs[0].runs, first.tracking.experiment, console)
+    if not waiting:
+        console.line(f"every row is finished; {results} holds them")
+        if not family.left_open:
+            return _summary(table, jobs)
+    failures: dict[str, list[str]] = {}
+    busy: list[Job] = []
+    with family:
+        for number, job in enumerate(waiting, start=1):
+            console.line(f"\n== {table.name} on {job.base.stem}: {job.name} ({number} of {len(waiting)}) ==")
+            try:
+                if not _run(job, table, family, console):
+                    busy.append(job)
+            except Stopped:
+                raise
+            except RlqError as error:  # one row that cannot be run does not keep the others from theirs
+                console.line(f"failed   {error}")
+                failures.setdefault(str(error), []).append(job.name)
+        text = _summary(table, jobs)
+        chosen_on = "test" if first.data.selection == "holdout" else "best"
+        family.finish(text, whole=all(map(_is_done, jobs)), metric=f"{chosen_on}/{first.schedule.select}")
+    left = [job.name for job in busy if not _is_done(job)]  # others were finished meanwhile
+    if left:
+        text += f"\nbeing run by another process: {'; '.join(left)}"
+    if failures:
+        console.line(text)
+        reasons = "\n".join(f"  {'; '.join(names)}: {reason}" for reason, names in failures.items())
+        raise RlqError(f"{sum(map(len, failures.values()))} of {len(waiting)} runs failed:\n{reasons}")
+    return text
+
+
+def plan(
+    table: Table,
+    *,
+    base: Path | None = None,
+    seeds: Sequence[int] = (),
+    only: Sequence[str] = (),
+    changes: Sequence[str] = (),
+    results: Path = RESULTS,
+) -> list[Job]:
+    """Every run of a table, in order: base by base, seed by seed, row by row. Raises SettingsError that names all rows
+    whose settings do not fit."""
+    wanted = list({row.name: row for row in map(table.row, only)}.values()) or list(table.rows)
+    jobs, wrong = [], []
+    for file in [base] if base is not None else table.base_files():
+        for seed in dict.fromkeys(seeds or table.seeds):
+            for variant in wanted:
+                values = {**variant.settings, "seed": seed, "variant": variant.name}
+                try:
+                    loaded = load(file, changes, values=values)
+                    path = row_file(results, table.name, file.stem, variant.name, seed)
+                    jobs.append(Job(file, variant, loaded, fingerprint(loaded), path))
+                except SettingsError as error:
+                    wrong.append(f"{variant.name} on {error}")
+    if wrong:
+        raise SettingsError(f"{table.file}: " + "\n  ".join(dict.fromkeys(wrong)))
+    return jobs
+
+
+def _run(job: Job, table: Table, family: Family, console: Console) -> bool:
+    """Run a job to its end and keep its row; false if another process is at it."""
+    job.runs.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(job.runs / f".{job.folder.name}.lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return False
+    with lock:
+        if _is_done(job):
+            return True  # by the other process, just now
+        if job.file.is_file():
+            console.line(f"row      {job.file} is of other settings and will be replaced")
+        member = Membership(
+            kind="variant",
+            parent=family.run_id,
+            name=job.name,
+            tags={"rlq.table": table.name, "rlq.row": job.variant.name, "rlq.fingerprint": job.fingerprint},
+            folder=job.folder,
+        )
+        result = experiment.run(job.loaded, console=console, member=member)
+        row = row_of(result, table=table.name, base=job.base.stem, row=job.variant.name, fingerprint=job.fingerprint)
+        console.line(f"row      {write_row(job.file.parent.parent, row)}")
+    return True
+
+
+def _adopt(jobs: list[Job], table: Table, results: Path, console: Console) -> None:
+    """Take over rows that another table has run already: the same settings are the same experiment."""
+    known = {row.fingerprint: row for row in read_rows(results)}
+    for job in jobs:
+        row = known.get(job.fingerprint)
+        if row is not None and not _is_done(job):
+            console.line(f"row      {job.name}: taken from {row.table}, {row.row}")
+            write_row(results, replace(row, table=table.name, base=job.base.stem, row=job.variant.name))
+
+
+def _is_done(job: Job) -> bool:
+    return job.file.is_file() and read_row(job.file).fingerprint == job.fingerprint
+
+
+def _finished(jobs: list[Job]) -> list[Row]:
+    return [read_row(job.file) for job in jobs if _is_done(job)]
+
+
+def _summary(table: Table, jobs: list[Job]) -> str:
+    """One table per base."""
+    texts = []
+    for base in dict.fromkeys(job.base for job in jobs):
+        own = [job for job in jobs if job.base == base]
+        names = list(dict.fromkeys(job.variant.name for job in own))
+        texts.append(summary(table, base, names, _finished(own)))
+    return "\n\n".join(texts)
+
+
+def _plan_text(jobs: list[Job], results: Path) -> str:
+    known = {row.fingerprint: row for row in read_rows(results)}
+    cells = []
+    for job in jobs:
+        if _is_done(job):
+            state = "finished"
+        elif job.fingerprint in known:
+            state = f"finished as {known[job.fingerprint].table}, {known[job.fingerprint].row}"
+        elif (job.folder / ABOUT).is_file():
+            state = f"begun in {job.folder}"
+        elif job.file.is_file():
+            state = "to run (its file is of other settings and will be replaced)"
+        else:
+            state = "to run"
+        cells.append([job.variant.name, job.base.stem, str(job.seed), job.fingerprint[:8], state])
+    widths = columns(cells, header=["row", "base", "seed", "settings", "state"])
+    count = sum(row[-1].startswith(("to run", "begun")) for row in cells)
+    return f"{widths}\n{count} of {len(cells)} to run"

@@ -1,1 +1,0 @@
-"""Coarse attributes of pictures: pose clusters and gender."""

@@ -1,0 +1,95 @@
+"""Settings that every method shares; a method's own file adds its own. Names are those of `--set` and MLflow."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StrictBool, StrictInt, model_validator
+
+from rlq.core.config import Settings, later
+
+Count = Annotated[StrictInt, Field(ge=1)]
+Whole = Annotated[StrictInt, Field(ge=0)]
+Share = Annotated[float, Field(gt=0, le=1)]
+Weight = Annotated[float, Field(ge=0)]
+Size = tuple[Count, Count]
+
+
+class DataSettings(Settings):
+    """Which pictures, how large, how many at once."""
+
+    dataset: str  # a name of `rlq data list`
+    root: str = "data"  # the set's folder, or a parent that holds its usual folder
+    size: Size = (384, 192)  # height, width in pixels
+    batch: Count = 40  # pictures per device, before recolouring doubles the rows
+    instances: Count = 4  # pictures per identity in a batch (K)
+    workers: Whole = 4  # loader processes per device
+    test_batch: Count = 128  # pictures per step when only features are computed
+    selection: Literal["test", "holdout"] = "test"  # which pictures choose the best epoch
+    holdout: Annotated[float, Field(gt=0, lt=1)] = 0.2  # share of the training identities held out
+    celeb_camera: Literal["first_digit", "y", "none"] = "first_digit"  # what bars a match in Celeb-reID
+    prcc_shots: Literal["multi", "single"] = "multi"  # PRCC gallery: all of camera A, or 10 draws of one per person
+    cache: StrictBool = later(False)  # keep decoded pictures in <tracking.folder>/.cache, for all runs and processes
+    cache_gb: Annotated[float, Field(gt=0)] | None = later(None)  # at most, of all sets; None: half of the disk's room
+    patience: Count = later(600)  # seconds that data workers may take for a batch before the run ends with an error
+
+    @model_validator(mode="after")
+    def _whole_groups(self) -> "DataSettings":
+        if self.batch % self.instances or self.batch < 2 * self.instances:
+            raise ValueError(
+                f"data.batch = {self.batch} should be a multiple of data.instances = {self.instances}, and at least "
+                "two of them"
+            )
+        return self
+
+
+class BackboneSettings(Settings):
+    """The network that is cut into blocks."""
+
+    name: str = "resnet50.tv_in1k"  # a ResNet-like network of timm
+    pretrained: StrictBool | str = True  # ImageNet weights from timm, a local file, or false
+    last_stride: Literal[1, 2] = 1  # stride of the fourth block
+    split: Annotated[StrictInt, Field(ge=0, le=4)] = 2  # blocks shared by the branches; 0 = disjoint
+
+
+class OptimSettings(Settings):
+    """Adam for the model; a second one, without schedule, for the clothes head."""
+
+    lr: Annotated[float, Field(gt=0)] = 3.5e-4
+    clothes_lr: Annotated[float, Field(gt=0)] = 3.5e-4
+    weight_decay: Weight = 5e-4
+    milestones: tuple[Count, ...] = (20, 40)  # epochs from which lr is multiplied by gamma once more
+    gamma: Annotated[float, Field(gt=0, le=1)] = 0.1
+    warmup: Whole = 0  # epochs of linear warm-up
+    warmup_factor: Annotated[float, Field(gt=0, le=1)] = 0.01  # lr of the first warm-up epoch, as a share
+
+
+class ScheduleSettings(Settings):
+    """How long, how often evaluated, from when on clothes count."""
+
+    epochs: Count = 200
+    evaluate_every: Count = 10  # epochs; the last epoch is evaluated in any case
+    clothes_from: Whole = 25  # first epoch (counted from 0) of the clothes head and the adversarial loss
+    select: str = "CC/rank1"  # the metric that chooses the best epoch
+    baselines: StrictBool = False  # also rank by colour histograms and by the untrained network
+    max_steps: Count | None = later(None)  # stop every pass after so many batches: to try the machinery, not to learn
+
+
+class ComputeSettings(Settings):
+    """How the arithmetic is done; results differ only by rounding."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where the hardware has it
+    channels_last: StrictBool = True
+    threads: Count | None = None  # of the CPU's arithmetic per process; None: as many as torch likes
+    check_every: Count | None = later(None)  # steps between two looks at the losses; None: 1 on a CPU, 50 on a GPU
+    compile: StrictBool = later(False)  # torch.compile what training repeats; takes minutes before the first steps
+    deterministic: StrictBool = later(False)  # the same numbers from every run on a GPU too, where it costs speed
+
+
+class TrackingSettings(Settings):
+    """Where runs are kept and shown."""
+
+    folder: str = "runs"
+    experiment: str = "rlq"  # the MLflow experiment
+    name: str | None = None  # name of the run; None: made from method and data set
+    pictures: StrictBool = True  # false keeps figures that show people off the tracking server
+    figures: StrictBool = later(True)  # false draws none at the end of a run, which saves seconds in a sweep

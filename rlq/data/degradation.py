@@ -1,0 +1,189 @@
+"""The three artefacts of bad pictures, on uint8 pictures [H, W, 3] at their native size.
+
+Pixelation, out-of-focus (Gaussian) blur and motion blur as the released code of RLQ (arXiv 2505.12580) makes them;
+the paper's text gives slightly other ranges. All ranges are inclusive integers.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from rlq.core.errors import SettingsError
+
+Kind = Literal["pixelation", "motion", "gaussian"]
+KINDS: tuple[Kind, ...] = ("pixelation", "motion", "gaussian")  # the order in which a uniform number picks one
+
+MIXES: dict[str, dict[Kind, float]] = {
+    "prcc": {"pixelation": 0.5, "motion": 0.0, "gaussian": 0.5},
+    "deepchange": {"pixelation": 0.5, "motion": 0.0, "gaussian": 0.5},
+    "ltcc": {"pixelation": 0.33, "motion": 0.30, "gaussian": 0.37},
+    "last": {"pixelation": 0.33, "motion": 0.30, "gaussian": 0.37},
+    "pixelation_motion": {"pixelation": 0.5, "motion": 0.5, "gaussian": 0.0},  # where no data set is named
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Artefact:
+    """One artefact with its parameters; those of other kinds stay 0."""
+
+    kind: Kind
+    size: int  # pixelation: shorter side in pixels; blurs: side of the kernel
+    sigma: float = 0.0  # gaussian only, in pixels
+    angle: int = 0  # motion only, in degrees
+
+
+@dataclass(frozen=True)
+class ArtefactRanges:
+    """What may be drawn. `gaussian_sigma` "from_kernel" ties the strength to the kernel, as OpenCV does."""
+
+    pixelation: tuple[int, int] = (16, 63)
+    gaussian_kernel: tuple[int, int] = (5, 21)  # odd sizes only
+    gaussian_sigma: tuple[float, float] | Literal["from_kernel"] = (0.1, 2.0)
+    motion_kernel: tuple[int, int] = (8, 19)
+    mix: Mapping[Kind, float] = field(default_factory=lambda: dict(MIXES["prcc"]))
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.mix) - set(KINDS))
+        total = sum(self.mix.values())
+        if unknown or min(self.mix.values(), default=0) < 0 or abs(total - 1) > 1e-6:
+            raise SettingsError(
+                f"an artefact mix gives shares of {', '.join(KINDS)} that add up to 1; found {dict(self.mix)}"
+            )
+        if not odd_sizes(self.gaussian_kernel):
+            raise SettingsError(f"gaussian_kernel = {list(self.gaussian_kernel)} holds no odd number")
+
+
+Severity = Literal[1, 2, 3, 4, 5]
+SEVERITIES: tuple[Severity, ...] = (1, 2, 3, 4, 5)  # of one artefact, mild to strong
+
+
+def only(ranges: ArtefactRanges, kind: Kind) -> ArtefactRanges:
+    """The same ranges with one kind alone."""
+    return replace(ranges, mix={kind: 1.0})
+
+
+def at_severity(ranges: ArtefactRanges, kind: Kind, level: int) -> ArtefactRanges:
+    """One kind alone, of one strength: five equal steps through its range, 1 its mild end and 5 its strong one.
+
+    Pixelation is the stronger the fewer pixels are left; a Gaussian's sigma steps with its kernel. Of motion blur the
+    size is fixed, its direction is still drawn. Raises SettingsError for another level.
+    """
+    if level not in SEVERITIES:
+        raise SettingsError(f"severity {level} is none of {SEVERITIES[0]} (mild) to {SEVERITIES[-1]} (strong)")
+    share = (level - SEVERITIES[0]) / (SEVERITIES[-1] - SEVERITIES[0])
+    alone = only(ranges, kind)
+    if kind == "pixelation":
+        fewest, most = ranges.pixelation
+        return replace(alone, pixelation=_both(_step(range(most, fewest - 1, -1), share)))
+    if kind == "motion":
+        shortest, longest = ranges.motion_kernel
+        return replace(alone, motion_kernel=_both(_step(range(shortest, longest + 1), share)))
+    alone = replace(alone, gaussian_kernel=_both(_step(odd_sizes(ranges.gaussian_kernel), share)))
+    if ranges.gaussian_sigma == "from_kernel":
+        return alone
+    low, high = ranges.gaussian_sigma
+    return replace(alone, gaussian_sigma=_both(low + share * (high - low)))
+
+
+def draw_artefact(rng: np.random.Generator, ranges: ArtefactRanges) -> Artefact:
+    """Draw a kind by the mix, then its parameters, all uniformly."""
+    kind = _draw_kind(rng.random(), ranges.mix)
+    if kind == "pixelation":
+        return Artefact(kind, _integer(rng, ranges.pixelation))
+    if kind == "motion":
+        return Artefact(kind, _integer(rng, ranges.motion_kernel), angle=int(rng.integers(180)))
+    kernel = int(rng.choice(odd_sizes(ranges.gaussian_kernel)))
+    if ranges.gaussian_sigma == "from_kernel":
+        return Artefact(kind, kernel, sigma=sigma_from_kernel(kernel))
+    return Artefact(kind, kernel, sigma=float(rng.uniform(*ranges.gaussian_sigma)))
+
+
+def degrade(picture: np.ndarray, artefact: Artefact) -> np.ndarray:
+    """Apply an artefact. Blurs keep the size; pixelation gives the small picture, to be resized by whoever uses it."""
+    if artefact.kind == "pixelation":
+        return pixelate(picture, artefact.size)
+    if artefact.kind == "motion":
+        return motion_blur(picture, artefact.size, artefact.angle)
+    return gaussian_blur(picture, artefact.size, artefact.sigma)
+
+
+def changes(picture: np.ndarray, artefact: Artefact) -> bool:
+    """Whether the artefact does anything: a picture is never pixelated to a size that is not smaller than its own."""
+    return artefact.kind != "pixelation" or min(picture.shape[:2]) > artefact.size
+
+
+def pixelate(picture: np.ndarray, shorter_side: int) -> np.ndarray:
+    """Shrink to this shorter side, aspect kept, by Pillow's default (bicubic); a picture that small stays as it is."""
+    height, width = picture.shape[:2]
+    short, long = min(height, width), max(height, width)
+    if short <= shorter_side:
+        return picture
+    other = int(shorter_side * long / short)
+    size = (shorter_side, other) if width <= height else (other, shorter_side)
+    return np.array(Image.fromarray(picture).resize(size))
+
+
+def gaussian_blur(picture: np.ndarray, kernel: int, sigma: float) -> np.ndarray:
+    """Blur with a Gaussian sampled at the kernel's pixels and normalised, the border reflected without its last row."""
+    offsets = np.arange(kernel) - (kernel - 1) / 2
+    weights = np.exp(-0.5 * (offsets / sigma) ** 2)
+    weights = (weights / weights.sum()).astype(np.float32)
+    blurred = cv2.sepFilter2D(picture.astype(np.float32), -1, weights, weights, borderType=cv2.BORDER_REFLECT_101)
+    return cv2.convertScaleAbs(blurred)  # rounds half to even and clips, in one pass
+
+
+def motion_blur(picture: np.ndarray, size: int, angle: int) -> np.ndarray:
+    """Average along a line of `size` pixels, turned by `angle` degrees.
+
+    OpenCV sums a kernel of up to 11 x 11 over its pixels that are not zero, and takes a larger one through the Fourier
+    transform, whose rounding decides the ties: adding shifted pictures is 2 to 4 times as fast there, but gives one
+    byte in a thousand another grey level. `rlq bench artefacts` shows it.
+    """
+    return cv2.filter2D(picture, -1, motion_kernel(size, angle))
+
+
+def motion_kernel(size: int, angle: int) -> np.ndarray:
+    """A row of ones, turned about the kernel's centre, of sum 1: float32 [size, size]."""
+    line = np.zeros((size, size), np.float32)
+    line[(size - 1) // 2] = 1
+    centre = (size - 1) / 2
+    turn = cv2.getRotationMatrix2D((centre, centre), angle, 1.0)
+    turned = cv2.warpAffine(line, turn, (size, size), flags=cv2.INTER_LINEAR)
+    return turned * (1 / turned.sum())  # not divided by it: that rounds otherwise, and now and then by a grey level
+
+
+def sigma_from_kernel(kernel: int) -> float:
+    """OpenCV's rule for the strength of a Gaussian that fills a kernel of this size."""
+    return 0.3 * ((kernel - 1) / 2 - 1) + 0.8
+
+
+def odd_sizes(ends: tuple[int, int]) -> range:
+    """The odd numbers of an inclusive range."""
+    return range(ends[0] | 1, ends[1] + 1, 2)
+
+
+def _draw_kind(uniform: float, mix: Mapping[Kind, float]) -> Kind:
+    below = 0.0
+    drawable = [kind for kind in KINDS if mix.get(kind, 0) > 0]
+    for kind in drawable[:-1]:
+        below += mix[kind]
+        if uniform < below:
+            return kind
+    return drawable[-1]  # whatever is left, so that rounding of the shares cannot leave a gap
+
+
+def _step(sizes: range, share: float) -> int:
+    return sizes[round(share * (len(sizes) - 1))]
+
+
+def _both(end: Any) -> tuple[Any, Any]:
+    """A range of one value."""
+    return end, end
+
+
+def _integer(rng: np.random.Generator, ends: tuple[int, int]) -> int:
+    return int(rng.integers(ends[0], ends[1], endpoint=True))

@@ -1,1 +1,0 @@
-"""The coarse labels of a data set, made and looked at: what rlq pose, gender and parsing do."""

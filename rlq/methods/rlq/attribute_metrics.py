@@ -1,0 +1,76 @@
+"""What the training-only parts have learnt, measured on people that training never saw; and what a picture costs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from rlq.core.console import Console
+from rlq.core.distributed import Place
+from rlq.data.batches import collate_plain
+from rlq.data.datasets import PlainPictures, in_order, loader
+from rlq.data.transforms import TestTransform
+from rlq.data.worker_pool import deaths_told
+from rlq.methods.rlq.inputs import Inputs
+from rlq.methods.rlq.network import RlqNetwork
+from rlq.methods.rlq.settings import RlqSettings
+
+
+def attribute_metrics(
+    network: RlqNetwork, inputs: Inputs, settings: RlqSettings, place: Place, console: Console
+) -> dict[str, float]:
+    """Accuracy of the pose and gender heads on query and gallery pictures, and the mean |cos(f_BOT, f_POSE)|.
+
+    A head that the network lacks, or whose labels are not known for these pictures, gives no number.
+    """
+    if network.pose_branch is None and network.gender_head is None:
+        return {}
+    paths = [record.path for record in (*inputs.data.query, *inputs.data.gallery)]
+    pose, gender, cosine = _outputs(network, paths, settings, place, console)
+    poses = inputs.poses.test if inputs.poses is not None else None
+    genders = inputs.genders.test if inputs.genders is not None else None
+    found: dict[str, float] = {}
+    if cosine is not None:
+        found["attributes/pose_cosine"] = float(np.abs(cosine).mean())
+    if pose is not None and poses is not None:
+        found["attributes/pose_accuracy"] = float((pose == poses).mean())
+    if gender is not None and genders is not None:
+        found["attributes/gender_accuracy"] = float((gender == genders).mean())
+    return found
+
+
+def gigaflops(network: RlqNetwork, size: tuple[int, int]) -> float:
+    """Billions of floating-point operations for the features of one picture (an addition and a product are two)."""
+    from torch.utils.flop_counter import FlopCounterMode  # loads what only a compiler needs
+
+    weight = next(network.parameters())
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        network.embed(torch.zeros(1, 3, *size, device=weight.device))
+    return counter.get_total_flops() / 1e9
+
+
+def _outputs(
+    network: RlqNetwork, paths: Sequence[Path], settings: RlqSettings, place: Place, console: Console
+) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
+    """Predicted pose and gender of each picture, and the cosine of its pose feature and identity feature, each [N]."""
+    data = settings.data
+    pictures = PlainPictures(paths, TestTransform(data.size))
+    batches = in_order(len(paths), data.test_batch)
+    rows: dict[str, list[np.ndarray]] = {"pose": [], "gender": [], "cosine": []}
+    network.eval()
+    with torch.inference_mode(), deaths_told():
+        source = loader(
+            pictures, batches, collate_plain, workers=data.workers, patience=data.patience, device=place.device
+        )
+        for images, _ in console.progress(source, "attributes"):
+            outputs = network(images)
+            if outputs.pose is not None:
+                identity = outputs.of(settings.anchor)[0]
+                rows["cosine"].append(F.cosine_similarity(identity, outputs.pose).cpu().numpy())
+                rows["pose"].append(outputs.pose_logits.argmax(dim=1).cpu().numpy())
+            if outputs.gender_logits is not None:
+                rows["gender"].append(outputs.gender_logits.argmax(dim=1).cpu().numpy())
+    joined = {name: np.concatenate(parts) if parts else None for name, parts in rows.items()}
+    return joined["pose"], joined["gender"], joined["cosine"]

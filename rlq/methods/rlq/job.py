@@ -1,0 +1,235 @@
+"""Which step, when: puts network, optimisers, loaders and evaluation of RLQ together for the loop."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+
+from rlq.core.console import Console
+from rlq.core.distributed import Place, compute_type, share_buffers, wrap
+from rlq.core.errors import SettingsError
+from rlq.data.batches import collate_pairs, collate_target
+from rlq.data.clothes import head_megabytes
+from rlq.data.datasets import ExternalPairs, TargetPictures, loader
+from rlq.data.samplers import IdentityBatches
+from rlq.data.transforms import TrainTransform
+from rlq.evaluation.evaluator import Evaluator, flat
+from rlq.methods.rlq.cap import CapStep, Learner
+from rlq.methods.rlq.inputs import Inputs
+from rlq.methods.rlq.network import RlqNetwork, clothes_head
+from rlq.methods.rlq.settings import RlqSettings, artefact_ranges
+from rlq.methods.rlq.tad import TadStep, Wanted
+from rlq.methods.rlq.teacher_features import keep_features
+from rlq.methods.rlq.weights import start_from, write_config
+from rlq.models.compiling import compile_forward, compiled, forget_compiled
+from rlq.training.loop import Job, Metrics, Pass
+from rlq.training.optim import adam, learning_rate, set_learning_rate
+
+LARGE_HEAD = 2_000  # MB from which on the size of the clothes head is told
+
+
+def build(
+    settings: RlqSettings,
+    inputs: Inputs,
+    teacher: RlqNetwork | None,
+    *,
+    place: Place,
+    console: Console,
+    folder: Path,
+) -> Job:
+    """Everything that the loop drives. Draws initial weights from torch's global generator, which the caller seeds.
+
+    `teacher` is None where settings.needs_teacher is false; the TAD pass, if there is one, then goes without.
+    """
+    network = RlqNetwork(settings, identities=len(inputs.labels.pid_names))
+    if settings.init_from:
+        start_from(network, settings.init_from)
+    _check_teacher(network, teacher, settings)
+    order = torch.channels_last if settings.compute.channels_last else torch.contiguous_format
+    network = network.to(place.device).to(memory_format=order)
+    _warn_of_size(inputs, network, console)
+    head = clothes_head(network, inputs.clothes.total)
+    head = head.to(place.device) if head is not None else None
+    optim = settings.optim
+    optimiser = adam(network.parameters(), lr=optim.lr, weight_decay=optim.weight_decay)
+    optimisers = {"model": optimiser}
+    modules: dict[str, nn.Module] = {"network": network}
+    if head is not None:
+        optimisers["clothes"] = adam(head.parameters(), lr=optim.clothes_lr, weight_decay=optim.weight_decay)
+        modules["clothes_head"] = head
+    if settings.compute.compile:
+        forget_compiled()
+        compile_forward(network)
+    learner = Learner(
+        model=wrap(network, place, partial=_leaves_parts_out(settings)),
+        clothes_head=head,
+        optimiser=optimiser,
+        clothes_optimiser=optimisers.get("clothes"),
+        owner=torch.from_numpy(inputs.clothes.owner).to(place.device),
+        device=place.device,
+        compute_type=compute_type(settings.compute.precision, place.device),
+        channels_last=settings.compute.channels_last,
+    )
+    evaluator = Evaluator(inputs.data, settings.data, place=place, console=console)
+
+    def evaluate() -> dict[str, float | None]:
+        share_buffers(network)  # or the pictures of one evaluation would pass different networks
+        network.eval()
+        try:
+            return flat(evaluator.rank(network.embed))
+        finally:
+            network.train()
+
+    def set_rates(epoch: int) -> Metrics:
+        set_learning_rate(optimiser, learning_rate(optim, epoch))
+        rates = {"lr/model": learning_rate(optim, epoch)}
+        return rates | ({"lr/clothes": optim.clothes_lr} if head is not None else {})
+
+    network.train()
+    identities = len(inputs.labels.pid_names)
+    return Job(
+        passes=_passes(settings, inputs, teacher, learner, place, console),
+        modules=modules,
+        optimisers=optimisers,
+        set_rates=set_rates,
+        evaluate=evaluate,
+        folder=folder,
+        describe=lambda there: write_config(there, settings, identities),
+        check_every=settings.compute.check_every,
+    )
+
+
+def describe(settings: RlqSettings, inputs: Inputs, place: Place) -> str:
+    """Two lines for the person who waits: what is trained, on what."""
+    kinds = settings.rows_of_a_picture
+    rows = settings.data.batch * len(kinds)
+    told = f" ({', '.join(kinds)})" if settings.cap.low_quality else ""
+    kind = str(compute_type(settings.compute.precision, place.device)).removeprefix("torch.")
+    return (
+        f"data     {inputs.data.name}: {len(inputs.data.train)} training pictures of {len(inputs.labels.pid_names)} "
+        f"people, {len(inputs.data.query)} queries, {len(inputs.data.gallery)} gallery pictures"
+        + (f"; external {settings.tad.external}: {len(inputs.external_train)}" if inputs.external_train else "")
+        + f"\nrun      {settings.title}, {settings.backbone.name}, {settings.schedule.epochs} epochs; "
+        f"{settings.data.batch} pictures = {rows} rows{told} per device, {place.world} x {place.device.type} "
+        f"({rows * place.world} rows in all), {kind}"
+    )
+
+
+def _warn_of_size(inputs: Inputs, network: RlqNetwork, console: Console) -> None:
+    """Say what the clothes head will take before it is built, when that is much."""
+    size = head_megabytes(inputs.clothes, network.feature_width)
+    if "cal" not in network.branch_names or size < LARGE_HEAD:
+        return
+    fewer = replace(inputs.clothes, labels="person")
+    hint = f"; clothes.labels=person: {fewer.total:,} classes, {head_megabytes(fewer, network.feature_width):,.0f} MB"
+    console.line(
+        f"warning  {inputs.clothes.total:,} clothes classes of {network.feature_width} numbers: their head takes "
+        f"{size:,.0f} MB with its gradient and Adam's moments{hint if fewer.total < inputs.clothes.total else ''}"
+    )
+
+
+def _leaves_parts_out(settings: RlqSettings) -> bool:
+    """Whether some step gives some head no gradient."""
+    losses = settings.losses
+    return settings.tad.enabled or not all((losses.id_cal, losses.id_bot, losses.pose_ce, losses.gender_ce))
+
+
+def _check_teacher(network: RlqNetwork, teacher: RlqNetwork | None, settings: RlqSettings) -> None:
+    if teacher is None:
+        return
+    lacking = [name for name in settings.branches if name not in teacher.branch_names]
+    if lacking:
+        raise SettingsError(f"the teacher has no {', '.join(lacking)} branch; tad.teacher should be a base model")
+    if teacher.feature_width != network.feature_width:
+        raise SettingsError(
+            f"the teacher's features are {teacher.feature_width} wide, the student's {network.feature_width}; "
+            "both need backbones of the same width"
+        )
+
+
+def _passes(
+    settings: RlqSettings,
+    inputs: Inputs,
+    teacher: RlqNetwork | None,
+    learner: Learner,
+    place: Place,
+    console: Console,
+) -> list[Pass]:
+    makers: dict[str, Callable[[], Pass]] = {"cap": lambda: _cap_pass(settings, inputs, learner, place)}
+    if teacher is not None or (settings.tad.enabled and not settings.needs_teacher):
+        makers["tad"] = lambda: _tad_pass(settings, inputs, teacher, learner, place, console)
+    return [makers[name]() for name in settings.order if name in makers]
+
+
+def _cap_pass(settings: RlqSettings, inputs: Inputs, learner: Learner, place: Place) -> Pass:
+    step = CapStep(learner, settings)
+    batches = _batches(settings, inputs.labels.pids, "cap", place)
+
+    def begin(epoch: int) -> None:
+        batches.set_epoch(epoch)
+        step.begin(epoch)
+
+    pictures = TargetPictures(
+        inputs.data.train,
+        inputs.labels,
+        TrainTransform(settings.data.size),
+        settings.seed,
+        recolouring=inputs.recolouring,
+        ranges=artefact_ranges(settings.tad) if settings.cap.low_quality else None,
+        poses=inputs.poses.train if inputs.poses else None,
+        mirrored_poses=inputs.poses.mirrored if inputs.poses else None,
+        genders=inputs.genders.train if inputs.genders else None,
+    )
+    return Pass("cap", step, _loader(settings, pictures, batches, collate_target, place), begin)
+
+
+def _tad_pass(
+    settings: RlqSettings,
+    inputs: Inputs,
+    teacher: RlqNetwork | None,
+    learner: Learner,
+    place: Place,
+    console: Console,
+) -> Pass:
+    names = {pid: number for number, pid in enumerate(sorted({record.pid for record in inputs.external_train}))}
+    batches = _batches(settings, [names[record.pid] for record in inputs.external_train], "tad", place)
+    transform, ranges = TrainTransform(settings.data.size), artefact_ranges(settings.tad)
+    pictures = ExternalPairs(inputs.external_train, transform, ranges, settings.seed)
+    batches_of_pairs = _loader(settings, pictures, batches, collate_pairs, place)
+    wanted = _wanted(settings, inputs, teacher, place, console) if teacher is not None else None
+    return Pass("tad", TadStep(learner, teacher, settings, wanted), batches_of_pairs, batches.set_epoch)
+
+
+def _wanted(
+    settings: RlqSettings, inputs: Inputs, teacher: RlqNetwork, place: Place, console: Console
+) -> Wanted | None:
+    """How the teacher's features are had, where not by calling it."""
+    if settings.tad.teacher_features == "once":
+        paths = [record.path for record in inputs.external_train]
+        cache = Path(settings.tracking.folder) / ".cache"
+        kept = keep_features(teacher, paths, cache, settings.data, place, console)
+        return lambda batch, hq: kept.of(batch.paths, hq.device)
+    if settings.compute.compile:
+        features = compiled(teacher.branch_features)
+        return lambda batch, hq: features(hq)
+    return None
+
+
+def _batches(settings: RlqSettings, pids: Sequence[int] | np.ndarray, stream: str, place: Place) -> IdentityBatches:
+    data = settings.data
+    return IdentityBatches(
+        pids, data.batch, data.instances, settings.seed, stream=stream, rank=place.rank, world=place.world
+    )
+
+
+def _loader(
+    settings: RlqSettings, pictures: Dataset, batches: IdentityBatches, collate: Callable, place: Place
+) -> DataLoader:
+    data, on_gpu = settings.data, place.device.type == "cuda"
+    return loader(
+        pictures, batches, collate, workers=data.workers, pin=on_gpu, patience=data.patience, device=place.device
+    )

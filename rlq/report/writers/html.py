@@ -1,0 +1,60 @@
+"""A report as one HTML page that needs nothing beside it: no network, no other file."""
+
+import base64
+from itertools import groupby
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from rlq.report.cells import Cell, grid
+from rlq.report.content import Report, Section
+
+
+def page(report: Report) -> str:
+    """The page. Every word in it is escaped; pictures are part of it."""
+    environment = Environment(
+        loader=PackageLoader("rlq.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    tables = [_table(section) for section in report.sections]
+    return environment.get_template("page.html").render(report=report, tables=tables, embedded=_embedded)
+
+
+def _table(section: Section) -> dict[str, Any]:
+    found = grid(section)
+    groups = [
+        {"name": name, "width": len(list(columns))} for name, columns in groupby(found.columns, lambda c: c.group)
+    ]
+    firsts = [i == 0 or found.columns[i].group != found.columns[i - 1].group for i in range(len(found.columns))]
+    rows = [
+        {
+            "name": name,
+            "reference": name == section.reference,
+            "cells": [
+                {"cell": cell, "text": _signs(cell), "classes": _classes(cell, column.quiet, first)}
+                for cell, column, first in zip(cells, found.columns, firsts, strict=True)
+            ],
+        }
+        for name, cells in found.rows
+    ]
+    return {"section": section, "groups": groups, "columns": list(zip(found.columns, firsts)), "rows": rows}
+
+
+def _signs(cell: Cell) -> str:
+    """With minus signs as wide as plus signs; "-" alone stands for nothing."""
+    text = f"{cell.text} {cell.aside}".strip()
+    return text.replace("-", "−") if cell.value is not None else text
+
+
+def _classes(cell: Cell, quiet: bool, first: bool) -> str:
+    gained = cell.text.startswith("+") and not cell.faint
+    lost = cell.text.startswith("-") and cell.value is not None and not cell.faint
+    marks = {"first": first, "best": cell.strong, "noise": cell.faint, "quiet": quiet, "up": gained, "down": lost}
+    return " ".join(name for name, on in marks.items() if on)
+
+
+def _embedded(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"

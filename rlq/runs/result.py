@@ -1,0 +1,84 @@
+"""What a finished run gives back, and keeps in its folder."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from rlq.core.config import complaints
+from rlq.core.errors import RlqError
+from rlq.core.files import parsed_json, written_whole
+from rlq.methods.rlq.settings import RlqSettings
+from rlq.runs.folder import SETTINGS, read_about
+from rlq.runs.load import load
+from rlq.training.loop import History
+
+RESULT = "result.json"
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What is in the file."""
+
+    run_id: str
+    metrics: dict[str, float | None]
+    evaluations: dict[str, dict[str, float | None]]
+    best_epoch: int | None
+    seconds: dict[str, float]
+    data_fingerprint: str
+    device: str
+
+
+_KEPT = TypeAdapter(_Kept)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a finished run gives back."""
+
+    folder: Path
+    run_id: str
+    settings: RlqSettings
+    metrics: dict[str, float]  # best/..., last/..., paper/..., test/... under data.selection = holdout, model/...
+    history: History
+    seconds: dict[str, float] = field(default_factory=dict)  # data, teacher, training, closing
+    data_fingerprint: str = ""
+    device: str = ""
+
+
+def write_result(result: Result) -> None:
+    """Keep it in the run's folder."""
+    tree = {
+        "run_id": result.run_id,
+        "metrics": result.metrics,
+        "evaluations": {str(epoch): metrics for epoch, metrics in result.history.evaluations.items()},
+        "best_epoch": result.history.best_epoch,
+        "seconds": result.seconds,
+        "data_fingerprint": result.data_fingerprint,
+        "device": result.device,
+    }
+    with written_whole(result.folder / RESULT) as temporary:
+        temporary.write_text(json.dumps(tree, indent=1) + "\n")
+
+
+def read_result(folder: Path) -> Result:
+    """The result of a finished run, by its folder. Raises RlqError where there is none."""
+    try:
+        tree = parsed_json((folder / RESULT).read_text())
+        _KEPT.validate_python(tree)
+        history = History({int(epoch): found for epoch, found in tree["evaluations"].items()}, tree["best_epoch"])
+        run_id = read_about(folder).run_id  # a server that was away may have given it after the result was written
+        return Result(
+            folder=folder,
+            run_id=run_id,
+            settings=load(folder / SETTINGS).settings,
+            metrics=tree["metrics"],
+            history=history,
+            seconds=tree["seconds"],
+            data_fingerprint=tree["data_fingerprint"],
+            device=tree["device"],
+        )
+    except (OSError, ValueError) as error:
+        why = complaints(error) if isinstance(error, ValidationError) else error
+        raise RlqError(f"{folder} holds no result of a finished run: {RESULT}: {why}") from error

@@ -1,0 +1,37 @@
+"""The data set that a command is about; a built-in one is made when it is not there."""
+
+from pathlib import Path
+
+import torch
+
+from rlq.core.console import Console
+from rlq.core.distributed import Place
+from rlq.core.errors import DataError
+from rlq.data.catalogue import data_set, read
+from rlq.data.readers.celeb_reid import CameraReading
+from rlq.data.records import ReidData
+from rlq.synthetic.built_in import ensure_embedded
+
+ALONE = Place(torch.device("cpu"))
+
+
+def ensure_set(name: str, root: Path, place: Place, console: Console) -> None:
+    """Make a built-in set below `root`, unless `root` is the folder of such a set itself."""
+    if not data_set(name).holds(root):
+        ensure_embedded(name, root, place, console)
+
+
+def read_set(
+    name: str, root: Path, console: Console, *, place: Place = ALONE, celeb_camera: CameraReading = "first_digit"
+) -> ReidData:
+    """Any set of the catalogue. Raises DataError as its reader does."""
+    ensure_set(name, root, place, console)
+    return read(name, root, celeb_camera=celeb_camera)
+
+
+def read_pictures(name: str, root: Path, console: Console) -> ReidData:
+    """A set of single pictures. Raises DataError for sets of tracklets."""
+    data = read_set(name, root, console)
+    if data.holds_tracklets:
+        raise DataError(f"{name} holds tracklets; labels are made for sets of single pictures only")
+    return data

@@ -1,0 +1,1 @@
+"""Weights that exist: evaluate, embed, convert and register them."""

@@ -1,0 +1,102 @@
+"""Put the network of a run into MLflow's model registry, as a function from pictures to features."""
+
+import importlib.metadata
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from rlq.core.console import Console
+from rlq.core.errors import RlqError
+from rlq.core.seeding import generator
+from rlq.core.settings import TrackingSettings
+from rlq.data.transforms import TestTransform
+from rlq.methods.rlq.export import TOLERANCE
+from rlq.methods.rlq.network import RlqNetwork
+from rlq.methods.rlq.portable import PicturesToFeatures
+from rlq.methods.rlq.settings import RlqSettings
+from rlq.methods.rlq.weights import load_network
+from rlq.runs.folder import SETTINGS, find_weights, read_about
+from rlq.runs.load import fingerprint, load
+from rlq.tracking import (
+    Registered,
+    check_model_name,
+    load_function,
+    register_folder,
+    resolve_uri,
+    save_function,
+    store_of,
+)
+
+CHECKED_BATCHES = (1, 2, 5)
+
+
+def register(
+    word: str, name: str, *, which: str = "best", uri: str | None = None, console: Console | None = None
+) -> Registered:
+    """Make the `which` weights of a run, or a weights folder, the next version of the registered model `name`.
+
+    It goes to the run's own tracking store unless `uri` names another that has the run, and only after the exported
+    function has given the network's features. Raises RlqError.
+    """
+    console = console or Console()
+    check_model_name(name)
+    runs = Path(TrackingSettings().folder)
+    source, run = find_weights(word, which, runs)
+    store, run_id, tags = uri or resolve_uri(runs), None, {}
+    if run is not None:
+        store, run_id = store_of(run, uri)
+        if not run_id:
+            raise RlqError(f"its store does not have this run yet: rlq track sync {run} sends it")
+        tags = {"rlq.run": run_id, "rlq.run_name": read_about(run).name, "rlq.weights": which}
+        tags["rlq.settings_fingerprint"] = fingerprint(load(run / SETTINGS))
+    network, settings = load_network(source, torch.device("cpu"))
+    tags |= {"rlq.dataset": settings.data.dataset, "rlq.variant": settings.title}
+    function = PicturesToFeatures(network)
+    width = network.feature_width * len(network.branch_names)
+    with TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "model"
+        save_function(function, folder, np.zeros((2, *settings.data.size, 3), np.uint8), width, _requirements())
+        off = _farthest(load_function(folder), network, settings)
+        if not off <= TOLERANCE:
+            raise RlqError(f"not registered: the exported function's features are off by {off:.1e} of their length")
+        console.line(f"checked  features of the exported function are off by {off:.1e} of their length")
+        registered = register_folder(
+            store,
+            folder,
+            name,
+            experiment=settings.tracking.experiment,
+            run_id=run_id,
+            params={"data.dataset": settings.data.dataset, "variant": settings.title},
+            tags=tags,
+        )
+    height, wide = settings.data.size
+    console.line(
+        f"input    uint8 RGB [n, {height}, {wide}, 3], any n; resize with antialiasing (Pillow's BILINEAR does)"
+    )
+    console.line(f"output   float32 [n, {width}] of length 1, as rlq embed gives: compare by their product")
+    console.line(f"model    {name}, version {registered.version}, in {registered.store}, from {source}")
+    console.line(f'load     mlflow.pytorch.load_model("{registered.uri}"), or mlflow.pyfunc')
+    console.line(f"page     {registered.page}")
+    return registered
+
+
+def _farthest(function: Callable[[Tensor], Tensor], network: RlqNetwork, settings: RlqSettings) -> float:
+    """The longest difference from features as `rlq embed` makes them, which have length 1."""
+    transform, off = TestTransform(settings.data.size), []
+    for batch in CHECKED_BATCHES:
+        pictures = generator("register", batch).integers(0, 256, (batch, *settings.data.size, 3), np.uint8)
+        images = torch.from_numpy(np.stack([transform(picture) for picture in pictures]))  # [B, 3, H, W]
+        with torch.inference_mode():
+            wanted = F.normalize(network.embed(images) + network.embed(images.flip(3)))
+            off += (function(torch.from_numpy(pictures)) - wanted).norm(dim=1).tolist()
+    return float(np.max(off))  # not a number if any is none
+
+
+def _requirements() -> list[str]:
+    """What loading takes, for MLflow's own records: rlq is none of it."""
+    return [f"{library}=={importlib.metadata.version(library).partition('+')[0]}" for library in ("mlflow", "torch")]

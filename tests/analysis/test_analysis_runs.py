@@ -1,0 +1,51 @@
+from dataclasses import replace
+
+import pytest
+
+from rlq.analysis import ANALYSES, analyse, source
+from rlq.analysis.runs import by_name
+from rlq.core.console import Console
+from rlq.core.errors import RlqError, SettingsError
+
+
+def test_a_run_goes_by_name_id_and_folder_and_weights_by_theirs(home, whole_run, trained, untrained):
+    for word in ("whole", whole_run.run_id[:6], home.folder / whole_run.folder):
+        one = source(word, home.folder / "runs")
+        assert (one.name, one.run_id, one.settings) == ("whole", whole_run.run_id, trained.settings)
+    assert (untrained.name, untrained.run_id) == ("untrained", "")
+    assert trained.weights("last") == trained.folder / "last" and untrained.weights("last") == untrained.folder
+    with pytest.raises(RlqError, match=r"there is no run nobody in .*; runs there: .*\(whole\)"):
+        source("nobody", home.folder / "runs")
+
+
+def test_equal_names_are_told_apart(trained):
+    others = [
+        replace(trained, run_id="0123456789"),
+        replace(trained, name="other"),
+        replace(trained, run_id="0123456789"),
+    ]
+    assert list(by_name(others)) == ["whole 01234567", "other", "whole 01234567 (3)"]
+
+
+def test_wrong_questions_are_answered(trained, ask):
+    with pytest.raises(RlqError, match="there is no analysis tnse; there are curves, robustness, .*tsne"):
+        ask("tnse", trained)
+    with pytest.raises(RlqError, match="rank_lists needs 2 runs or more, 1 is named"):
+        ask("rank_lists", trained)
+    with pytest.raises(RlqError, match="sharpness takes 1 run, 2 are named"):
+        ask("sharpness", trained, trained)
+    other = replace(trained, name="other", settings=trained.settings.model_copy(
+        update={"data": trained.settings.data.model_copy(update={"dataset": "ltcc"})}))  # fmt: skip
+    with pytest.raises(
+        RlqError, match=r"\(whole: synthetic, other: ltcc\); name one for all, such as --option dataset="
+    ):
+        ask("robustness", trained, other)
+    with pytest.raises(RlqError, match="protocol = XX: synthetic is ranked by CC, SC, General"):
+        ask("robustness", trained, protocol="XX")
+
+
+@pytest.mark.parametrize("name", list(ANALYSES))
+def test_an_option_that_an_analysis_does_not_know_is_refused(name, trained):
+    analysis = ANALYSES[name]
+    with pytest.raises(SettingsError, match=f"{name}: unknown setting colour_of_the_sky"):
+        analyse(name, [trained] * analysis.least, seed=0, console=Console(), options={"colour_of_the_sky": 1})

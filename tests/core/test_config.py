@@ -1,0 +1,132 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from rlq.core.config import apply_changes, flatten, known_names, read_tree, to_yaml, validate
+from rlq.core.errors import SettingsError
+from rlq.methods.rlq.settings import RlqSettings
+
+EXPERIMENTS = Path(__file__).parents[1] / "experiments"
+
+
+def load(*changes: str) -> RlqSettings:
+    return validate(RlqSettings, apply_changes(read_tree(EXPERIMENTS / "rlq.yaml"), changes), "rlq.yaml")
+
+
+def write(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("file", sorted(EXPERIMENTS.glob("*.yaml")), ids=lambda file: file.stem)
+def test_every_experiment_file_loads_and_survives_its_own_dump(file, tmp_path):
+    settings = validate(RlqSettings, read_tree(file), str(file))
+    again = write(tmp_path, "again.yaml", to_yaml(settings))
+    assert validate(RlqSettings, read_tree(again), "again") == settings
+
+
+def test_the_recipe_file_spells_out_every_setting_with_its_default():
+    written = read_tree(EXPERIMENTS / "rlq.yaml")
+    bare = validate(RlqSettings, {"data": {"dataset": "prcc"}}, "defaults")
+    assert flatten(load()) == flatten(bare)
+    sections = {name for name in known_names(RlqSettings) if name not in flatten(bare)}
+
+    def names(tree, prefix=""):
+        for key, value in tree.items():
+            yield prefix + key
+            if isinstance(value, dict):
+                yield from names(value, f"{prefix}{key}.")
+
+    assert set(names(written)) == set(flatten(bare)) | sections
+
+
+def test_the_papers_text_differs_from_the_code_in_the_settings_that_the_recipe_names():
+    code, text = (
+        flatten(load()),
+        flatten(validate(RlqSettings, read_tree(EXPERIMENTS / "rlq_paper_text.yaml"), "rlq_paper_text.yaml")),
+    )
+    assert {name: text[name] for name in code if code[name] != text[name]} == {
+        "variant": "RLQ (paper text)",
+        "tad.clothes_kl": "live",
+        "losses.attribute_smoothing": 0.0,
+        "losses.kl.tau": 1.0,
+        "losses.kl.coefficient": 1.0,
+        "losses.kl.reduction": "batch",
+        "optim.warmup": 10,
+    }
+
+
+def test_a_change_reads_its_value_as_plain_yaml():
+    settings = load("optim.lr=1e-4", "data.size=[96, 48]", "backbone.pretrained=false", "cap.pose.on=both")
+    assert (settings.optim.lr, settings.data.size) == (1e-4, (96, 48))
+    assert settings.backbone.pretrained is False
+    assert settings.cap.pose.on == "both"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("optim.lrr=1", "unknown setting optim.lrr; did you mean optim.lr?"),
+        ("bakbone.split=1", "unknown setting bakbone; did you mean backbone?"),
+        ("seed=true", "seed = True: .*valid integer"),
+        ("seed=1.5", "seed = 1.5"),
+        ("optim.lr=yes", "optim.lr = 'yes'"),
+        ("data.batch=6", "should be a multiple of data.instances = 4, and at least two"),
+        ("tad.mix.motion=1", "add up to 2"),
+        ("schedule.epochs=10", r"clothes_from = 25 is never reached .*milestones \[20, 40\] are never reached"),
+        ("optim.warmup=200", "as long as schedule.epochs"),
+        ("tad.gaussian_kernel=[6, 6]", "holds no odd number"),
+        ("tad.pixelation=[20, 10]", r"should be \[smallest, largest\]"),
+        ("branches=[cal]", "cap.pose.on = bot, but branches"),
+        ("order=[cap]", "should name tad and cap once each"),
+        ("backbone.split=5", "backbone.split = 5"),
+        ("method=cal", "'rlq'"),
+        ("seed", "NAME=VALUE"),
+        ("a=[", "not valid YAML"),
+    ],
+)
+def test_a_setting_that_cannot_be_meant_is_refused_by_name(change, message):
+    with pytest.raises(SettingsError, match=message):
+        load(change)
+
+
+def test_a_key_given_twice_is_refused_with_both_lines(tmp_path):
+    path = write(tmp_path, "twice.yaml", "seed: 1\ndata: {dataset: prcc}\nseed: 2\n")
+    with pytest.raises(SettingsError, match=re.escape("seed is given twice, in lines 1 and 3")):
+        read_tree(path)
+
+
+def test_files_that_extend_each_other_in_a_ring_are_refused(tmp_path):
+    write(tmp_path, "a.yaml", "extends: b.yaml\n")
+    path = write(tmp_path, "b.yaml", "extends: a.yaml\n")
+    with pytest.raises(SettingsError, match=re.escape("extends itself, by way of b.yaml -> a.yaml -> b.yaml")):
+        read_tree(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("- 1\n", "holds a list"),
+        ("a: [1\n", "not valid YAML"),
+        ("extends: [a]\n", "extends should name one file"),
+        ("extends: nowhere.yaml\n", "cannot be read"),
+        ("seed: !!python/object/apply:os.system ['true']\n", "not valid YAML"),
+    ],
+)
+def test_a_file_that_is_no_experiment_is_refused(tmp_path, text, message):
+    with pytest.raises(SettingsError, match=message):
+        read_tree(write(tmp_path, "x.yaml", text))
+
+
+def test_words_and_numbers_are_read_as_people_mean_them(tmp_path):
+    path = write(tmp_path, "x.yaml", "on: no\nclock: 12:30\nlr: 1e-4\nfull: true\nnothing: null\nlist: [1, -2.5]\n")
+    assert read_tree(path) == {
+        "on": "no",
+        "clock": "12:30",
+        "lr": 1e-4,
+        "full": True,
+        "nothing": None,
+        "list": [1, -2.5],
+    }

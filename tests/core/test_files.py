@@ -1,0 +1,74 @@
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from rlq.core.errors import DataError
+from rlq.core.files import alone_with, remove_partial, written_whole
+
+
+def test_readers_see_the_old_file_until_the_new_one_is_whole(tmp_path):
+    path = tmp_path / "folder/a.png"
+    with written_whole(path) as partial:
+        partial.write_text("first")
+        assert not path.exists() and partial.parent == path.parent and partial.suffix == ".png"
+    for error in (ZeroDivisionError, KeyboardInterrupt):
+        with pytest.raises(error), written_whole(path) as partial:
+            partial.write_text("half")
+            raise error
+    assert path.read_text() == "first"
+    assert [file.name for file in path.parent.iterdir()] == ["a.png"]
+
+
+def test_a_place_that_cannot_be_written_is_told_with_the_file(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    for path in (tmp_path / "file/a.png", tmp_path):
+        with pytest.raises(DataError, match=rf"{path} cannot be written: "), written_whole(path) as partial:
+            partial.write_text("x")
+
+
+def test_what_a_killed_process_left_half_written_is_removed_when_asked(tmp_path):
+    killed = (
+        "import os, signal, sys; from pathlib import Path; from rlq.core.files import written_whole\n"
+        "with written_whole(Path(sys.argv[1])) as partial:\n"
+        "    partial.write_text('half'); os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    for name in ("a.npz", "b.npz"):
+        assert subprocess.run([sys.executable, "-c", killed, tmp_path / name], check=False).returncode == -9
+    (tmp_path / ".hidden.npz").touch()
+    assert len(list(tmp_path.iterdir())) == 3
+    remove_partial(tmp_path, "a.npz", older=3600)
+    assert len(list(tmp_path.iterdir())) == 3  # somebody may be writing it
+    remove_partial(tmp_path, "a.npz")
+    (left,) = (path for path in tmp_path.iterdir() if path.name != ".hidden.npz")
+    assert left.name.endswith(".b.npz")
+    os.utime(left, (0, 0))
+    remove_partial(tmp_path, older=3600)
+    assert [path.name for path in tmp_path.iterdir()] == [".hidden.npz"]
+    remove_partial(tmp_path / "none")
+
+
+def test_a_file_is_changed_by_one_at_a_time(tmp_path):
+    path = tmp_path / "folder/count"
+
+    def add() -> None:
+        for _ in range(20):
+            with alone_with(path):
+                count = int(path.read_text()) if path.is_file() else 0
+                with written_whole(path) as partial:
+                    partial.write_text(str(count + 1))
+
+    threads = [threading.Thread(target=add) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert path.read_text() == "80"
+
+
+def test_a_place_that_cannot_be_locked_is_told_with_the_file(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DataError, match="file/a.csv cannot be written: "), alone_with(tmp_path / "file/a.csv"):
+        pass

@@ -1,0 +1,37 @@
+import copy
+
+import pytest
+import torch
+from tiny import SIZE, noise, tiny_settings, tiny_teacher
+
+from rlq.core.errors import RlqError
+from rlq.methods.rlq import fast
+from rlq.methods.rlq.fast import farthest, quicken
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(("bfloat16", "below", "kind"), [(False, 1e-4, torch.float32), (True, 0.05, torch.bfloat16)])
+def test_quick_features_are_near_the_exact_ones(monkeypatch, bfloat16, below, kind):
+    monkeypatch.setattr(fast, "has_bfloat16", lambda device: bfloat16)
+    network = tiny_teacher(tiny_settings())
+    pictures = noise(5, seed=3)
+    with torch.inference_mode():
+        exact = network.embed(pictures)
+        found = quicken(network, SIZE, CPU)(pictures)
+    assert found.dtype == torch.float32 and 0 < farthest(found, exact) < below
+    assert network.trunk[0][0][0].weight.dtype == kind
+
+
+def test_a_backbone_that_cannot_be_folded_is_refused_with_the_way_out(monkeypatch):
+    def wrongly(network):
+        network.trunk[0][0][0].weight.data *= 2
+
+    monkeypatch.setattr(fast, "fold_batch_norms", wrongly)
+    with pytest.raises(RlqError, match=r"off by .* of their length; .* leave --fast out"):
+        quicken(copy.deepcopy(tiny_teacher(tiny_settings())), SIZE, CPU)
+
+
+def test_the_farthest_row_counts_by_its_own_length():
+    wanted = torch.tensor([[3.0, 4.0], [0.0, 100.0]])
+    assert farthest(wanted + torch.tensor([[0.0, 1.0], [0.0, 5.0]]), wanted) == pytest.approx(0.2)

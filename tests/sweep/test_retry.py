@@ -1,0 +1,67 @@
+"""A database that is away for a moment is asked again; one that stays away is told."""
+
+import pytest
+from optuna import create_study
+from optuna.exceptions import StorageInternalError
+from optuna.storages import RDBStorage
+from optuna.trial import TrialState
+from sqlalchemy.exc import OperationalError
+
+from rlq.sweep import retry
+from rlq.sweep.retry import ask_again
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch):
+    monkeypatch.setattr(retry, "PAUSE", 0.01)
+
+
+def away(times, monkeypatch, method, error):
+    """Let a method of the storage raise so many times."""
+    works, left = getattr(RDBStorage, method), [times]
+
+    def fails(self, *arguments, **options):
+        if left[0]:
+            left[0] -= 1
+            raise error
+        return works(self, *arguments, **options)
+
+    monkeypatch.setattr(RDBStorage, method, fails)
+    return left
+
+
+GONE = (StorageInternalError("An exception is raised during the commit"), OperationalError("select", {}, OSError()))
+
+
+@pytest.mark.parametrize("error", GONE)
+def test_what_fails_for_a_moment_is_done_in_the_end(tmp_path, monkeypatch, caplog, error):
+    left = away(3, monkeypatch, "set_trial_user_attr", error)
+    storage = RDBStorage(f"sqlite:///{tmp_path}/study.db")
+    ask_again(storage)
+    study = create_study(storage=storage)
+    trial = study.ask()
+    trial.set_user_attr("worker", "me")
+    assert left == [0] and study.trials[0].user_attrs == {"worker": "me"}
+    assert [record.getMessage() for record in caplog.records if record.name == retry.__name__] == [
+        "the storage does not answer; it is asked again for 60 s"
+    ]
+
+
+def test_what_stays_away_is_told_after_a_while(tmp_path, monkeypatch):
+    storage = RDBStorage(f"sqlite:///{tmp_path}/study.db")
+    away(10**6, monkeypatch, "set_trial_user_attr", GONE[0])
+    ask_again(storage, seconds=0.1)
+    trial = create_study(storage=storage).ask()
+    with pytest.raises(StorageInternalError):
+        trial.set_user_attr("worker", "me")
+
+
+def test_the_end_of_a_trial_is_said_once(tmp_path, monkeypatch):
+    left = away(2, monkeypatch, "set_trial_state_values", GONE[0])
+    storage = RDBStorage(f"sqlite:///{tmp_path}/study.db")
+    ask_again(storage)
+    study = create_study(storage=storage)
+    study.enqueue_trial({})
+    with pytest.raises(StorageInternalError):
+        study.ask()
+    assert left == [1] and study.trials[0].state == TrialState.WAITING
