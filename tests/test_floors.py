@@ -1,6 +1,8 @@
 """The floors of the house: a module imports only from floors below its own, or from its own room."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,112 +10,163 @@ import pytest
 import rlq
 
 HOUSE = Path(rlq.__file__).parent
-GROUND = (
-    "errors",
-    "files",
-    "masks",
-    "shapes",
-    "seeding",
-    "artefacts",
-    "config",
-    "settings",
-    "console",
-    "distributed",
-    "tracking",
+FLOORS = (
+    ("core",),
+    ("tracking",),
+    ("data", "models", "losses"),
+    ("synthetic", "training"),
+    ("labels", "evaluation"),
+    ("methods",),
+    ("runs",),
+    ("weights", "ablation", "sweep"),
+    ("analysis",),
+    ("bench", "report"),
+    ("cli",),
+    ("__main__",),
 )
-FLOORS = {
-    0: GROUND,
-    1: ("data", "models", "losses", "synthetic"),
-    2: ("attributes", "evaluation"),
-    3: ("training",),
-    4: ("methods",),
-    5: (
-        *(
-            "experiment",
-            "loading",
-            "record",
-            "results",
-            "rerun",
-            "runs",
-            "use",
-            "checks",
-            "sets",
-            "labelling",
-            "handover",
-        ),
-        "registering",
-    ),
-    6: ("analysis", "ablation", "sweep"),
-    7: ("report", "bench"),
-    8: ("cli",),
-    9: ("__main__",),
-}
-FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
-LIGHT = ("errors", "config", "settings", "console", "tracking", "runs", "cli")  # answer before torch is there
+FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 FILES = sorted(path for path in HOUSE.rglob("*.py") if path != HOUSE / "__init__.py")
+LIGHT = (  # these answer before torch is loaded
+    *("core.config", "core.console", "core.errors", "core.files", "core.seeding", "core.settings", "core.shapes"),
+    *("tracking", "cli"),
+)
+HEAVY = ("torch", "torchvision", "timm", "sklearn", "matplotlib", "albumentations", "optuna", "mlflow")
 
 
 def module_of(path: Path) -> str:
-    """rlq/data/readers/prcc.py -> data.prcc; a package's __init__.py counts as the package."""
+    """rlq/data/readers/prcc.py -> data.readers.prcc; a package's __init__.py counts as the package."""
     return ".".join(path.relative_to(HOUSE).with_suffix("").parts).removesuffix(".__init__")
 
 
-def imported(tree: ast.AST) -> set[str]:
-    """Modules of rlq that a file imports anywhere, without the leading rlq, each name of `from rlq import` too."""
+TREES = {module_of(path): ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
+
+
+def imported(tree: ast.AST, *, late: bool = True) -> set[str]:
+    """Full names of everything that a file imports; without `late`, only what loads with the file itself."""
     found = set()
-    for node in ast.walk(tree):
+    for node in ast.walk(tree) if late else _loaded_at_once(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"line {node.lineno} imports relatively"
-            found |= {f"rlq.{alias.name}" for alias in node.names} if node.module == "rlq" else {node.module}
-    return {name.removeprefix("rlq.") for name in found if name.startswith("rlq.") and not name.startswith("rlq.__")}
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            modules = {name for name in names if name.removeprefix("rlq.") in TREES}
+            found |= modules if modules == names else names | {str(node.module)}
+    return found
+
+
+def _loaded_at_once(tree: ast.AST) -> list[ast.AST]:
+    """All nodes but those in functions and under TYPE_CHECKING."""
+    found: list[ast.AST] = []
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            continue
+        found += [node, *_loaded_at_once(node)]
+    return found
+
+
+def own_modules(names: set[str]) -> set[str]:
+    """Of imported names, the modules of rlq, without the leading rlq."""
+    return {name.removeprefix("rlq.") for name in names if name.startswith("rlq.")} & TREES.keys()
 
 
 def wrong_imports(module: str, others: set[str]) -> list[str]:
-    """Those that lead upstairs, to a neighbour, or from one method to another."""
+    """Those that lead to a higher floor, to another room of the same floor, or from one method to another."""
     room, wrong = module.partition(".")[0], []
     for other in sorted(others):
         target = other.partition(".")[0]
-        own_room = target == room and (room != "methods" or other.split(".")[:2] == module.split(".")[:2])
-        ground = FLOOR_OF[room] == 0 and FLOOR_OF[target] == 0  # the small files on the ground may know each other
-        top = FLOOR_OF[room] == 5 and FLOOR_OF[target] == 5  # what commands call: files of one floor, not rooms
-        if not (own_room or ground or top or FLOOR_OF[target] < FLOOR_OF[room]):
+        same_room = target == room
+        if room == target == "methods" and other.count(".") and module.count("."):  # methods do not know each other
+            same_room = other.split(".")[1] in (module.split(".")[1], "base") or module == "methods.catalogue"
+        if not same_room and FLOOR_OF[target] >= FLOOR_OF[room]:
             wrong.append(f"{module} imports {other}")
     return wrong
 
 
-def test_every_module_has_a_floor():
-    assert {module_of(path).split(".")[0] for path in FILES} == set(FLOOR_OF)
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Groups of modules that import each other in a circle."""
+    reached: dict[str, set[str]] = {}
+    for start in graph:
+        seen, waiting = set(), list(graph[start])
+        while waiting:
+            module = waiting.pop()
+            if module not in seen:
+                seen.add(module)
+                waiting += graph.get(module, ())
+        reached[start] = seen
+    groups = {tuple(sorted(b for b in reached[a] if a in reached[b])) for a in graph if a in reached[a]}
+    return [list(group) for group in sorted(groups)]
+
+
+def test_every_module_is_in_a_room_and_every_room_has_a_floor():
+    assert {module.split(".")[0] for module in TREES} == set(FLOOR_OF)
+    assert {path.name for path in HOUSE.glob("*.py")} == {"__init__.py", "__main__.py"}
 
 
 def test_imports_lead_downstairs_or_stay_in_the_room():
-    found = {module_of(path): imported(ast.parse(path.read_text())) for path in FILES}
-    assert len(found) > 60 and "artefacts" in found["data.datasets"]
+    found = {module: own_modules(imported(tree)) for module, tree in TREES.items()}
+    assert len(found) > 60 and "data.degradation" in found["data.datasets"]
     assert [wrong for module, others in found.items() for wrong in wrong_imports(module, others)] == []
 
 
+def test_no_modules_import_each_other_in_a_circle():
+    assert circles({module: own_modules(imported(tree)) - {module} for module, tree in TREES.items()}) == []
+
+
+def test_a_circle_is_noticed():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]
+
+
 @pytest.mark.parametrize(
-    ("module", "code"),
+    ("module", "other"),
     [
-        ("data.prcc", "from rlq.evaluation.metrics import Ranking"),
-        ("data.prcc", "from rlq.models import backbone"),
-        ("losses.triplet", "import rlq.data.records"),
-        ("training.loop", "def late():\n    from rlq.methods.rlq.cap import CapStep"),
-        ("evaluation.metrics", "from rlq.labels.pose import match"),
-        ("tracking.mlflow", "from rlq import experiment"),
-        ("methods.rlq.cap", "from rlq.methods.other.cap import Step"),
+        ("data.readers.prcc", "evaluation.metrics"),
+        ("data.readers.prcc", "models.backbone"),
+        ("losses.triplet", "data.records"),
+        ("training.loop", "methods.rlq.cap"),
+        ("evaluation.metrics", "labels.pose"),
+        ("tracking.mlflow", "runs.experiment"),
+        ("methods.rlq.cap", "methods.other.cap"),
     ],
 )
-def test_a_wrong_import_is_noticed(module, code):
-    assert len(wrong_imports(module, imported(ast.parse(code)))) == 1
+def test_a_wrong_import_is_noticed(module, other):
+    assert len(wrong_imports(module, {other})) == 1
 
 
-def test_only_tracking_imports_mlflow_and_light_modules_import_no_torch():
-    for path in FILES:
-        module, tree = module_of(path), ast.parse(path.read_text())
-        names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-        names |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-        roots = {name.split(".")[0] for name in names}
+def test_only_tracking_imports_mlflow():
+    for module, tree in TREES.items():
+        roots = {name.split(".")[0] for name in imported(tree)}
         assert module.startswith("tracking") or "mlflow" not in roots, f"{module} imports mlflow"
-        assert module.split(".")[0] not in LIGHT or "torch" not in roots, f"{module} imports torch"
+
+
+def loads(module: str) -> dict[str, str]:
+    """What importing a module of rlq loads besides, transitively: other libraries -> the module that imports each."""
+    found, seen, waiting = {}, set(), [module]
+    while waiting:
+        current = waiting.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        names = imported(TREES[current], late=False)
+        found |= {name.split(".")[0]: current for name in names if not name.startswith("rlq")}
+        parents = {current.rsplit(".", depth)[0] for depth in range(1, current.count(".") + 1)}
+        waiting += own_modules(names) | (parents & TREES.keys())
+    return found
+
+
+@pytest.mark.parametrize("module", sorted(m for m in TREES if m in LIGHT or m.split(".")[0] in LIGHT))
+def test_light_modules_load_nothing_heavy_not_even_by_way_of_others(module):
+    heavy = {name: by for name, by in loads(module).items() if name in HEAVY}
+    assert heavy == {}
+
+
+def test_that_check_sees_through_other_modules():
+    assert {"torch", "cv2"} <= loads("training.loop").keys() and "rlq" not in loads("training.loop")
+
+
+def test_importing_rlq_loads_neither_torch_nor_numpy():
+    code = "import sys, rlq; print([name for name in ('torch', 'numpy') if name in sys.modules])"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"

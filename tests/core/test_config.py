@@ -7,7 +7,7 @@ from rlq.core.config import apply_changes, flatten, known_names, read_tree, to_y
 from rlq.core.errors import SettingsError
 from rlq.methods.rlq.settings import RlqSettings
 
-EXPERIMENTS = Path(__file__).parents[1] / "experiments"
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
 
 def load(*changes: str) -> RlqSettings:
