@@ -13,7 +13,7 @@ from tiny_runs import Home
 
 from rlq.core.errors import DataError
 from rlq.core.seeding import generator
-from rlq.data.degradation import ArtefactRanges, degrade, draw_artefact
+from rlq.data.degradation import DegradationRanges, degrade, draw_degradation
 from rlq.data.image_check import look_at
 from rlq.data.pictures import picture_sizes, read_picture
 from rlq.data.transforms import TestTransform, TrainTransform
@@ -107,7 +107,7 @@ def test_sixteen_bits_of_grey_become_eight(tmp_path):
 def test_the_smallest_pictures_go_through_artefacts_and_transforms(tmp_path, name, seed):
     (tmp_path / name).write_bytes(GOOD[name])
     picture = read_picture(tmp_path / name)
-    worse = degrade(picture, draw_artefact(generator("odd", seed), ArtefactRanges()))
+    worse = degrade(picture, draw_degradation(generator("odd", seed), DegradationRanges()))
     assert worse.shape == picture.shape
     assert TrainTransform((32, 16))(worse, seed).image.shape[-2:] == (32, 16)
     assert TestTransform((32, 16))(worse).shape[-2:] == (32, 16)

@@ -16,7 +16,7 @@ from rlq.core.errors import DataError
 from rlq.core.seeding import generator
 from rlq.core.settings import Count
 from rlq.core.shapes import check_shapes
-from rlq.data.degradation import KINDS, ArtefactRanges, only
+from rlq.data.degradation import KINDS, DegradationRanges, only
 from rlq.data.records import ReidData
 from rlq.methods.rlq.settings import artefact_ranges
 from rlq.weights.use import alone
@@ -83,7 +83,7 @@ def sample(data: ReidData, pictures: int, seed: int) -> list[Path]:
     return [records[i].path for i in np.sort(order)]
 
 
-def mixed(ranges: ArtefactRanges) -> str:
+def mixed(ranges: DegradationRanges) -> str:
     """The shares of a mix, for titles."""
     return ", ".join(f"{share:.0%} {kind}" for kind, share in ranges.mix.items() if share)
 

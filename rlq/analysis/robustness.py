@@ -10,7 +10,7 @@ from rlq.analysis.base import Drawn, markdown
 from rlq.analysis.runs import Model, ModelOptions, Source, by_name, common_set, protocol_of
 from rlq.core.config import validate
 from rlq.core.console import Console, percent
-from rlq.data.degradation import KINDS, SEVERITIES, ArtefactRanges, Kind, Severity, at_severity, only
+from rlq.data.degradation import KINDS, SEVERITIES, DegradationRanges, Kind, Severity, at_severity, only
 from rlq.evaluation.evaluator import Degraded, Evaluator
 from rlq.methods.rlq.settings import artefact_ranges
 from rlq.weights.use import alone
@@ -35,7 +35,7 @@ def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Map
     chosen = validate(Options, options, "robustness")
     ranges = artefact_ranges(sources[0].settings.tad)
     kinds, levels = tuple(dict.fromkeys(chosen.kinds)), sorted(set(chosen.severities))
-    conditions: dict[Condition, ArtefactRanges | None] = {(CLEAN, 0): None}
+    conditions: dict[Condition, DegradationRanges | None] = {(CLEAN, 0): None}
     for kind in kinds:
         conditions |= {(kind, level): at_severity(ranges, kind, level) for level in levels}
         conditions |= {} if levels else {(kind, 0): only(ranges, kind)}
@@ -76,7 +76,7 @@ def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Map
     return Drawn(figure, numbers, markdown(rows, header))
 
 
-def strength(ranges: ArtefactRanges, kind: str) -> str:
+def strength(ranges: DegradationRanges, kind: str) -> str:
     """The size of an artefact in pixels, of a Gaussian with its sigma; a range of both where it is one."""
     if kind == "pixelation":
         return f"side {_range(ranges.pixelation)}"
@@ -96,7 +96,7 @@ def _key(condition: Condition) -> str:
     return f"{condition[0]}-{condition[1]}" if condition[1] else condition[0]
 
 
-def _spelt(condition: Condition, ranges: ArtefactRanges) -> str:
+def _spelt(condition: Condition, ranges: DegradationRanges) -> str:
     kind, level = condition
     if kind == CLEAN:
         return "as they are"
@@ -108,7 +108,7 @@ def _sides(degraded: str) -> str:
     return {"query": "queries", "gallery": "gallery", "both": "queries and gallery"}[degraded]
 
 
-def _lines(found: Mapping[str, Any], kinds: Sequence[Kind], levels: Sequence[int], ranges: ArtefactRanges) -> Figure:
+def _lines(found: Mapping[str, Any], kinds: Sequence[Kind], levels: Sequence[int], ranges: DegradationRanges) -> Figure:
     """A panel per artefact, from the clean pictures on the left to the worst."""
     figure = Figure(figsize=(3.1 * len(kinds), 3.2), layout="constrained")
     panels = figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0]

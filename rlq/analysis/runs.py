@@ -12,7 +12,7 @@ from rlq.core.config import Settings, read_tree, validate
 from rlq.core.console import Console
 from rlq.core.distributed import Place
 from rlq.core.errors import RlqError
-from rlq.data.degradation import ArtefactRanges
+from rlq.data.degradation import DegradationRanges
 from rlq.data.records import Protocol, ReidData
 from rlq.evaluation.embed import embed_pictures
 from rlq.methods.rlq.settings import TARGET, RlqSettings
@@ -125,7 +125,9 @@ class Model:
         self.network, self.settings = load_network(one.weights(which), place.device)
         self.place, self.console = place, console
 
-    def features(self, paths: Sequence[Path], *, artefacts: ArtefactRanges | None = None, seed: int = 0) -> np.ndarray:
+    def features(
+        self, paths: Sequence[Path], *, artefacts: DegradationRanges | None = None, seed: int = 0
+    ) -> np.ndarray:
         """float32 [n, D] of unit length; with artefacts, of the pictures spoilt by their places and the seed."""
         data = self.settings.data
         return embed_pictures(

@@ -22,7 +22,7 @@ from rlq.core.console import Console
 from rlq.core.seeding import generator
 from rlq.core.settings import Count
 from rlq.core.shapes import check_shapes
-from rlq.data.degradation import KINDS, ArtefactRanges, degrade, draw_artefact, only
+from rlq.data.degradation import KINDS, DegradationRanges, degrade, draw_degradation, only
 from rlq.data.pictures import read_picture
 from rlq.data.transforms import resize
 from rlq.methods.rlq.settings import artefact_ranges
@@ -31,7 +31,7 @@ from rlq.weights.use import alone
 GOOD = "good"
 HIGH = 0.125  # cycles per pixel from which a frequency is high: waves shorter than 8 pixels
 LARGE_SHARE = 0.1  # of the singular values, the largest, that carry what a blurred picture still has
-Conditions = dict[str, ArtefactRanges | None]
+Conditions = dict[str, DegradationRanges | None]
 
 
 class Options(SetOptions):
@@ -76,14 +76,14 @@ def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Map
 
 
 def measure(
-    paths: Iterable[Path], artefacts: ArtefactRanges | None, size: tuple[int, int], seed: int
+    paths: Iterable[Path], artefacts: DegradationRanges | None, size: tuple[int, int], seed: int
 ) -> dict[str, NDArray[np.float64]]:
     """Every score of every picture, [N] each."""
     found: dict[str, list[float]] = {name: [] for name in SCORES}
     for place, path in enumerate(paths):
         picture = read_picture(path)
         if artefacts is not None:
-            picture = degrade(picture, draw_artefact(generator(seed, "sharpness", place), artefacts))
+            picture = degrade(picture, draw_degradation(generator(seed, "sharpness", place), artefacts))
         grey = cv2.cvtColor(resize(picture, size), cv2.COLOR_RGB2GRAY).astype(np.float64)
         for name, score in SCORES.items():
             found[name].append(score(grey))

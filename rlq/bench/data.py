@@ -28,7 +28,7 @@ from rlq.core.seeding import generator, seed_from
 from rlq.data.batches import collate_pairs, collate_target
 from rlq.data.clothes import mask_path, read_mask, recolour
 from rlq.data.datasets import loader
-from rlq.data.degradation import MIXES, ArtefactRanges, degrade, draw_artefact
+from rlq.data.degradation import MIXES, DegradationRanges, degrade, draw_degradation
 from rlq.data.image_cache import keep_decoded
 from rlq.data.pictures import decode_picture, look_first_in
 from rlq.data.transforms import ENLARGEMENT, normalise, resize
@@ -36,7 +36,7 @@ from rlq.data.transforms import ENLARGEMENT, normalise, resize
 SIZE = (384, 192)  # of the network's input
 MIDDLE = (256, 128)  # the files that goals are about
 BATCH = 32
-PRCC, LTCC = (ArtefactRanges(mix=MIXES[name]) for name in ("prcc", "ltcc"))
+PRCC, LTCC = (DegradationRanges(mix=MIXES[name]) for name in ("prcc", "ltcc"))
 KINDS = ("plain, one row", "own, one row", "CAP: recoloured, two rows", "TAD, mix of PRCC", "TAD, mix of LTCC")
 
 
@@ -153,8 +153,8 @@ def _stages(made: Made) -> dict[str, Callable[[int], object]]:
     rectangles = [(40, 30, 150, 90), (0, 0, 0, 0)] * (len(batch) // 2)
     transform = made.one_row(SIZE).transform
 
-    def artefact(ranges: ArtefactRanges, i: int) -> np.ndarray:
-        return degrade(decoded[i % count], draw_artefact(generator(i), ranges))
+    def artefact(ranges: DegradationRanges, i: int) -> np.ndarray:
+        return degrade(decoded[i % count], draw_degradation(generator(i), ranges))
 
     return {
         "read and decode": lambda i: decode_picture(made.paths[i % count]),

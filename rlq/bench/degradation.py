@@ -15,13 +15,13 @@ from rlq.bench.findings import Cell, Findings, Goal, Table
 from rlq.bench.measuring import Options, Times, in_fresh_process, take_turns
 from rlq.bench.pictures import make_picture
 from rlq.bench.plain_pipeline import spoil
-from rlq.data.degradation import Artefact, degrade, motion_kernel
+from rlq.data.degradation import Degradation, degrade, motion_kernel
 
 FORMS = ((384, 192), (128, 64))
 DRAWN = (  # small, middle and large of each kind's range in the recipe
-    *(Artefact("pixelation", size) for size in (16, 40, 63)),
-    *(Artefact("gaussian", size, sigma=sigma) for size, sigma in ((5, 0.5), (13, 1.2), (21, 2.0))),
-    *(Artefact("motion", size, angle=angle) for size, angle in ((8, 30), (11, 75), (12, 0), (15, 137), (19, 30))),
+    *(Degradation("pixelation", size) for size in (16, 40, 63)),
+    *(Degradation("gaussian", size, sigma=sigma) for size, sigma in ((5, 0.5), (13, 1.2), (21, 2.0))),
+    *(Degradation("motion", size, angle=angle) for size, angle in ((8, 30), (11, 75), (12, 0), (15, 137), (19, 30))),
 )
 MOTION_SIZES, MOTION_ANGLES = range(8, 21), range(0, 180, 5)
 LARGEST_DIRECT = 11  # side of the largest kernel that OpenCV does not take through the Fourier transform
@@ -30,9 +30,9 @@ LARGEST_DIRECT = 11  # side of the largest kernel that OpenCV does not take thro
 class Measured(NamedTuple):
     """One size of pictures."""
 
-    times: dict[Artefact, dict[str, Times]]  # own and plain
+    times: dict[Degradation, dict[str, Times]]  # own and plain
     pictures: int  # that each of the times is of
-    differing: dict[Artefact, int]  # bytes in which own and plain differ
+    differing: dict[Degradation, int]  # bytes in which own and plain differ
     forms: dict[int, dict[str, Times]]  # of motion blur, by size of the kernel
     forms_differ: dict[str, int]  # bytes per million in which a form differs from filter2D, over the whole range
 
@@ -171,7 +171,7 @@ def _own_table(found: dict[tuple[int, int], Measured]) -> Table:
     )
 
 
-def _detail(artefact: Artefact) -> str:
+def _detail(artefact: Degradation) -> str:
     return {"gaussian": f", sigma {artefact.sigma}", "motion": f", {artefact.angle} degrees"}.get(artefact.kind, "")
 
 

@@ -30,7 +30,7 @@ from rlq.bench.training import (
 )
 from rlq.data.batches import Batch, collate_pairs, collate_target
 from rlq.data.datasets import loader
-from rlq.data.degradation import ArtefactRanges
+from rlq.data.degradation import DegradationRanges
 from rlq.methods.rlq.cap import CapStep, Learner
 from rlq.methods.rlq.tad import TadStep
 from rlq.models.compiling import compile_forward, compiled, forget_compiled
@@ -137,7 +137,7 @@ def _with_loader(scale: Scale, device: torch.device, options: Options) -> Table:
         batches = made.draws(steps * pictures, pictures)
         sets: dict[str, tuple[Any, Any, Callable[[Any], dict[str, torch.Tensor]]]] = {
             "CAP": (made.cap(scale.size), collate_target, cap),
-            "TAD": (made.tad(scale.size, ArtefactRanges()), collate_pairs, tad),
+            "TAD": (made.tad(scale.size, DegradationRanges()), collate_pairs, tad),
         }
         for name, (data, collate, step) in sets.items():
             for workers in (1,) if options.quick else (4, 8, 16):

@@ -11,7 +11,7 @@ import numpy as np
 from rlq.core.seeding import generator
 from rlq.data.clothes import ClothesClasses, Recolouring, mask_path
 from rlq.data.datasets import ExternalPairs, TargetPictures
-from rlq.data.degradation import ArtefactRanges
+from rlq.data.degradation import DegradationRanges
 from rlq.data.masks import write_mask
 from rlq.data.records import Record, class_indices
 from rlq.data.samplers import Draw
@@ -50,7 +50,7 @@ class Made:
         recolouring = Recolouring(classes, self.masks, self.root)
         return TargetPictures(self.records, self.labels, TrainTransform(size), seed=1, recolouring=recolouring)
 
-    def tad(self, size: tuple[int, int], ranges: ArtefactRanges) -> ExternalPairs:
+    def tad(self, size: tuple[int, int], ranges: DegradationRanges) -> ExternalPairs:
         """As the TAD pass reads: each picture good and bad."""
         return ExternalPairs(self.records, TrainTransform(size), ranges, seed=1)
 

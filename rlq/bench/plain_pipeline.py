@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from rlq.data.degradation import Artefact, motion_kernel
+from rlq.data.degradation import Degradation, motion_kernel
 from rlq.data.transforms import (
     DEVIATION,
     ENLARGEMENT,
@@ -53,7 +53,7 @@ def transform(image: Image.Image, size: tuple[int, int]) -> Tensor:
     return _erase(tensor) if random.random() < 0.5 else tensor
 
 
-def spoil(picture: np.ndarray, artefact: Artefact) -> np.ndarray:
+def spoil(picture: np.ndarray, artefact: Degradation) -> np.ndarray:
     """An artefact on uint8 [H, W, 3] by the libraries' own words for it."""
     if artefact.kind == "motion":
         return cv2.filter2D(picture, -1, motion_kernel(artefact.size, artefact.angle))

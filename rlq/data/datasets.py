@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 from rlq.core.seeding import generator, seed_from
 from rlq.data.batches import Pair, Row
 from rlq.data.clothes import Recolouring
-from rlq.data.degradation import ArtefactRanges, changes, degrade, draw_artefact
+from rlq.data.degradation import DegradationRanges, changes, degrade, draw_degradation
 from rlq.data.pictures import read_picture
 from rlq.data.records import Record, TrainLabels
 from rlq.data.samplers import Draw
@@ -38,7 +38,7 @@ class TargetPictures(Dataset):
         seed: int,
         *,
         recolouring: Recolouring | None = None,
-        ranges: ArtefactRanges | None = None,
+        ranges: DegradationRanges | None = None,
         poses: np.ndarray | None = None,
         mirrored_poses: np.ndarray | None = None,
         genders: np.ndarray | None = None,
@@ -70,7 +70,7 @@ class TargetPictures(Dataset):
             rng = generator(self.seed, self.stream, "recolour", *draw)
             made.append((*self.recolouring.copy_of(picture, record, pid, rng), False))
         if self.ranges is not None:
-            artefact = draw_artefact(generator(self.seed, self.stream, "artefact", *draw), self.ranges)
+            artefact = draw_degradation(generator(self.seed, self.stream, "artefact", *draw), self.ranges)
             made.append((degrade(picture, artefact), own, not changes(picture, artefact)))
         rows = []
         for row, (one, clothes, unchanged) in enumerate(made):
@@ -87,7 +87,7 @@ class ExternalPairs(Dataset):
         self,
         records: Sequence[Record],
         transform: TrainTransform,
-        ranges: ArtefactRanges,
+        ranges: DegradationRanges,
         seed: int,
         *,
         stream: str = "tad",
@@ -104,7 +104,7 @@ class ExternalPairs(Dataset):
     def __getitem__(self, draw: Draw) -> Pair:
         path = self.records[draw.index].path
         picture = read_picture(path)
-        artefact = draw_artefact(generator(self.seed, self.stream, "artefact", *draw), self.ranges)
+        artefact = draw_degradation(generator(self.seed, self.stream, "artefact", *draw), self.ranges)
         hq, lq = (
             self.transform.draw(one, seed_from(self.seed, self.stream, "transform", *draw, side))
             for side, one in (("hq", picture), ("lq", degrade(picture, artefact)))
@@ -123,7 +123,7 @@ class PlainPictures(Dataset):
         paths: Sequence[Path],
         transform: TestTransform,
         *,
-        ranges: ArtefactRanges | None = None,
+        ranges: DegradationRanges | None = None,
         spoilt: range | None = None,
         seed: int = 0,
     ) -> None:
@@ -139,7 +139,7 @@ class PlainPictures(Dataset):
     def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
         picture = read_picture(self.paths[index])
         if self.ranges is not None and index in self.spoilt:
-            picture = degrade(picture, draw_artefact(generator(self.seed, "test artefact", index), self.ranges))
+            picture = degrade(picture, draw_degradation(generator(self.seed, "test artefact", index), self.ranges))
         return resize(picture, self.transform.size), index
 
 

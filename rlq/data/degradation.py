@@ -27,7 +27,7 @@ MIXES: dict[str, dict[Kind, float]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Artefact:
+class Degradation:
     """One artefact with its parameters; those of other kinds stay 0."""
 
     kind: Kind
@@ -37,7 +37,7 @@ class Artefact:
 
 
 @dataclass(frozen=True)
-class ArtefactRanges:
+class DegradationRanges:
     """What may be drawn. `gaussian_sigma` "from_kernel" ties the strength to the kernel, as OpenCV does."""
 
     pixelation: tuple[int, int] = (16, 63)
@@ -61,12 +61,12 @@ Severity = Literal[1, 2, 3, 4, 5]
 SEVERITIES: tuple[Severity, ...] = (1, 2, 3, 4, 5)  # of one artefact, mild to strong
 
 
-def only(ranges: ArtefactRanges, kind: Kind) -> ArtefactRanges:
+def only(ranges: DegradationRanges, kind: Kind) -> DegradationRanges:
     """The same ranges with one kind alone."""
     return replace(ranges, mix={kind: 1.0})
 
 
-def at_severity(ranges: ArtefactRanges, kind: Kind, level: int) -> ArtefactRanges:
+def at_severity(ranges: DegradationRanges, kind: Kind, level: int) -> DegradationRanges:
     """One kind alone, of one strength: five equal steps through its range, 1 its mild end and 5 its strong one.
 
     Pixelation is the stronger the fewer pixels are left; a Gaussian's sigma steps with its kernel. Of motion blur the
@@ -89,20 +89,20 @@ def at_severity(ranges: ArtefactRanges, kind: Kind, level: int) -> ArtefactRange
     return replace(alone, gaussian_sigma=_both(low + share * (high - low)))
 
 
-def draw_artefact(rng: np.random.Generator, ranges: ArtefactRanges) -> Artefact:
+def draw_degradation(rng: np.random.Generator, ranges: DegradationRanges) -> Degradation:
     """Draw a kind by the mix, then its parameters, all uniformly."""
     kind = _draw_kind(rng.random(), ranges.mix)
     if kind == "pixelation":
-        return Artefact(kind, _integer(rng, ranges.pixelation))
+        return Degradation(kind, _integer(rng, ranges.pixelation))
     if kind == "motion":
-        return Artefact(kind, _integer(rng, ranges.motion_kernel), angle=int(rng.integers(180)))
+        return Degradation(kind, _integer(rng, ranges.motion_kernel), angle=int(rng.integers(180)))
     kernel = int(rng.choice(odd_sizes(ranges.gaussian_kernel)))
     if ranges.gaussian_sigma == "from_kernel":
-        return Artefact(kind, kernel, sigma=sigma_from_kernel(kernel))
-    return Artefact(kind, kernel, sigma=float(rng.uniform(*ranges.gaussian_sigma)))
+        return Degradation(kind, kernel, sigma=sigma_from_kernel(kernel))
+    return Degradation(kind, kernel, sigma=float(rng.uniform(*ranges.gaussian_sigma)))
 
 
-def degrade(picture: np.ndarray, artefact: Artefact) -> np.ndarray:
+def degrade(picture: np.ndarray, artefact: Degradation) -> np.ndarray:
     """Apply an artefact. Blurs keep the size; pixelation gives the small picture, to be resized by whoever uses it."""
     if artefact.kind == "pixelation":
         return pixelate(picture, artefact.size)
@@ -111,7 +111,7 @@ def degrade(picture: np.ndarray, artefact: Artefact) -> np.ndarray:
     return gaussian_blur(picture, artefact.size, artefact.sigma)
 
 
-def changes(picture: np.ndarray, artefact: Artefact) -> bool:
+def changes(picture: np.ndarray, artefact: Degradation) -> bool:
     """Whether the artefact does anything: a picture is never pixelated to a size that is not smaller than its own."""
     return artefact.kind != "pixelation" or min(picture.shape[:2]) > artefact.size
 

@@ -12,7 +12,7 @@ from rlq.core.console import Console
 from rlq.core.distributed import Place, gather_rows
 from rlq.data.batches import collate_plain
 from rlq.data.datasets import PlainPictures, loader
-from rlq.data.degradation import ArtefactRanges
+from rlq.data.degradation import DegradationRanges
 from rlq.data.transforms import TestTransform
 from rlq.data.worker_pool import PATIENCE, deaths_told
 
@@ -29,7 +29,7 @@ def embed_pictures(
     patience: int = PATIENCE,
     place: Place,
     console: Console,
-    artefacts: ArtefactRanges | None = None,
+    artefacts: DegradationRanges | None = None,
     spoilt: range | None = None,
     seed: int = 0,
     label: str = "features",

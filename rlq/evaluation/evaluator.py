@@ -8,7 +8,7 @@ import numpy as np
 from rlq.core.console import Console
 from rlq.core.distributed import Place, share_from_main
 from rlq.core.settings import DataSettings
-from rlq.data.degradation import ArtefactRanges
+from rlq.data.degradation import DegradationRanges
 from rlq.data.records import ReidData
 from rlq.evaluation.embed import Embed, embed_pictures
 from rlq.evaluation.metrics import Ranking
@@ -30,7 +30,7 @@ class Evaluator:
         *,
         place: Place,
         console: Console,
-        artefacts: ArtefactRanges | None = None,
+        artefacts: DegradationRanges | None = None,
         degraded: Degraded = "both",
         seed: int = 0,
     ) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from rlq.core.errors import DataError
 from rlq.core.seeding import generator, seed_from
-from rlq.data.degradation import ArtefactRanges, degrade, draw_artefact
+from rlq.data.degradation import DegradationRanges, degrade, draw_degradation
 from rlq.data.masks import write_mask
 from rlq.synthetic.canvas import HEIGHT, WIDTH
 from rlq.synthetic.layouts.albums import Album, Picture, Spec
@@ -22,7 +22,7 @@ from rlq.synthetic.tool_files import to_atr, to_pascal, write_rgb_mask, write_sm
 from rlq.synthetic.wardrobe import sample_outfit
 
 # The paper's three artefacts, at strengths that suit pictures of 128 x 256.
-ARTEFACTS = ArtefactRanges(
+ARTEFACTS = DegradationRanges(
     pixelation=(22, 60),
     gaussian_kernel=(5, 11),
     gaussian_sigma="from_kernel",
@@ -66,7 +66,7 @@ def _take_picture(root: Path, spec: Spec, album: Album, picture: Picture, person
     share = getattr(spec, "artefacts", None)  # photographs know none
     image, bad = shot.picture, share is not None and bool(rng.random() < share)
     if bad:
-        image = degrade(image, draw_artefact(rng, ARTEFACTS))
+        image = degrade(image, draw_degradation(rng, ARTEFACTS))
         image = cv2.resize(image, shot.picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     height, width = _size(spec, album, picture)
     _write_picture(root / picture.path, _resized(image, height, width), quality=int(rng.integers(80, 93)))

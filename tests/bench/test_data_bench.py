@@ -14,7 +14,7 @@ from rlq.bench.measuring import Options
 from rlq.bench.pictures import FORMS, made_pictures, make_picture
 from rlq.bench.plain_pipeline import PlainTraining, spoil, transform
 from rlq.data.batches import collate_pairs, collate_target
-from rlq.data.degradation import MIXES, Artefact, ArtefactRanges, degrade, draw_artefact, motion_kernel
+from rlq.data.degradation import MIXES, Degradation, DegradationRanges, degrade, draw_degradation, motion_kernel
 from rlq.data.transforms import ERASED_FILL, TestTransform
 
 SIZE = (48, 24)
@@ -46,11 +46,11 @@ def test_plain_artefacts_are_ours():
     rng = np.random.default_rng(0)
     picture = make_picture((128, 64), 2)
     for _ in range(40):
-        artefact = draw_artefact(rng, ArtefactRanges(mix=MIXES["ltcc"]))
+        artefact = draw_degradation(rng, DegradationRanges(mix=MIXES["ltcc"]))
         ours, plain = degrade(picture, artefact), spoil(picture, artefact)
         assert ours.shape == plain.shape and np.abs(ours.astype(int) - plain).max() <= 1, artefact
     assert np.array_equal(
-        spoil(picture, Artefact("motion", 9, angle=20)), degrade(picture, Artefact("motion", 9, angle=20))
+        spoil(picture, Degradation("motion", 9, angle=20)), degrade(picture, Degradation("motion", 9, angle=20))
     )
 
 
@@ -74,7 +74,7 @@ def test_made_pictures_train_both_passes_and_go_again():
         cap = made.cap(SIZE)
         batch = collate_target([cap[draw] for draw in draws]).finished()
         assert batch.images.shape == (16, 3, *SIZE) and batch.clothes.unique().numel() > 4
-        tad = made.tad(SIZE, ArtefactRanges(mix={"gaussian": 1.0}))
+        tad = made.tad(SIZE, DegradationRanges(mix={"gaussian": 1.0}))
         pairs = collate_pairs([tad[draw] for draw in draws]).finished()
         assert pairs.rows == 8 and pairs.unchanged == 0
         assert PlainTraining(made.paths, SIZE)[3].shape == (3, *SIZE)

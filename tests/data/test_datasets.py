@@ -6,7 +6,7 @@ from rlq.core.seeding import generator, seed_from
 from rlq.data.batches import Batch, PairBatch, collate_pairs, collate_plain, collate_target
 from rlq.data.clothes import ClothesClasses, Recolouring, mask_path
 from rlq.data.datasets import ExternalPairs, PlainPictures, TargetPictures, in_order, loader
-from rlq.data.degradation import ArtefactRanges, degrade, draw_artefact
+from rlq.data.degradation import DegradationRanges, degrade, draw_degradation
 from rlq.data.pictures import read_picture
 from rlq.data.readers.celeb_reid import read_celeb_reid
 from rlq.data.readers.prcc import read_prcc
@@ -56,12 +56,12 @@ def test_without_copies_a_picture_is_one_row(target):
 
 
 def test_a_spoilt_copy_is_the_picture_under_one_artefact_with_its_labels_and_leaves_the_other_rows_as_they_are(target):
-    ranges, draw = ArtefactRanges(gaussian_sigma=(2.0, 3.0), mix={"gaussian": 1.0}), Draw(1, 3, 5)
+    ranges, draw = DegradationRanges(gaussian_sigma=(2.0, 3.0), mix={"gaussian": 1.0}), Draw(1, 3, 5)
     for copies in (True, False):
         usual, spoilt = target(copies), target(copies, ranges=ranges)
         before, rows = rows_of(usual, draw), rows_of(spoilt, draw)
         assert torch.equal(rows.images[:-1], before.images) and rows.rows == before.rows + 1 == len(rows.paths)
-        artefact = draw_artefact(generator(0, "cap", "artefact", *draw), ranges)
+        artefact = draw_degradation(generator(0, "cap", "artefact", *draw), ranges)
         picture = degrade(read_picture(usual.records[5].path), artefact)
         wanted = usual.transform(picture, seed_from(0, "cap", "transform", *draw, rows.rows - 1)).image
         assert torch.equal(rows.images[-1], torch.from_numpy(wanted))
@@ -73,7 +73,7 @@ def test_a_spoilt_copy_is_the_picture_under_one_artefact_with_its_labels_and_lea
 def test_copies_that_their_pixelation_cannot_spoil_are_counted_over_a_batch(target):
     shorter = min(read_picture(target().records[0].path).shape[:2])
     for size, unchanged in ((shorter, 3), (shorter - 1, 0)):
-        pictures = target(ranges=ArtefactRanges(pixelation=(size, size), mix={"pixelation": 1.0}))
+        pictures = target(ranges=DegradationRanges(pixelation=(size, size), mix={"pixelation": 1.0}))
         batch = collate_target([pictures[Draw(0, at, at)] for at in range(3)])
         assert (batch.rows, batch.unchanged) == (9, unchanged)
     assert collate_target([target()[Draw(0, at, at)] for at in range(3)]).unchanged == 0
@@ -146,7 +146,7 @@ def external(celeb_folder):
 
 
 def test_pairs_hold_the_same_picture_good_and_bad_each_transformed_on_its_own(external):
-    ranges = ArtefactRanges(pixelation=(2, 2), mix={"pixelation": 1.0})
+    ranges = DegradationRanges(pixelation=(2, 2), mix={"pixelation": 1.0})
     pairs = ExternalPairs(external, TrainTransform(SIZE), ranges, seed=0)
     pair, same, other = (pair_of(pairs, draw) for draw in (Draw(0, 0, 3), Draw(0, 0, 3), Draw(0, 1, 3)))
     assert pair.hq.shape == pair.lq.shape == (1, 3, *SIZE) and pair.unchanged == 0
@@ -158,7 +158,7 @@ def test_pairs_hold_the_same_picture_good_and_bad_each_transformed_on_its_own(ex
 
 
 def test_both_sides_of_a_pair_are_cropped_flipped_and_erased_independently(external):
-    ranges = ArtefactRanges(pixelation=(63, 63), mix={"pixelation": 1.0})  # leaves pictures of 16 x 8 as they are
+    ranges = DegradationRanges(pixelation=(63, 63), mix={"pixelation": 1.0})  # leaves pictures of 16 x 8 as they are
     pairs = ExternalPairs(external, TrainTransform(SIZE), ranges, seed=0)
     items = [pairs[draw] for draw in _draws(30)]
     assert not any(item.changed for item in items)
@@ -189,7 +189,7 @@ def test_plain_pictures_come_in_order_and_unchanged(external):
 
 def test_test_pictures_can_be_made_bad_and_always_in_the_same_way(external):
     paths = [record.path for record in external]
-    ranges = ArtefactRanges(mix={"motion": 1.0})
+    ranges = DegradationRanges(mix={"motion": 1.0})
     first, again, other = (PlainPictures(paths, TestTransform(SIZE), ranges=ranges, seed=s) for s in (0, 0, 1))
     clean = PlainPictures(paths, TestTransform(SIZE))
     assert np.array_equal(first[4][0], again[4][0])

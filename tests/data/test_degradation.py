@@ -7,12 +7,12 @@ from rlq.core.errors import SettingsError
 from rlq.data.degradation import (
     KINDS,
     MIXES,
-    Artefact,
-    ArtefactRanges,
+    Degradation,
+    DegradationRanges,
     at_severity,
     changes,
     degrade,
-    draw_artefact,
+    draw_degradation,
     gaussian_blur,
     motion_blur,
     motion_kernel,
@@ -56,10 +56,10 @@ def test_pixelation_keeps_the_aspect_and_either_side_may_be_the_shorter(picture)
 
 def test_a_picture_that_is_small_already_stays_as_it_is(picture):
     for side in (20, 63):
-        assert (degrade(picture, Artefact("pixelation", side)) == picture).all()
-        assert not changes(picture, Artefact("pixelation", side))
-    assert changes(picture, Artefact("pixelation", 19))
-    assert changes(picture, Artefact("motion", 20))
+        assert (degrade(picture, Degradation("pixelation", side)) == picture).all()
+        assert not changes(picture, Degradation("pixelation", side))
+    assert changes(picture, Degradation("pixelation", 19))
+    assert changes(picture, Degradation("motion", 20))
 
 
 def test_gaussian_blur_is_its_definition(picture):
@@ -93,9 +93,9 @@ def test_motion_blur_averages_along_the_row(picture):
 
 
 def test_draws_stay_in_their_inclusive_ranges_and_reach_both_ends():
-    ranges = ArtefactRanges((16, 18), (5, 9), (0.1, 2.0), (8, 10), MIXES["ltcc"])
+    ranges = DegradationRanges((16, 18), (5, 9), (0.1, 2.0), (8, 10), MIXES["ltcc"])
     rng = np.random.default_rng(1)
-    drawn = [draw_artefact(rng, ranges) for _ in range(1500)]
+    drawn = [draw_degradation(rng, ranges) for _ in range(1500)]
     sizes = {kind: {a.size for a in drawn if a.kind == kind} for kind in ("pixelation", "gaussian", "motion")}
     assert sizes == {"pixelation": {16, 17, 18}, "gaussian": {5, 7, 9}, "motion": {8, 9, 10}}
     sigmas = [a.sigma for a in drawn if a.kind == "gaussian"]
@@ -118,21 +118,23 @@ def test_the_mix_of_ltcc_is_33_30_37():
         def choice(self, values):
             return values[0]
 
-    ranges = ArtefactRanges(gaussian_sigma="from_kernel", mix=MIXES["ltcc"])
-    kinds = [draw_artefact(Fixed(u), ranges).kind for u in (0.0, 0.329, 0.331, 0.629, 0.631, 0.999)]
+    ranges = DegradationRanges(gaussian_sigma="from_kernel", mix=MIXES["ltcc"])
+    kinds = [draw_degradation(Fixed(u), ranges).kind for u in (0.0, 0.329, 0.331, 0.629, 0.631, 0.999)]
     assert kinds == ["pixelation", "pixelation", "motion", "motion", "gaussian", "gaussian"]
 
 
 def test_a_kind_without_share_is_never_drawn():
     rng = np.random.default_rng(2)
-    assert {draw_artefact(rng, ArtefactRanges()).kind for _ in range(200)} == {"pixelation", "gaussian"}
-    only = ArtefactRanges(mix={"motion": 1.0})
-    assert {draw_artefact(rng, only).kind for _ in range(20)} == {"motion"}
+    assert {draw_degradation(rng, DegradationRanges()).kind for _ in range(200)} == {"pixelation", "gaussian"}
+    only = DegradationRanges(mix={"motion": 1.0})
+    assert {draw_degradation(rng, only).kind for _ in range(20)} == {"motion"}
 
 
 def test_sigma_from_kernel_is_the_rule_of_opencv(picture):
     assert sigma_from_kernel(5) == pytest.approx(1.1)
-    drawn = draw_artefact(np.random.default_rng(0), ArtefactRanges(gaussian_sigma="from_kernel", mix={"gaussian": 1}))
+    drawn = draw_degradation(
+        np.random.default_rng(0), DegradationRanges(gaussian_sigma="from_kernel", mix={"gaussian": 1})
+    )
     assert drawn.sigma == pytest.approx(sigma_from_kernel(drawn.size))
     theirs = cv2.GaussianBlur(picture, (9, 9), 0)
     assert np.abs(gaussian_blur(picture, 9, sigma_from_kernel(9)).astype(int) - theirs).max() <= 1
@@ -144,43 +146,43 @@ def test_odd_sizes_are_the_odd_numbers_of_the_range():
 
 
 def test_degrading_is_the_same_twice_and_the_named_function(picture):
-    blurred = degrade(picture, Artefact("gaussian", 7, sigma=1.5))
+    blurred = degrade(picture, Degradation("gaussian", 7, sigma=1.5))
     assert (blurred == gaussian_blur(picture, 7, 1.5)).all()
-    assert (degrade(picture, Artefact("motion", 8, angle=30)) == motion_blur(picture, 8, 30)).all()
+    assert (degrade(picture, Degradation("motion", 8, angle=30)) == motion_blur(picture, 8, 30)).all()
 
 
 def test_a_mix_that_does_not_add_up_or_has_unknown_kinds_is_refused():
     with pytest.raises(SettingsError, match="add up to 1"):
-        ArtefactRanges(mix={"pixelation": 0.5, "gaussian": 0.4})
+        DegradationRanges(mix={"pixelation": 0.5, "gaussian": 0.4})
     with pytest.raises(SettingsError, match="rain"):
-        ArtefactRanges(mix={"rain": 1.0})
+        DegradationRanges(mix={"rain": 1.0})
     with pytest.raises(SettingsError, match="no odd number"):
-        ArtefactRanges(gaussian_kernel=(6, 6))
+        DegradationRanges(gaussian_kernel=(6, 6))
 
 
 def test_severities_step_from_the_mild_end_of_a_range_to_the_strong_one():
-    ranges = ArtefactRanges((10, 40), (9, 21), (0.5, 2.5), (12, 24))
+    ranges = DegradationRanges((10, 40), (9, 21), (0.5, 2.5), (12, 24))
     at = {kind: [at_severity(ranges, kind, level) for level in range(1, 6)] for kind in KINDS}
     assert [one.pixelation for one in at["pixelation"]] == [(n, n) for n in (40, 32, 25, 18, 10)]
     assert [one.motion_kernel for one in at["motion"]] == [(n, n) for n in (12, 15, 18, 21, 24)]
     assert [one.gaussian_kernel for one in at["gaussian"]] == [(n, n) for n in (9, 13, 15, 17, 21)]
     assert [one.gaussian_sigma for one in at["gaussian"]] == [(s, s) for s in (0.5, 1.0, 1.5, 2.0, 2.5)]
     assert all(one.mix == {kind: 1.0} for kind in KINDS for one in at[kind])
-    from_kernel = at_severity(ArtefactRanges(gaussian_sigma="from_kernel"), "gaussian", 5)
+    from_kernel = at_severity(DegradationRanges(gaussian_sigma="from_kernel"), "gaussian", 5)
     assert from_kernel.gaussian_sigma == "from_kernel" and from_kernel.gaussian_kernel == (21, 21)
 
 
 def test_at_one_severity_only_the_direction_of_motion_is_drawn():
     rng = np.random.default_rng(0)
-    drawn = [draw_artefact(rng, at_severity(ArtefactRanges(), "motion", 3)) for _ in range(50)]
+    drawn = [draw_degradation(rng, at_severity(DegradationRanges(), "motion", 3)) for _ in range(50)]
     assert {one.size for one in drawn} == {14} and len({one.angle for one in drawn}) > 20
-    sharp, soft = (draw_artefact(rng, at_severity(ArtefactRanges(), "gaussian", level)) for level in (1, 5))
+    sharp, soft = (draw_degradation(rng, at_severity(DegradationRanges(), "gaussian", level)) for level in (1, 5))
     assert (sharp.size, sharp.sigma, soft.size, soft.sigma) == (5, 0.1, 21, 2.0)
 
 
 def test_one_kind_alone_keeps_the_ranges_and_there_are_five_severities():
-    ranges = ArtefactRanges((10, 40), mix=MIXES["ltcc"])
-    assert only(ranges, "motion") == ArtefactRanges((10, 40), mix={"motion": 1.0})
+    ranges = DegradationRanges((10, 40), mix=MIXES["ltcc"])
+    assert only(ranges, "motion") == DegradationRanges((10, 40), mix={"motion": 1.0})
     for level in (0, 6):
         with pytest.raises(SettingsError, match=rf"severity {level} is none of 1 \(mild\) to 5 \(strong\)"):
             at_severity(ranges, "motion", level)

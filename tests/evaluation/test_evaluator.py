@@ -8,7 +8,7 @@ from PIL import Image
 from rlq.core.console import Console
 from rlq.core.distributed import Place
 from rlq.core.settings import DataSettings
-from rlq.data.degradation import ArtefactRanges, at_severity
+from rlq.data.degradation import DegradationRanges, at_severity
 from rlq.data.records import Protocol, Record, ReidData
 from rlq.evaluation.evaluator import Evaluator
 
@@ -33,7 +33,7 @@ def features(data: ReidData, **options) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_a_side_is_spoilt_alone_as_it_is_spoilt_with_the_other(data):
-    ranges = at_severity(ArtefactRanges(), "motion", 3)
+    ranges = at_severity(DegradationRanges(), "motion", 3)
     clean = features(data)
     spoilt = {side: features(data, artefacts=ranges, degraded=side) for side in ("query", "gallery", "both")}
     for side, other in ((0, "gallery"), (1, "query")):
@@ -44,7 +44,7 @@ def test_a_side_is_spoilt_alone_as_it_is_spoilt_with_the_other(data):
 
 
 def test_the_seed_decides_what_is_left_to_chance(data):
-    ranges = at_severity(ArtefactRanges(), "motion", 3)
+    ranges = at_severity(DegradationRanges(), "motion", 3)
     first, again, other = (features(data, artefacts=ranges, seed=seed)[0] for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).max() > 0.01

@@ -8,7 +8,7 @@ from rlq.core.config import flatten, read_tree
 from rlq.core.errors import SettingsError
 from rlq.core.seeding import generator
 from rlq.data.catalogue import CATALOGUE, read
-from rlq.data.degradation import KINDS, ArtefactRanges, degrade, draw_artefact
+from rlq.data.degradation import KINDS, DegradationRanges, degrade, draw_degradation
 from rlq.data.pictures import read_picture
 from rlq.data.transforms import resize
 from rlq.methods.rlq.settings import RlqSettings, artefact_ranges
@@ -120,13 +120,13 @@ def test_each_artefact_of_the_default_run_is_seen_at_the_networks_size(home, kin
     settings = experiment.load(EXPERIMENTS / "synthetic.yaml").settings
     ranges = artefact_ranges(settings.tad)
     assert ranges.mix[kind] > 0.3
-    only = ArtefactRanges(
+    only = DegradationRanges(
         ranges.pixelation, ranges.gaussian_kernel, ranges.gaussian_sigma, ranges.motion_kernel, {kind: 1.0}
     )
     size, rng, found = settings.data.size, generator(1, kind), []
     for record in read("synthetic_celeb", home.folder / "data").train:
         picture = read_picture(record.path)
         found += [
-            psnr(resize(picture, size), resize(degrade(picture, draw_artefact(rng, only)), size)) for _ in range(4)
+            psnr(resize(picture, size), resize(degrade(picture, draw_degradation(rng, only)), size)) for _ in range(4)
         ]
     assert len(found) == 192 and np.median(found) < 30, f"{kind}: {np.median(found):.1f} dB"

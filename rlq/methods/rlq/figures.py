@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from rlq.core.console import Console
 from rlq.core.distributed import Place
 from rlq.core.seeding import generator
-from rlq.data.degradation import KINDS, ArtefactRanges, degrade, draw_artefact, only
+from rlq.data.degradation import KINDS, DegradationRanges, degrade, draw_degradation, only
 from rlq.data.picture_grid import picture_grid
 from rlq.data.pictures import read_picture
 from rlq.data.records import Record, ReidData
@@ -80,14 +80,14 @@ def rank_lists(data: ReidData, query: np.ndarray, gallery: np.ndarray, *, seed: 
     )
 
 
-def artefact_sheet(records: list[Record], ranges: ArtefactRanges, *, seed: int) -> Figure:
+def artefact_sheet(records: list[Record], ranges: DegradationRanges, *, seed: int) -> Figure:
     """A row of good pictures, then a row of the same ones under each artefact of the mix."""
     rng = generator(seed, "artefact sheet")
     chosen = [records[i] for i in np.sort(rng.permutation(len(records))[:SAMPLES])]
     pictures = [read_picture(record.path) for record in chosen]
     rows, captions = [[resize(one, SHOWN) for one in pictures]], [["good"] * len(pictures)]
     for kind in (kind for kind in KINDS if ranges.mix.get(kind, 0) > 0):
-        drawn = [draw_artefact(rng, only(ranges, kind)) for _ in pictures]
+        drawn = [draw_degradation(rng, only(ranges, kind)) for _ in pictures]
         rows.append([resize(degrade(one, how), SHOWN) for one, how in zip(pictures, drawn, strict=True)])
         captions.append([f"{kind} {how.size}" for how in drawn])
     return picture_grid(rows, captions)
@@ -97,7 +97,7 @@ def good_and_bad(
     settings: RlqSettings,
     inputs: Inputs,
     network: RlqNetwork,
-    ranges: ArtefactRanges,
+    ranges: DegradationRanges,
     *,
     place: Place,
     console: Console,

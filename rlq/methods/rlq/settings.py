@@ -19,7 +19,7 @@ from rlq.core.settings import (
     Weight,
     Whole,
 )
-from rlq.data.degradation import KINDS, ArtefactRanges
+from rlq.data.degradation import KINDS, DegradationRanges
 from rlq.labels.pose import Variant
 from rlq.losses.divergence import KL_PRESETS, Reduction
 
@@ -293,9 +293,9 @@ class RlqSettings(Settings):
         return problems
 
 
-def artefact_ranges(tad: TadSettings) -> ArtefactRanges:
+def artefact_ranges(tad: TadSettings) -> DegradationRanges:
     """The low-quality settings as the artefacts take them."""
-    return ArtefactRanges(
+    return DegradationRanges(
         pixelation=tad.pixelation,
         gaussian_kernel=tad.gaussian_kernel,
         gaussian_sigma=tad.gaussian_sigma,
