@@ -13,7 +13,7 @@ from rlq.ablation.table import slug
 from rlq.core.config import complaints, flatten
 from rlq.core.errors import DataError
 from rlq.core.files import parsed_json, written_whole
-from rlq.methods.rlq.closing import PER_QUERY
+from rlq.evaluation.per_query import PER_QUERY
 from rlq.runs.result import Result
 from rlq.tracking import git_tags, library_versions
 

@@ -13,10 +13,11 @@ from rlq.ablation.table import Table, Variant, read_table_file
 from rlq.core.console import Console
 from rlq.core.console import table as columns
 from rlq.core.errors import RlqError, SettingsError
+from rlq.methods.base import Loaded
 from rlq.runs import experiment
 from rlq.runs.experiment import Membership
 from rlq.runs.folder import ABOUT
-from rlq.runs.load import Loaded, fingerprint, load
+from rlq.runs.load import fingerprint, load
 from rlq.training.signals import Stopped
 
 RESULTS = Path("docs/results/raw")

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from rlq.analysis.base import Drawn, markdown
 from rlq.analysis.clothes_questions import Question, same_outfit, upper_colour
-from rlq.analysis.runs import Model, ModelOptions, Source, by_name, common_set
+from rlq.analysis.runs import ModelOptions, OpenModel, Source, by_name, common_set
 from rlq.core.config import validate
 from rlq.core.console import Console, percent
 from rlq.core.errors import DataError
@@ -22,11 +22,10 @@ from rlq.core.seeding import generator
 from rlq.core.settings import Count
 from rlq.core.shapes import check_shapes
 from rlq.evaluation.baselines import histogram_features
-from rlq.weights.use import alone
+from rlq.weights.alone import alone
 
 HISTOGRAM = "colour histogram"
 STRENGTH = 0.01  # of the classifier (scikit-learn's C): features are many and pictures few
-TITLES = {"bot": "f_BOT", "cal": "f_CAL"}
 
 
 class Options(ModelOptions):
@@ -76,10 +75,10 @@ def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Map
 
         found = {HISTOGRAM: ask(histogram_features([records[i] for i in used]))}
         for name, one in by_name(sources).items():
-            model = Model(one, chosen.weights, place, console)
-            features = model.features([records[i].path for i in used])
-            parts = branch_parts(features, model.network.branch_names)
-            found |= {f"{name} {branch}": ask(part) for branch, part in parts.items()}
+            model = OpenModel(one, chosen.weights, place, console)
+            features = model.features([records[i] for i in used])
+            parts = branch_parts(features, model.model.branches)
+            found |= {f"{name} {branch}".strip(): ask(part) for branch, part in parts.items()}
     titles = [question.title for question in questions]
     rows = [[name, *(cell for t in titles for cell in (percent(of[t].mean), percent(of[t].sd)))]
             for name, of in found.items()]  # fmt: skip
@@ -103,11 +102,12 @@ def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Map
     return Drawn(_figure(found, titles, data.name), numbers, markdown(rows, header))
 
 
-def branch_parts(features: NDArray, branches: Sequence[str]) -> dict[str, NDArray]:
-    """The whole feature [N, D x branches] cut into f_BOT and f_CAL, of unit length each: as f_ReID joins them."""
-    names = [name for name in TITLES if name in branches]
-    parts = np.split(features, len(names), axis=1)
-    return {TITLES[n]: part / np.linalg.norm(part, axis=1, keepdims=True) for n, part in zip(names, parts, strict=True)}
+def branch_parts(features: NDArray, branches: Mapping[str, slice]) -> dict[str, NDArray]:
+    """Cut the whole feature [N, D] into its named parts, of unit length each; one without parts stays whole."""
+    if not branches:
+        return {"": features}
+    parts = {name: features[:, columns] for name, columns in branches.items()}
+    return {name: part / np.linalg.norm(part, axis=1, keepdims=True) for name, part in parts.items()}
 
 
 def probe(features: NDArray, question: Question, folds: int, seed: int) -> Score:
@@ -148,7 +148,8 @@ def balanced_accuracy(answer: NDArray[np.int64], said: NDArray[np.int64]) -> flo
 def _figure(found: Mapping[str, Mapping[str, Score]], titles: Sequence[str], where: str) -> Figure:
     """A panel per question, a bar per feature, and the line of chance."""
     figure = Figure(figsize=((0.8 * len(found) + 1.2) * len(titles), 3.4), layout="constrained")
-    colours = ["0.75" if name == HISTOGRAM else "C0" if name.endswith(TITLES["bot"]) else "C1" for name in found]
+    kinds = list(dict.fromkeys(name.rpartition(" ")[2] for name in found if name != HISTOGRAM))  # one colour per branch
+    colours = ["0.75" if n == HISTOGRAM else f"C{kinds.index(n.rpartition(' ')[2]) % 10}" for n in found]
     for axes, title in zip(figure.subplots(1, len(titles), squeeze=False)[0], titles, strict=True):
         scores = [of[title] for of in found.values()]
         bars = axes.bar(range(len(scores)), [100 * one.mean for one in scores], color=colours)

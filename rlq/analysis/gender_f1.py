@@ -10,17 +10,16 @@ from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
 from rlq.analysis.base import Drawn, markdown
-from rlq.analysis.runs import Model, ModelOptions, Source, by_name, common_set, protocol_of
+from rlq.analysis.runs import ModelOptions, OpenModel, Source, by_name, common_set, protocol_of
 from rlq.core.config import validate
 from rlq.core.console import Console
 from rlq.core.errors import DataError
 from rlq.data.records import Protocol, Record, ReidData
-from rlq.evaluation.evaluator import Evaluator
 from rlq.evaluation.protocols import evaluate, labels_of, of_cameras
 from rlq.evaluation.rank_list import rank_list
 from rlq.labels.gender import Answer, person_of, read_answers
-from rlq.methods.rlq.settings import RlqSettings
-from rlq.weights.use import alone
+from rlq.methods.catalogue import method_of
+from rlq.weights.alone import alone
 
 GENDERS: dict[Answer, str] = {"f": "female", "m": "male"}
 ROWS = 128  # queries that are looked at together
@@ -40,12 +39,11 @@ def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Map
         data = common_set(sources, chosen, place, console)
         names = [protocol.name for protocol in data.protocols]
         protocol = protocol_of(data, chosen.protocol or ("CC" if "CC" in names else None))
-        query, gallery = answers_of(data, sources[0].settings, chosen.file)
+        query, gallery = answers_of(data, sources[0], chosen.file)
         runs = {}
         for name, one in by_name(sources).items():
-            model = Model(one, chosen.weights, place, console)
-            evaluator = Evaluator(data, one.settings.data, place=place, console=console)
-            asked, found = wrong_matches(data, protocol, *evaluator.features(model.network.embed))
+            model = OpenModel(one, chosen.weights, place, console)
+            asked, found = wrong_matches(data, protocol, *model.evaluator(data).features())
             runs[name] = judge([query[i] for i in asked], [gallery[i] for i in found])
     rows = [
         [name, *(_two_digits(run["f1"][word]) for word in GENDERS.values()), _two_digits(run["same_gender"]),
@@ -57,9 +55,11 @@ def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Map
     return Drawn(_figure(runs, f"{data.name}, {protocol.name}"), numbers, markdown(rows, header))
 
 
-def answers_of(data: ReidData, settings: RlqSettings, file: str | None) -> tuple[list[Answer], list[Answer]]:
+def answers_of(data: ReidData, source: Source, file: str | None) -> tuple[list[Answer], list[Answer]]:
     """m, f or u of every query and gallery picture. Raises DataError where a person has no answer."""
-    named = file or (settings.cap.gender.file if settings.data.dataset == data.name else None)
+    settings = source.settings
+    own = method_of(settings).label_file(settings, "gender") if settings.data.dataset == data.name else None
+    named = file or own
     path = Path(named) if named else data.side_files / "gender.csv"
     if not named and not path.is_file() and "gender" in data.attributes:
         known = data.attributes["gender"]

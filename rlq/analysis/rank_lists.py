@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field, StrictInt
 
 from rlq.analysis.base import Drawn, markdown
-from rlq.analysis.runs import Model, ModelOptions, Source, by_name, common_set, protocol_of
+from rlq.analysis.runs import ModelOptions, OpenModel, Source, by_name, common_set, protocol_of
 from rlq.core.config import validate
 from rlq.core.console import Console
 from rlq.core.errors import RlqError
@@ -18,11 +18,10 @@ from rlq.core.seeding import generator
 from rlq.data.pictures import read_picture
 from rlq.data.records import Record
 from rlq.data.transforms import resize
-from rlq.evaluation.evaluator import Evaluator
 from rlq.evaluation.figures import HIT, MISS
 from rlq.evaluation.protocols import evaluate, labels_of, of_cameras
 from rlq.evaluation.rank_list import RankList, rank_list
-from rlq.weights.use import alone
+from rlq.weights.alone import alone
 
 SHOWN = (128, 64)  # height and width of a picture in the figure
 Few = Annotated[StrictInt, Field(ge=1, le=20)]  # laying out hundreds of pictures takes minutes, and nobody sees them
@@ -47,10 +46,8 @@ def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Map
         rows = of_cameras(data.query, protocol.query_cameras)
         features, first = {}, {}
         for name, one in by_name(sources).items():
-            model = Model(one, chosen.weights, place, console)
-            features[name] = Evaluator(data, one.settings.data, place=place, console=console).features(
-                model.network.embed
-            )
+            model = OpenModel(one, chosen.weights, place, console)
+            features[name] = model.evaluator(data).features()
             ranking = evaluate(data.query, data.gallery, [protocol], *features[name])[protocol.name]
             first[name] = ranking.first_match  # [rows]
     picked = disagreeing(np.stack(list(first.values())), chosen.queries, seed)
@@ -127,6 +124,6 @@ def _figure(
 
 
 def _show(axes: Any, record: Record, frame: str | None = None) -> None:
-    axes.imshow(resize(read_picture(record.path), SHOWN))
+    axes.imshow(resize(read_picture(record.cover), SHOWN))
     if frame is not None:
         axes.spines[:].set(visible=True, color=frame, linewidth=2.5)

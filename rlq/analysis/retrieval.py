@@ -1,7 +1,6 @@
 """From a bad picture to the same picture when it was good: how far artefacts move features (a probe of TAD)."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +8,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from rlq.analysis.base import Drawn, markdown
-from rlq.analysis.runs import Model, ModelOptions, Source, by_name, good_pictures
+from rlq.analysis.runs import ModelOptions, OpenModel, Source, by_name, good_pictures
 from rlq.core.config import validate
 from rlq.core.console import Console, percent
 from rlq.core.errors import DataError
@@ -17,9 +16,8 @@ from rlq.core.seeding import generator
 from rlq.core.settings import Count
 from rlq.core.shapes import check_shapes
 from rlq.data.degradation import KINDS, DegradationRanges, only
-from rlq.data.records import ReidData
-from rlq.methods.rlq.settings import artefact_ranges
-from rlq.weights.use import alone
+from rlq.data.records import Record, ReidData
+from rlq.weights.alone import alone
 
 
 class Options(ModelOptions):
@@ -39,25 +37,25 @@ class Agreement(NamedTuple):
 def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Mapping[str, Any]) -> Drawn:
     """Every run sees the same pictures, spoilt alike: by the ranges of the first run, each artefact by itself."""
     chosen = validate(Options, options, "retrieval")
-    ranges = artefact_ranges(sources[0].settings.tad)
+    ranges = sources[0].degradations
     with alone() as place:
         data = good_pictures(sources, chosen, place, console)
-        paths = sample(data, chosen.pictures, seed)
+        records = sample(data, chosen.pictures, seed)
         found: dict[str, dict[str, Agreement]] = {}
         for name, one in by_name(sources).items():
-            model = Model(one, chosen.weights, place, console)
-            good = model.features(paths)
-            spoilt = {kind: model.features(paths, artefacts=only(ranges, kind), seed=seed) for kind in KINDS}
+            model = OpenModel(one, chosen.weights, place, console)
+            good = model.features(records)
+            spoilt = {kind: model.features(records, ranges=only(ranges, kind), seed=seed) for kind in KINDS}
             found[name] = {kind: agreement(good, bad) for kind, bad in spoilt.items()}
     rows = [
         [name, kind, percent(one.rank1), f"{one.cosine:.3f}", f"{one.others:.3f}"]
         for name, of_run in found.items()
         for kind, one in of_run.items()
     ]
-    header = [f"{len(paths)} pictures of {data.name}", "artefact", "bad to good R-1", "cosine", "cosine of others"]
+    header = [f"{len(records)} pictures of {data.name}", "artefact", "bad to good R-1", "cosine", "cosine of others"]
     numbers = {
         "dataset": data.name,
-        "pictures": len(paths),
+        "pictures": len(records),
         "runs": {name: {kind: one._asdict() for kind, one in of_run.items()} for name, of_run in found.items()},
     }
     return Drawn(_figure(found, header[0]), numbers, markdown(rows, header))
@@ -76,11 +74,11 @@ def agreement(good: NDArray, bad: NDArray) -> Agreement:
     return Agreement(float((own > nearest).mean()), float(own.mean()), float(cosines.sum() / (count * (count - 1))))
 
 
-def sample(data: ReidData, pictures: int, seed: int) -> list[Path]:
+def sample(data: ReidData, pictures: int, seed: int) -> list[Record]:
     """Some of the queries and gallery, in the order of the set."""
     records = [*data.query, *data.gallery]
     order = generator(seed, "good pictures").permutation(len(records))[:pictures]
-    return [records[i].path for i in np.sort(order)]
+    return [records[i] for i in np.sort(order)]
 
 
 def mixed(ranges: DegradationRanges) -> str:

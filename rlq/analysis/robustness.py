@@ -7,13 +7,12 @@ from matplotlib.figure import Figure
 from pydantic import Field
 
 from rlq.analysis.base import Drawn, markdown
-from rlq.analysis.runs import Model, ModelOptions, Source, by_name, common_set, protocol_of
+from rlq.analysis.runs import ModelOptions, OpenModel, Source, by_name, common_set, protocol_of
 from rlq.core.config import validate
 from rlq.core.console import Console, percent
 from rlq.data.degradation import KINDS, SEVERITIES, DegradationRanges, Kind, Severity, at_severity, only
-from rlq.evaluation.evaluator import Degraded, Evaluator
-from rlq.methods.rlq.settings import artefact_ranges
-from rlq.weights.use import alone
+from rlq.evaluation.evaluator import Degraded
+from rlq.weights.alone import alone
 
 CLEAN: Literal["clean"] = "clean"
 Condition = tuple[Kind | Literal["clean"], int]  # an artefact and its severity, 0 for none
@@ -33,7 +32,7 @@ class Options(ModelOptions):
 def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Mapping[str, Any]) -> Drawn:
     """Every run ranks the same spoilt pictures: by the ranges of the first run, and the same seed."""
     chosen = validate(Options, options, "robustness")
-    ranges = artefact_ranges(sources[0].settings.tad)
+    ranges = sources[0].degradations
     kinds, levels = tuple(dict.fromkeys(chosen.kinds)), sorted(set(chosen.severities))
     conditions: dict[Condition, DegradationRanges | None] = {(CLEAN, 0): None}
     for kind in kinds:
@@ -44,18 +43,10 @@ def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Map
         data = common_set(sources, chosen, place, console)
         protocol = protocol_of(data, chosen.protocol)
         for name, one in by_name(sources).items():
-            model, found[name] = Model(one, chosen.weights, place, console), {}
+            model, found[name] = OpenModel(one, chosen.weights, place, console), {}
             for condition, artefacts in conditions.items():
-                evaluator = Evaluator(
-                    data,
-                    one.settings.data,
-                    place=place,
-                    console=console,
-                    artefacts=artefacts,
-                    degraded=chosen.degrade,
-                    seed=seed,
-                )
-                ranking = evaluator.rank(model.network.embed)[protocol.name]
+                evaluator = model.evaluator(data, ranges=artefacts, degraded=chosen.degrade, seed=seed)
+                ranking = evaluator.rank()[protocol.name]
                 found[name][condition] = {"rank1": ranking.cmc(1), "mAP": ranking.mAP}
     rows = [
         [_spelt(condition, ranges), *(percent(found[name][condition][m]) for name in found for m in METRICS)]

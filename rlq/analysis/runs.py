@@ -3,23 +3,25 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
-from rlq.core.config import Settings, read_tree, validate
+from rlq.core.config import Settings
 from rlq.core.console import Console
 from rlq.core.distributed import Place
 from rlq.core.errors import RlqError
-from rlq.data.degradation import DegradationRanges
-from rlq.data.records import Protocol, ReidData
-from rlq.evaluation.embed import embed_pictures
-from rlq.methods.rlq.settings import TARGET, RlqSettings
-from rlq.methods.rlq.weights import load_network
+from rlq.data.catalogue import Reading
+from rlq.data.degradation import DegradationRanges, Degrading
+from rlq.data.records import Protocol, Record, ReidData
+from rlq.evaluation.evaluator import Degraded, Evaluator
+from rlq.methods.catalogue import load_model, method_of
+from rlq.methods.ranking import features_of
 from rlq.runs.folder import ABOUT, SETTINGS, find_run, find_weights, read_about
+from rlq.runs.load import load
 from rlq.synthetic.provide import read_set
-from rlq.weights.use import rankable
+from rlq.weights.alone import rankable
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,22 @@ class Source:
     """One run, or weights that no run made."""
 
     name: str  # for legends and tables
-    folder: Path  # of the run; else what load_network reads
-    settings: RlqSettings
+    folder: Path  # of the run; else what load_model reads
+    settings: Any  # of the method's own class
     run_id: str  # empty: weights that no run made
 
+    @property
+    def degradations(self) -> DegradationRanges:
+        """The ranges by which its pictures are degraded."""
+        return method_of(self.settings).degradations(self.settings)
+
+    @property
+    def reading(self) -> Reading:
+        """How its data set is read and ranked."""
+        return method_of(self.settings).reading(self.settings)
+
     def weights(self, which: str) -> Path:
-        """What load_network reads; `which` epoch's, best or last, if this is a run."""
+        """What load_model reads; `which` epoch's, best or last, if this is a run."""
         if not self.run_id:
             return self.folder
         return find_weights(str(self.folder), which, self.folder.parent)[0]
@@ -60,12 +72,11 @@ def source(word: str | Path, runs: Path) -> Source:
     if not (path / ABOUT).is_file() and path.exists():
         weights, run = find_weights(str(word), "best", runs)
         if run is None:
-            _, settings = load_network(weights, torch.device("cpu"))
+            settings = load_model(weights, torch.device("cpu")).settings
             return Source(path.stem if path.is_file() else path.name, weights, settings, "")
     folder = find_run(str(word), runs)
     about = read_about(folder)
-    settings = validate(RlqSettings, read_tree(folder / SETTINGS), str(folder / SETTINGS))
-    return Source(about.name, folder, settings, about.run_id)
+    return Source(about.name, folder, load(folder / SETTINGS).settings, about.run_id)
 
 
 def by_name(sources: Sequence[Source]) -> dict[str, Source]:
@@ -96,18 +107,17 @@ def common_set(sources: Sequence[Source], options: SetOptions, place: Place, con
             Path(options.root or first.root),
             console,
             place=place,
-            celeb_camera=first.celeb_camera,
+            celeb_camera=sources[0].reading.celeb_camera,
         )
     )
 
 
 def good_pictures(sources: Sequence[Source], options: SetOptions, place: Place, console: Console) -> ReidData:
-    """The data set of good pictures: the one named, else the first source's external set."""
-    first = sources[0].settings
-    root = options.root or first.tad.external_root or first.data.root
-    external = first.data.dataset if first.tad.external == TARGET else first.tad.external
-    name = options.dataset or external
-    return rankable(read_set(name, Path(root), console, place=place, celeb_camera=first.data.celeb_camera))
+    """Return the data set of good pictures: the one named, else the first source's external set, else its own."""
+    used = method_of(sources[0].settings).sets(sources[0].settings)
+    chosen = next((one for one in used if one.role == "external"), used[0])
+    name, root = options.dataset or chosen.name, Path(options.root or chosen.root)
+    return rankable(read_set(name, root, console, place=place, celeb_camera=sources[0].reading.celeb_camera))
 
 
 def protocol_of(data: ReidData, name: str | None) -> Protocol:
@@ -118,27 +128,32 @@ def protocol_of(data: ReidData, name: str | None) -> Protocol:
     return known[name] if name is not None else data.protocols[0]
 
 
-class Model:
-    """A source's network on a device."""
+class OpenModel:
+    """A source's model on a device."""
 
     def __init__(self, one: Source, which: str, place: Place, console: Console) -> None:
-        self.network, self.settings = load_network(one.weights(which), place.device)
+        self.model = load_model(one.weights(which), place.device)
+        self.settings, self.reading = self.model.settings, one.reading
         self.place, self.console = place, console
 
     def features(
-        self, paths: Sequence[Path], *, artefacts: DegradationRanges | None = None, seed: int = 0
+        self, records: Sequence[Record], *, ranges: DegradationRanges | None = None, seed: int = 0
     ) -> np.ndarray:
-        """float32 [n, D] of unit length; with artefacts, of the pictures spoilt by their places and the seed."""
-        data = self.settings.data
-        return embed_pictures(
-            self.network.embed,
-            paths,
-            size=data.size,
-            batch=data.test_batch,
-            workers=data.workers,
-            patience=data.patience,
+        """Return float32 [n, D] of unit length; with `ranges`, of the samples degraded by their places and the seed."""
+        degrading = None if ranges is None else Degrading(ranges, seed)
+        samples = [record.pictures for record in records]
+        return self.model.embed(samples, place=self.place, console=self.console, degrading=degrading)
+
+    def evaluator(
+        self, data: ReidData, *, ranges: DegradationRanges | None = None, degraded: Degraded = "both", seed: int = 0
+    ) -> Evaluator:
+        """Return the evaluator of this model on a data set, ranked as the run ranks it."""
+        return Evaluator(
+            data,
+            features_of(self.model, self.place, self.console),
             place=self.place,
-            console=self.console,
-            artefacts=artefacts,
+            shots=self.reading.shots,
+            ranges=ranges,
+            degraded=degraded,
             seed=seed,
         )

@@ -25,8 +25,7 @@ from rlq.core.shapes import check_shapes
 from rlq.data.degradation import KINDS, DegradationRanges, degrade, draw_degradation, only
 from rlq.data.pictures import read_picture
 from rlq.data.transforms import resize
-from rlq.methods.rlq.settings import artefact_ranges
-from rlq.weights.use import alone
+from rlq.weights.alone import alone
 
 GOOD = "good"
 HIGH = 0.125  # cycles per pixel from which a frequency is high: waves shorter than 8 pixels
@@ -44,10 +43,10 @@ def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Map
     """Some good pictures and each artefact by itself, by the run's ranges."""
     chosen = validate(Options, options, "sharpness")
     settings = sources[0].settings
-    ranges = artefact_ranges(settings.tad)
+    ranges = sources[0].degradations
     with alone() as place:
         data = good_pictures(sources, chosen, place, console)
-    paths = sample(data, chosen.pictures, seed)
+    paths = [record.cover for record in sample(data, chosen.pictures, seed)]
     conditions: Conditions = {GOOD: None, **{kind: only(ranges, kind) for kind in KINDS}}
     found = {
         condition: measure(console.progress(paths, condition), artefacts, settings.data.size, seed)

@@ -10,12 +10,11 @@ from pydantic import Field, StrictInt
 
 from rlq.analysis.base import Drawn, markdown
 from rlq.analysis.retrieval import Agreement, agreement, mixed, sample
-from rlq.analysis.runs import Model, ModelOptions, Source, by_name, good_pictures
+from rlq.analysis.runs import ModelOptions, OpenModel, Source, by_name, good_pictures
 from rlq.core.config import validate
 from rlq.core.console import Console, percent
 from rlq.evaluation.figures import tsne
-from rlq.methods.rlq.settings import artefact_ranges
-from rlq.weights.use import alone
+from rlq.weights.alone import alone
 
 
 class Options(ModelOptions):
@@ -27,23 +26,23 @@ class Options(ModelOptions):
 def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Mapping[str, Any]) -> Drawn:
     """Every run sees the same pictures, spoilt alike: by the mix and the ranges of the first run."""
     chosen = validate(Options, options, "tsne")
-    ranges = artefact_ranges(sources[0].settings.tad)
+    ranges = sources[0].degradations
     maps: dict[str, tuple[NDArray, NDArray]] = {}
     found: dict[str, Agreement] = {}
     with alone() as place:
         data = good_pictures(sources, chosen, place, console)
-        paths = sample(data, chosen.pictures, seed)
+        records = sample(data, chosen.pictures, seed)
         for name, one in by_name(sources).items():
-            model = Model(one, chosen.weights, place, console)
-            good, bad = model.features(paths), model.features(paths, artefacts=ranges, seed=seed)
+            model = OpenModel(one, chosen.weights, place, console)
+            good, bad = model.features(records), model.features(records, ranges=ranges, seed=seed)
             places = tsne(np.concatenate([good, bad]), seed=seed)  # [2N, 2]
-            maps[name], found[name] = (places[: len(paths)], places[len(paths) :]), agreement(good, bad)
-    title = f"{len(paths)} pictures of {data.name}"
+            maps[name], found[name] = (places[: len(records)], places[len(records) :]), agreement(good, bad)
+    title = f"{len(records)} pictures of {data.name}"
     header = [title, "bad to good R-1", "cosine", "cosine of others"]
     rows = [[name, percent(one.rank1), f"{one.cosine:.3f}", f"{one.others:.3f}"] for name, one in found.items()]
     numbers = {
         "dataset": data.name,
-        "pictures": len(paths),
+        "pictures": len(records),
         "mix": dict(ranges.mix),
         "runs": {name: one._asdict() for name, one in found.items()},
     }

@@ -14,12 +14,17 @@ from rlq.cli.errors import one_line_errors
 @click.option("--weights", type=click.Choice(["best", "last"]), default="best", help="Which epoch of a run.")
 @click.option("--skip-bad", is_flag=True, help="Leave out pictures that cannot be read, instead of stopping.")
 @click.option("--fast", is_flag=True, help="bfloat16 where the hardware has it, batch norms folded: other features.")
-def embed(run_or_weights: str, folder: Path, output: Path, *, weights: str, skip_bad: bool, fast: bool) -> None:
+@click.option("--tracklets", is_flag=True, help="One feature per folder of frames: the mean over its pictures.")
+def embed(
+    run_or_weights: str, folder: Path, output: Path, *, weights: str, skip_bad: bool, fast: bool, tracklets: bool
+) -> None:
     """Write names (relative to FOLDER, sorted) and features (float32, flip-summed, unit length) to an .npz."""
     with one_line_errors():
-        from rlq.weights import use
+        from rlq.weights.embed import embed_folder
 
-        count, width, skipped = use.embed_folder(
-            run_or_weights, folder, output, weights=weights, skip_bad=skip_bad, fast=fast
+        written = embed_folder(
+            run_or_weights, folder, output, weights=weights, skip_bad=skip_bad, fast=fast, tracklets=tracklets
         )
-        click.echo(f"{count} pictures, {width} numbers each, in {output}" + (f"; {skipped} skipped" if skipped else ""))
+        kind, skipped = ("tracklets" if written.of_tracklets else "pictures"), written.bad
+        more = f"; {skipped} pictures skipped" if skipped else ""
+        click.echo(f"{written.samples} {kind}, {written.width} numbers each, in {output}{more}")

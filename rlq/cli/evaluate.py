@@ -9,7 +9,7 @@ from rlq.cli.errors import one_line_errors
 if TYPE_CHECKING:
     from rlq.data.degradation import Kind
     from rlq.data.readers.celeb_reid import CameraReading
-    from rlq.evaluation.evaluator import Degraded
+    from rlq.evaluation.evaluator import Degraded, Shots
 
 
 @click.command(short_help="Rank a data set with weights that exist.")
@@ -41,7 +41,7 @@ def evaluate(
     severity: int | None,
     degrade: "Degraded",
     artefact_seed: int,
-    shots: str | None,
+    shots: "Shots | None",
     celeb_camera: "CameraReading | None",
     as_json: bool,
 ) -> None:
@@ -52,17 +52,15 @@ def evaluate(
     """
     with one_line_errors():
         from rlq.core.console import Console
-        from rlq.weights import use
+        from rlq.weights.evaluate import Degrade
+        from rlq.weights.evaluate import evaluate as evaluate_weights
 
-        evaluated = use.evaluate(
+        evaluated = evaluate_weights(
             run_or_weights,
             weights=weights,
             dataset=dataset,
             root=root,
-            artefact=artefact,
-            severity=severity,
-            degrade=degrade,
-            artefact_seed=artefact_seed,
+            degrade=Degrade(artefact, severity, degrade, artefact_seed),
             shots=shots,
             celeb_camera=celeb_camera,
             console=Console(aside=as_json),

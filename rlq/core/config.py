@@ -280,6 +280,12 @@ def distinctive(settings: BaseModel) -> dict[str, Any]:
     return found
 
 
+def replaced(settings: AnySettings, name: str, value: Any) -> AnySettings:
+    """Return settings with one value, by its dotted name, replaced; the value is not checked."""
+    section, dot, rest = name.partition(".")
+    return settings.model_copy(update={section: replaced(getattr(settings, section), rest, value) if dot else value})
+
+
 def to_yaml(settings: BaseModel) -> str:
     """The resolved settings as a YAML file that loads to the same settings."""
     return yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, default_flow_style=None, width=110)

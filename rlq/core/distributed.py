@@ -155,6 +155,11 @@ def has_bfloat16(device: torch.device) -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))
 
 
+def type_name(precision: str, device: torch.device) -> str:
+    """Return the name of compute_type's result, such as bfloat16."""
+    return str(compute_type(precision, device)).removeprefix("torch.")
+
+
 def compute_type(precision: str, device: torch.device) -> torch.dtype:
     """The type of the forward pass for "auto", "float32" or "bfloat16"."""
     if precision == "auto":

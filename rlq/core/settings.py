@@ -1,10 +1,11 @@
-"""Settings that every method shares; a method's own file adds its own. Names are those of `--set` and MLflow."""
+"""Settings that every method shares; a method subclasses them to add its own. Names are those of `--set` and MLflow."""
 
-from typing import Annotated, Literal
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StrictBool, StrictInt, model_validator
 
-from rlq.core.config import Settings, later
+from rlq.core.config import Settings, distinctive, later
 
 Count = Annotated[StrictInt, Field(ge=1)]
 Whole = Annotated[StrictInt, Field(ge=0)]
@@ -25,14 +26,12 @@ class DataSettings(Settings):
     test_batch: Count = 128  # pictures per step when only features are computed
     selection: Literal["test", "holdout"] = "test"  # which pictures choose the best epoch
     holdout: Annotated[float, Field(gt=0, lt=1)] = 0.2  # share of the training identities held out
-    celeb_camera: Literal["first_digit", "y", "none"] = "first_digit"  # what bars a match in Celeb-reID
-    prcc_shots: Literal["multi", "single"] = "multi"  # PRCC gallery: all of camera A, or 10 draws of one per person
     cache: StrictBool = later(False)  # keep decoded pictures in <tracking.folder>/.cache, for all runs and processes
     cache_gb: Annotated[float, Field(gt=0)] | None = later(None)  # at most, of all sets; None: half of the disk's room
     patience: Count = later(600)  # seconds that data workers may take for a batch before the run ends with an error
 
     @model_validator(mode="after")
-    def _whole_groups(self) -> "DataSettings":
+    def _whole_groups(self) -> Self:
         if self.batch % self.instances or self.batch < 2 * self.instances:
             raise ValueError(
                 f"data.batch = {self.batch} should be a multiple of data.instances = {self.instances}, and at least "
@@ -51,10 +50,9 @@ class BackboneSettings(Settings):
 
 
 class OptimSettings(Settings):
-    """Adam for the model; a second one, without schedule, for the clothes head."""
+    """Adam and its learning rate."""
 
     lr: Annotated[float, Field(gt=0)] = 3.5e-4
-    clothes_lr: Annotated[float, Field(gt=0)] = 3.5e-4
     weight_decay: Weight = 5e-4
     milestones: tuple[Count, ...] = (20, 40)  # epochs from which lr is multiplied by gamma once more
     gamma: Annotated[float, Field(gt=0, le=1)] = 0.1
@@ -63,11 +61,10 @@ class OptimSettings(Settings):
 
 
 class ScheduleSettings(Settings):
-    """How long, how often evaluated, from when on clothes count."""
+    """How long a run trains, and how often it is evaluated."""
 
     epochs: Count = 200
     evaluate_every: Count = 10  # epochs; the last epoch is evaluated in any case
-    clothes_from: Whole = 25  # first epoch (counted from 0) of the clothes head and the adversarial loss
     select: str = "CC/rank1"  # the metric that chooses the best epoch
     baselines: StrictBool = False  # also rank by colour histograms and by the untrained network
     max_steps: Count | None = later(None)  # stop every pass after so many batches: to try the machinery, not to learn
@@ -93,3 +90,64 @@ class TrackingSettings(Settings):
     name: str | None = None  # name of the run; None: made from method and data set
     pictures: StrictBool = True  # false keeps figures that show people off the tracking server
     figures: StrictBool = later(True)  # false draws none at the end of a run, which saves seconds in a sweep
+
+
+class ExperimentSettings(Settings):
+    """One experiment: what an experiment file says. A method's own settings subclass it."""
+
+    method: str  # a name of the catalogue of methods
+    variant: str | None = None  # a word for tables and tags; None: made of the parts that are on
+    seed: Whole = 1
+    data: DataSettings
+    backbone: BackboneSettings = BackboneSettings()
+    optim: OptimSettings = OptimSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
+    compute: ComputeSettings = ComputeSettings()
+    tracking: TrackingSettings = TrackingSettings()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        problems = list(self.problems())
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def problems(self) -> Iterable[str]:
+        """Yield what is wrong between settings that are valid by themselves; a subclass adds its own."""
+        epochs = self.schedule.epochs
+        late = [milestone for milestone in self.optim.milestones if milestone >= epochs]
+        if late:
+            yield (
+                f"optim.milestones {late} are never reached in schedule.epochs = {epochs}; "
+                "lower them, or go without: optim.milestones=[]"
+            )
+        if self.optim.warmup >= epochs:
+            yield f"optim.warmup = {self.optim.warmup} is as long as schedule.epochs = {epochs}"
+
+    @property
+    def title(self) -> str:
+        """The name of this experiment in tables and tags."""
+        return self.variant or self.method
+
+
+# Settings that shape no result: where things lie, how fast they are read. None: the whole section.
+PACE = ("root", "workers", "test_batch", "cache", "cache_gb", "patience")
+PLACES: dict[str, tuple[str, ...] | None] = {"data": PACE, "compute": None, "tracking": None}
+
+
+def shaping(settings: ExperimentSettings) -> dict[str, Any]:
+    """Return the settings that shape a result, as a tree; those of places, pace and computing are left out."""
+    tree = distinctive(settings)
+    for section, keys in PLACES.items():
+        if keys is None:
+            del tree[section]
+        else:
+            tree[section] = {key: value for key, value in tree[section].items() if key not in keys}
+    return tree
+
+
+def is_place(name: str) -> bool:
+    """Return whether a setting, by its dotted name, belongs to places, pace or computing."""
+    section, _, key = name.partition(".")
+    keys = PLACES.get(section, ())
+    return keys is None or key in keys

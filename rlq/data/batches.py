@@ -4,7 +4,7 @@ What a loader process hands over is bytes: a batch is `finished` - pictures norm
 process, on the device that wants it. Floats would be four times as much to move, and new shared memory is dear.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -20,8 +20,7 @@ class Batch(NamedTuple):
     images: Tensor  # [B, 3, H, W] float32; uint8 [B, H, W, 3] until the batch is finished
     pids: Tensor  # [B] int64
     clothes: Tensor  # [B] int64, -1: without a class
-    poses: Tensor  # [B] int64, -1: no pose labels in use
-    genders: Tensor  # [B] int64, -1: no gender labels in use
+    labels: Mapping[str, Tensor]  # more classes by name, such as pose and gender: [B] int64 each
     paths: tuple[str, ...]  # one per row
     unchanged: int = 0  # spoilt copies of pictures that were too small already for their pixelation
     erased: Sequence[Rectangle] = ()  # one per row, until the batch is finished
@@ -89,8 +88,7 @@ class Row(NamedTuple):
     drawn: Drawn
     pid: int
     clothes: int
-    pose: int
-    gender: int
+    labels: Mapping[str, int]  # the same names in all rows of a set
     path: str
     unchanged: bool = False  # a spoilt copy that is as good as its picture
 
@@ -106,13 +104,12 @@ class Pair(NamedTuple):
 
 def collate_target(items: Sequence[Sequence[Row]]) -> Batch:
     """Join the rows of several pictures."""
-    drawn, pids, clothes, poses, genders, paths, unchanged = zip(*(row for rows in items for row in rows), strict=True)
+    drawn, pids, clothes, labels, paths, unchanged = zip(*(row for rows in items for row in rows), strict=True)
     return Batch(
         images=_bytes([one.pixels for one in drawn]),
         pids=torch.tensor(pids),
         clothes=torch.tensor(clothes),
-        poses=torch.tensor(poses),
-        genders=torch.tensor(genders),
+        labels={name: torch.tensor([row[name] for row in labels]) for name in labels[0]},
         paths=paths,
         unchanged=sum(unchanged),
         erased=[one.erased for one in drawn],
@@ -133,7 +130,12 @@ def collate_plain(items: Sequence[tuple[np.ndarray, int]]) -> PlainBatch:
 
 
 def _moved(batch: Any, device: torch.device | str) -> Any:
-    return type(batch)(*(part.to(device, non_blocking=True) if isinstance(part, Tensor) else part for part in batch))
+    def moved(part: Any) -> Any:
+        if isinstance(part, Mapping):
+            return {name: moved(value) for name, value in part.items()}
+        return part.to(device, non_blocking=True) if isinstance(part, Tensor) else part
+
+    return type(batch)(*map(moved, batch))
 
 
 def _bytes(pixels: Sequence[np.ndarray]) -> Tensor:

@@ -5,13 +5,20 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from rlq.core.errors import DataError
 from rlq.data.readers import ccvid, celeb_reid, deepchange, last, ltcc, ntu, own, prcc, vc_clothes
 from rlq.data.readers.celeb_reid import CameraReading
 from rlq.data.readers.listing import missing_parts
 from rlq.data.records import Published, ReidData
+
+
+class Reading(NamedTuple):
+    """How a data set is read and ranked, where its papers know several ways."""
+
+    celeb_camera: CameraReading = "first_digit"  # what makes a match junk in Celeb-reID
+    shots: Literal["multi", "single"] = "multi"  # PRCC's gallery: all of camera A, or 10 draws of one per person
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ run's seed; the number of workers, and stopping and resuming, change nothing.
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,14 +16,23 @@ from torch.utils.data import Dataset
 from rlq.core.seeding import generator, seed_from
 from rlq.data.batches import Pair, Row
 from rlq.data.clothes import Recolouring
-from rlq.data.degradation import DegradationRanges, changes, degrade, draw_degradation
+from rlq.data.degradation import DegradationRanges, Degrading, changes, degrade, draw_degradation
 from rlq.data.pictures import read_picture
 from rlq.data.records import Record, TrainLabels
 from rlq.data.samplers import Draw
 from rlq.data.transforms import TestTransform, TrainTransform, resize
 from rlq.data.worker_pool import PATIENCE, Loader
 
-NO_LABEL = -1
+
+class Classes(NamedTuple):
+    """One label of every record."""
+
+    plain: np.ndarray  # [N] int64
+    mirrored: np.ndarray | None = None  # [N] of the mirrored pictures; None: the same
+
+    def of(self, flipped: bool) -> np.ndarray:
+        """Return the classes [N] that flipped rows have, or the others."""
+        return self.mirrored if flipped and self.mirrored is not None else self.plain
 
 
 class TargetPictures(Dataset):
@@ -39,19 +48,13 @@ class TargetPictures(Dataset):
         *,
         recolouring: Recolouring | None = None,
         ranges: DegradationRanges | None = None,
-        poses: np.ndarray | None = None,
-        mirrored_poses: np.ndarray | None = None,
-        genders: np.ndarray | None = None,
+        classes: Mapping[str, Classes] | None = None,
         stream: str = "cap",
     ) -> None:
-        """poses, mirrored_poses, genders [N]: classes per record; mirrored_poses replace poses in flipped rows."""
+        """`classes` are more labels by name, such as pose and gender."""
         self.records, self.labels, self.transform, self.recolouring = list(records), labels, transform, recolouring
         self.ranges, self.seed, self.stream = ranges, seed, stream
-        self.poses = _per_record(poses, "poses", len(self.records))
-        self.mirrored_poses = self.poses
-        if mirrored_poses is not None:
-            self.mirrored_poses = _per_record(mirrored_poses, "mirrored_poses", len(self.records))
-        self.genders = _per_record(genders, "genders", len(self.records))
+        self.classes = {name: _per_record(of, name, len(self.records)) for name, of in (classes or {}).items()}
 
     def __len__(self) -> int:
         return len(self.records)
@@ -75,8 +78,8 @@ class TargetPictures(Dataset):
         rows = []
         for row, (one, clothes, unchanged) in enumerate(made):
             drawn = self.transform.draw(one, seed_from(self.seed, self.stream, "transform", *draw, row))
-            pose = int((self.mirrored_poses if drawn.flipped else self.poses)[index])
-            rows.append(Row(drawn, pid, clothes, pose, int(self.genders[index]), str(record.path), unchanged))
+            classes = {name: int(of.of(drawn.flipped)[index]) for name, of in self.classes.items()}
+            rows.append(Row(drawn, pid, clothes, classes, str(record.path), unchanged))
         return rows
 
 
@@ -113,22 +116,10 @@ class ExternalPairs(Dataset):
 
 
 class PlainPictures(Dataset):
-    """Pictures for testing, in order; with `ranges`, each is made bad in a way that only its place and seed decide.
+    """Pictures for testing, in order; with `degrading`, some are degraded as only their place and the seed decide."""
 
-    `spoilt` are the places of those that are made bad, None for all.
-    """
-
-    def __init__(
-        self,
-        paths: Sequence[Path],
-        transform: TestTransform,
-        *,
-        ranges: DegradationRanges | None = None,
-        spoilt: range | None = None,
-        seed: int = 0,
-    ) -> None:
-        self.paths, self.transform, self.ranges, self.seed = list(paths), transform, ranges, seed
-        self.spoilt = range(len(self.paths)) if spoilt is None else spoilt
+    def __init__(self, paths: Sequence[Path], transform: TestTransform, *, degrading: Degrading | None = None) -> None:
+        self.paths, self.transform, self.degrading = list(paths), transform, degrading
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -137,9 +128,10 @@ class PlainPictures(Dataset):
         return self.paths[index]
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
-        picture = read_picture(self.paths[index])
-        if self.ranges is not None and index in self.spoilt:
-            picture = degrade(picture, draw_degradation(generator(self.seed, "test artefact", index), self.ranges))
+        picture, how = read_picture(self.paths[index]), self.degrading
+        if how is not None and (how.places is None or index in how.places):
+            random = generator(how.seed, "test artefact", index)
+            picture = degrade(picture, draw_degradation(random, how.ranges))
         return resize(picture, self.transform.size), index
 
 
@@ -178,9 +170,9 @@ def in_order(count: int, batch: int) -> list[range]:
     return [range(start, min(start + batch, count)) for start in range(0, count, batch)]
 
 
-def _per_record(labels: np.ndarray | None, name: str, count: int) -> np.ndarray:
-    if labels is None:
-        return np.full(count, NO_LABEL)
-    if np.shape(labels) != (count,):
-        raise ValueError(f"{name} has shape {list(np.shape(labels))}; {count} records need [{count}]")
-    return np.asarray(labels)
+def _per_record(classes: Classes, name: str, count: int) -> Classes:
+    for labels in classes:
+        if labels is not None and np.shape(labels) != (count,):
+            raise ValueError(f"{name} has shape {list(np.shape(labels))}; {count} records need [{count}]")
+    mirrored = None if classes.mirrored is None else np.asarray(classes.mirrored)
+    return Classes(np.asarray(classes.plain), mirrored)

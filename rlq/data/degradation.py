@@ -6,7 +6,7 @@ the paper's text gives slightly other ranges. All ranges are inclusive integers.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -55,6 +55,14 @@ class DegradationRanges:
             )
         if not odd_sizes(self.gaussian_kernel):
             raise SettingsError(f"gaussian_kernel = {list(self.gaussian_kernel)} holds no odd number")
+
+
+class Degrading(NamedTuple):
+    """Which of a list of pictures are degraded, and how: equal seeds and places give equal degradations."""
+
+    ranges: DegradationRanges
+    seed: int = 0
+    places: range | None = None  # in the list of samples; None: all
 
 
 Severity = Literal[1, 2, 3, 4, 5]

@@ -11,6 +11,8 @@ import numpy as np
 
 from rlq.core.errors import DataError
 
+Sample = Sequence[Path]  # the pictures that one feature is computed of: one picture, or the frames of a tracklet
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -29,6 +31,11 @@ class Record:
     def pictures(self) -> list[Path]:
         """The files behind it."""
         return [self.path / name for name in self.frames] if self.frames else [self.path]
+
+    @property
+    def cover(self) -> Path:
+        """The file that stands for it in figures: of a tracklet, its middle frame."""
+        return self.path / self.frames[len(self.frames) // 2] if self.frames else self.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +79,7 @@ class ReidData:
 
     @property
     def holds_tracklets(self) -> bool:
-        """Whether its records are tracklets, which only a video method takes."""
+        """Whether its records are tracklets, which not every method trains on."""
         return any(record.frames for record in (*self.train[:1], *self.query[:1], *self.gallery[:1]))
 
     @property

@@ -1,6 +1,7 @@
 """What the numbers must be read against: chance, and colour histograms."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -9,10 +10,21 @@ from rlq.data.pictures import read_picture
 from rlq.data.records import Protocol, Record
 from rlq.evaluation.histogram import colour_histogram
 
+FRAMES = 8  # of a tracklet, whose histograms are averaged
+
 
 def histogram_features(records: Sequence[Record]) -> np.ndarray:
-    """float32 [n, 512]: the colour histogram of every picture."""
-    return np.stack([colour_histogram(read_picture(record.path)) for record in records])
+    """Return float32 [n, 512]: the colour histogram of every picture; of a tracklet, the mean over some frames."""
+    return np.stack([_histogram(record.pictures) for record in records])
+
+
+def _histogram(pictures: Sequence[Path]) -> np.ndarray:
+    """Return the histogram of a sample; of many frames, FRAMES evenly spaced ones, the mean scaled to unit length."""
+    if len(pictures) == 1:
+        return colour_histogram(read_picture(pictures[0]))
+    chosen = np.unique(np.linspace(0, len(pictures) - 1, FRAMES).round().astype(int))
+    mean = np.mean([colour_histogram(read_picture(pictures[i])) for i in chosen], axis=0)
+    return (mean / np.linalg.norm(mean)).astype(np.float32)
 
 
 class Asked(NamedTuple):

@@ -1,70 +1,85 @@
-"""Features of pictures, as the protocols want them: f(x) + f(mirrored x), of unit length."""
+"""Features of samples, as the protocols take them: f(x) + f(mirrored x) of unit length; of tracklets the mean."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from itertools import accumulate
+from typing import Protocol
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rlq.core.console import Console
 from rlq.core.distributed import Place, gather_rows
-from rlq.data.batches import collate_plain
-from rlq.data.datasets import PlainPictures, loader
-from rlq.data.degradation import DegradationRanges
-from rlq.data.transforms import TestTransform
-from rlq.data.worker_pool import PATIENCE, deaths_told
+from rlq.data.degradation import Degrading
+from rlq.data.picture_source import PictureSource
+from rlq.data.records import Sample
 
 Embed = Callable[[Tensor], Tensor]  # images [B, 3, H, W] -> features [B, D]
 
 
-def embed_pictures(
+class FeaturesOf(Protocol):
+    """A function from samples to features."""
+
+    def __call__(
+        self, samples: Sequence[Sample], *, degrading: Degrading | None = None, label: str = "features"
+    ) -> np.ndarray:
+        """Return float32 [n, D] of unit length, in the order of the samples, on every process."""
+
+
+def embed_samples(
     embed: Embed,
-    paths: Sequence[Path],
+    samples: Sequence[Sample],
+    source: PictureSource,
     *,
-    size: tuple[int, int],
-    batch: int,
-    workers: int,
-    patience: int = PATIENCE,
-    place: Place,
-    console: Console,
-    artefacts: DegradationRanges | None = None,
-    spoilt: range | None = None,
-    seed: int = 0,
+    degrading: Degrading | None = None,
     label: str = "features",
 ) -> np.ndarray:
-    """float32 [n, D] in the order of `paths`, on every process, though each computes only its share.
+    """Return float32 [n, D] in the order of `samples`, on every process, though each computes only its share.
 
-    With `artefacts`, the pictures at the places `spoilt` (None: all) are spoilt first, by their place in `paths` and
-    the seed alone. Always float32 arithmetic, so that figures agree.
+    A sample of several pictures, a tracklet, gets the mean of its pictures' features, scaled to unit length. The places
+    of `degrading` are those of samples; all pictures of such a sample are degraded, each by its own place and the seed.
+    Always float32 arithmetic, so that figures agree.
     """
-    pictures = PlainPictures(paths, TestTransform(size), ranges=artefacts, spoilt=spoilt, seed=seed)
-    mine = range(place.rank, len(paths), place.world)
-    batches = [list(mine[start : start + batch]) for start in range(0, len(mine), batch)]
+    place = source.place
+    starts = list(accumulate((len(sample) for sample in samples), initial=0))  # of each sample among all pictures
+    mine = range(place.rank, len(samples), place.world)
+    order = [picture for sample in mine for picture in range(starts[sample], starts[sample + 1])]
+    own_row = np.repeat(np.arange(len(mine)), [len(samples[sample]) for sample in mine])  # of each picture in order
     kept_on = place.device if place.world > 1 else torch.device("cpu")  # LaST's features take 4 GiB
-    own: Tensor | None = None
+    rows: Tensor | None = None
     done = 0
-    source = loader(pictures, batches, collate_plain, workers=workers, patience=patience, device=place.device)
-    with torch.inference_mode(), deaths_told():
-        for images, _ in console.progress(source, label):
-            both = embed(images).float() + embed(images.flip(3)).float()  # [B, D]
-            if own is None:
-                own = torch.empty(len(mine), both.shape[1], device=kept_on)
-            own[done : done + len(both)] = F.normalize(both)
-            done += len(both)
-    if own is None or place.world > 1:
-        return _in_order(own, embed, place, size, len(paths))
-    return own.numpy()
+    paths = [path for sample in samples for path in sample]
+    with torch.inference_mode():
+        for images, _ in source.batches(paths, label=label, order=order, degrading=_of_pictures(degrading, starts)):
+            features = F.normalize(embed(images).float() + embed(images.flip(3)).float())  # [B, D]
+            if rows is None:
+                rows = torch.zeros(len(mine), features.shape[1], device=kept_on)
+            places = torch.from_numpy(own_row[done : done + len(features)]).to(kept_on)
+            rows.index_add_(0, places, features.to(kept_on))
+            done += len(features)
+        if rows is not None:
+            several = torch.tensor([len(samples[sample]) > 1 for sample in mine], device=kept_on)
+            rows[several] = F.normalize(rows[several])  # a single picture's feature has unit length already
+    if rows is None or place.world > 1:
+        return _in_order(rows, embed, place, source.size, len(samples))
+    return rows.numpy()
 
 
-def _in_order(own: Tensor | None, embed: Embed, place: Place, size: tuple[int, int], total: int) -> np.ndarray:
-    """Every process's rows, put back in the order of the pictures: rank r computed r, r + world, ..."""
-    if own is None:  # fewer pictures than processes: an empty share, of the right width
+def _of_pictures(degrading: Degrading | None, starts: Sequence[int]) -> Degrading | None:
+    """The same by places of pictures instead of samples."""
+    if degrading is None or degrading.places is None:
+        return degrading
+    places = degrading.places
+    return degrading._replace(places=range(starts[places.start], starts[places.stop]))
+
+
+def _in_order(rows: Tensor | None, embed: Embed, place: Place, size: tuple[int, int], total: int) -> np.ndarray:
+    """Every process's rows, put back in the order of the samples: rank r computed r, r + world, ..."""
+    if rows is None:  # fewer samples than processes: an empty share, of the right width
         with torch.inference_mode():
-            own = embed(torch.zeros(1, 3, *size, device=place.device)).float()[:0]
-    rows = gather_rows(own)  # [total, D], rank by rank
+            rows = embed(torch.zeros(1, 3, *size, device=place.device)).float()[:0]
+    gathered = gather_rows(rows)  # [total, D], rank by rank
     order = np.concatenate([np.arange(rank, total, place.world) for rank in range(place.world)])
-    features = np.empty(rows.shape, np.float32)
-    features[order] = rows.cpu().numpy()
+    features = np.empty(gathered.shape, np.float32)
+    features[order] = gathered.cpu().numpy()
     return features

@@ -1,83 +1,79 @@
-"""Rank a data set's gallery for its queries with any function that turns pictures into features."""
+"""Rank a data set's gallery for its queries with any function that turns samples into features."""
 
 from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 
-from rlq.core.console import Console
 from rlq.core.distributed import Place, share_from_main
-from rlq.core.settings import DataSettings
-from rlq.data.degradation import DegradationRanges
+from rlq.core.scores import RANKING
+from rlq.data.degradation import DegradationRanges, Degrading
 from rlq.data.records import ReidData
-from rlq.evaluation.embed import Embed, embed_pictures
+from rlq.evaluation.embed import FeaturesOf
 from rlq.evaluation.metrics import Ranking
 from rlq.evaluation.protocols import evaluate, single_shots
 from rlq.evaluation.single_shot import SingleShot
 
-RANKS = (1, 5, 10, 20)
 Results = Ranking | SingleShot
-Degraded = Literal["query", "gallery", "both"]  # which pictures artefacts spoil
+Degraded = Literal["query", "gallery", "both"]  # which samples are degraded
+Shots = Literal["multi", "single"]  # PRCC's gallery: every picture, or draws of one per person
 
 
 class Evaluator:
-    """The protocols of one data set; knows where to compute, not what."""
+    """The protocols of one data set, over any features."""
 
     def __init__(
         self,
         data: ReidData,
-        settings: DataSettings,
+        features_of: FeaturesOf,
         *,
         place: Place,
-        console: Console,
-        artefacts: DegradationRanges | None = None,
+        shots: Shots = "multi",
+        ranges: DegradationRanges | None = None,
         degraded: Degraded = "both",
         seed: int = 0,
     ) -> None:
-        """`artefacts` spoil queries, gallery or both; `seed` decides how, and a picture is spoilt in the same way
-        whether its side is spoilt alone or not."""
-        self.data, self.settings, self.place, self.console, self.artefacts = data, settings, place, console, artefacts
+        """`ranges` degrade queries, gallery or both; `seed` decides how, and a sample is degraded in the same way
+        whether its side is degraded alone or not."""
+        self.data, self.features_of, self.place, self.shots = data, features_of, place, shots
         queries, everything = len(data.query), len(data.query) + len(data.gallery)
         sides = {"query": range(queries), "gallery": range(queries, everything), "both": range(everything)}
-        self.spoilt, self.seed = sides[degraded], seed
+        self.degrading = None if ranges is None else Degrading(ranges, seed, sides[degraded])
 
-    def features(self, embed: Embed) -> tuple[np.ndarray, np.ndarray]:
-        """Of queries and gallery: float32 [Q, D] and [G, D], of unit length, on every process."""
-        data, settings = self.data, self.settings
-        paths = [record.path for record in (*data.query, *data.gallery)]
-        features = embed_pictures(
-            embed,
-            paths,
-            size=settings.size,
-            batch=settings.test_batch,
-            workers=settings.workers,
-            patience=settings.patience,
-            place=self.place,
-            console=self.console,
-            artefacts=self.artefacts,
-            spoilt=self.spoilt,
-            seed=self.seed,
-            label="evaluation",
-        )
+    def features(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the features of queries and gallery: float32 [Q, D] and [G, D], of unit length, on every process."""
+        data = self.data
+        samples = [record.pictures for record in (*data.query, *data.gallery)]
+        features = self.features_of(samples, degrading=self.degrading, label="evaluation")
         return features[: len(data.query)], features[len(data.query) :]
 
-    def rank(self, embed: Embed) -> Mapping[str, Results]:
-        """Each protocol's ranking by name. Features are shared work, ranking is the main process's."""
-        query, gallery = self.features(embed)
-        return share_from_main(self.rank_features(query, gallery) if self.place.is_main else None)
+    def rank(self) -> Mapping[str, Results]:
+        """Return each protocol's ranking by name. Features are shared work, ranking is the main process's."""
+        query, gallery = self.features()
+        return share_from_main(rank_features(self.data, query, gallery, self.shots) if self.place.is_main else None)
 
-    def rank_features(self, query: np.ndarray, gallery: np.ndarray) -> Mapping[str, Results]:
-        """Each protocol's ranking of features [Q, D] and [G, D] made by other means."""
-        data = self.data
-        if self.settings.prcc_shots == "single" and data.single_shot:
-            return single_shots(data.query, data.gallery, data.protocols, query, gallery)
-        return evaluate(data.query, data.gallery, data.protocols, query, gallery)
+
+def rank_features(
+    data: ReidData, query: np.ndarray, gallery: np.ndarray, shots: Shots = "multi"
+) -> Mapping[str, Results]:
+    """Return each protocol's ranking of features [Q, D] and [G, D], one row per query and per gallery sample."""
+    if is_single_shot(data, shots):
+        return single_shots(data.query, data.gallery, data.protocols, query, gallery)
+    return evaluate(data.query, data.gallery, data.protocols, query, gallery)
+
+
+def is_single_shot(data: ReidData, shots: Shots) -> bool:
+    """Return whether the numbers are means over draws of one gallery picture per person."""
+    return shots == "single" and data.single_shot
 
 
 def flat(rankings: Mapping[str, Results]) -> dict[str, float | None]:
-    """CC/rank1, CC/mAP and so on, as fractions; None without a valid query."""
+    """Return CC/rank1, CC/mAP and so on, as fractions; None without a valid query."""
     found: dict[str, float | None] = {}
     for name, ranking in rankings.items():
-        found |= {f"{name}/rank{k}": ranking.cmc(k) for k in RANKS}
-        found[f"{name}/mAP"] = ranking.mAP
+        summary = ranking.summary()
+        found |= {f"{name}/{score.key}": summary[score.key] for score in _MEASURED}
     return found
+
+
+_MEASURED = sorted(RANKING.known, key=lambda score: score.key == "mAP")  # the rates first, as they are logged

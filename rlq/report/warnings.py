@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from rlq.ablation.rows import Row
+from rlq.core.settings import PLACES
 from rlq.report.content import Line, Material
-from rlq.runs.load import PLACES
 
 SHOWN = 5  # settings per warning
 

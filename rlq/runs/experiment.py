@@ -1,8 +1,7 @@
-"""Load an experiment file and run it: data, teacher, training, figures, numbers, all under one tracked run."""
+"""Run an experiment: data, prerequisites, training, figures, numbers, all under one tracked run."""
 
 import signal
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,20 +11,19 @@ from filelock import FileLock
 
 from rlq.core import distributed
 from rlq.core.console import Console
-from rlq.core.errors import Pruned, RlqError, SettingsError
-from rlq.core.settings import TrackingSettings
-from rlq.methods.rlq import closing
-from rlq.methods.rlq import job as recipe
-from rlq.methods.rlq.inputs import check_selectable, gather_inputs
-from rlq.methods.rlq.network import RlqNetwork
-from rlq.methods.rlq.settings import RlqSettings
-from rlq.methods.rlq.weights import load_network
-from rlq.runs.folder import ABOUT, SETTINGS, About, find_run, find_weights, read_about
-from rlq.runs.load import Loaded, external_root, load, teacher_experiment, teacher_fingerprint
+from rlq.core.distributed import Place
+from rlq.core.errors import Pruned, RlqError
+from rlq.core.settings import ExperimentSettings, TrackingSettings
+from rlq.methods.base import CONFIG, Inputs, Loaded, Prerequisite, Ready
+from rlq.methods.catalogue import method_of
+from rlq.runs.closing import Stopwatch, closing_text
+from rlq.runs.folder import ABOUT, SETTINGS, About, find_run, read_about
+from rlq.runs.load import load, prerequisite_fingerprint
+from rlq.runs.prerequisites import experiment_of, given_weights
 from rlq.runs.record import Membership, device_name, end_record, new_folder, open_record, take_over
 from rlq.runs.result import RESULT, Result, read_result, write_result
 from rlq.synthetic.provide import ensure_set
-from rlq.tracking import Status
+from rlq.tracking import Status, Tracker
 from rlq.training.backend import arrange
 from rlq.training.loop import fit
 from rlq.training.signals import Stopped
@@ -44,8 +42,8 @@ def run(
 ) -> Result:
     """Run an experiment. Raises RlqError; the run is then marked in the tracker.
 
-    `started` is told the run's id and folder as soon as it is tracked, `observe` every evaluation once it is saved;
-    both in the main process alone. What `observe` raises as Pruned ends the run in all processes.
+    `started` gets the run's id and folder as soon as it is tracked, `observe` every evaluation once it is saved; both
+    in the main process alone. What `observe` raises as Pruned ends the run in all processes.
     """
     member = member or Membership()
     with _Group(loaded.settings, console) as group:
@@ -78,7 +76,7 @@ def resume(word: str, *, runs: Path | None = None, console: Console | None = Non
 class _Group:
     """The processes of this run, joined and left; only the first one speaks."""
 
-    def __init__(self, settings: RlqSettings, console: Console | None) -> None:
+    def __init__(self, settings: ExperimentSettings, console: Console | None) -> None:
         self._joined = distributed.is_joined()  # a sweep's processes stay together from trial to trial
         self.place = distributed.start(settings.compute.device)
         self.console = console or Console(quiet=not self.place.is_main)
@@ -113,54 +111,23 @@ def _run_in(
     observe: Observe | None = None,
     started: Started | None = None,
 ) -> Result:
-    settings, place, console = loaded.settings, group.place, group.console
-    arrange(settings.compute, place)
-    seconds: dict[str, float] = {}
-    clock = time.monotonic()
-    ensure_set(settings.data.dataset, Path(settings.data.root), place, console)
-    if settings.external_set is not None:
-        ensure_set(settings.external_set, external_root(settings), place, console)
-    inputs = gather_inputs(settings, loaded.origin, console)
-    settings, loaded = inputs.settings, loaded._replace(settings=inputs.settings)
+    """Run one experiment in its folder: inputs, prerequisites, then training and everything under its record."""
+    place, console, clock = group.place, group.console, Stopwatch()
+    arrange(loaded.settings.compute, place)
+    inputs = gather(loaded, place, console)
+    loaded = loaded._replace(settings=inputs.settings)
     for note in inputs.notes:
         console.line(f"note     {note}")
-    check_selectable(settings, inputs.data)
-    seconds["data"], clock = time.monotonic() - clock, time.monotonic()
-    teacher = teacher_id = None
-    if settings.needs_teacher:
-        teacher, teacher_id = _teacher(group, loaded)
-    seconds["teacher"], clock = time.monotonic() - clock, time.monotonic()
-    tracker = open_record(place, loaded, folder, member, about, inputs, teacher_id)
+    clock.lap("data")
+    ready = {
+        one.setting: _ready(group, loaded, one) for one in method_of(loaded.settings).prerequisites(loaded.settings)
+    }
+    clock.lap("teacher")
+    tracker = open_record(place, loaded, folder, member, about, inputs, ready)
     try:
         if started is not None and place.is_main:
             started(tracker.run_id, folder)
-        torch.manual_seed(settings.seed)
-        job = recipe.build(settings, inputs, teacher, place=place, console=console, folder=folder)
-        console.line(recipe.describe(settings, inputs, place))
-        seconds["setup"], clock = time.monotonic() - clock, time.monotonic()
-        baselines = closing.baselines(settings, inputs, job, place=place, console=console)
-        tracker.log_metrics(baselines, step=0)
-        seconds["baselines"], clock = time.monotonic() - clock, time.monotonic()
-        again = distributed.share_from_main((folder / "last.pt").is_file())
-        history = fit(
-            job, settings.schedule, tracker=tracker, place=place, console=console, resume=again, observe=observe
-        )
-        seconds["training"], clock = time.monotonic() - clock, time.monotonic()
-        metrics = history.summary() | baselines
-        if place.is_main:
-            metrics |= closing.close(settings, inputs, job, history, tracker=tracker, console=console, place=place)
-        seconds["closing"] = time.monotonic() - clock
-        tracker.log_metrics({f"time/{n}_s": v for n, v in seconds.items()}, step=0)
-        result = Result(
-            folder=folder,
-            run_id=tracker.run_id,
-            settings=settings,
-            metrics=metrics,
-            history=history,
-            seconds=seconds,
-            data_fingerprint=inputs.data.fingerprint,
-            device=device_name(place),
-        )
+        result = _train(group, inputs, ready, folder, tracker, clock, observe)
         if place.is_main:
             write_result(result)
         distributed.wait_for_all()
@@ -174,47 +141,84 @@ def _run_in(
     end_record(place, folder, tracker, "FINISHED")
     result = replace(result, run_id=tracker.run_id)  # a server that was away may have given it only now
     if place.is_main:
-        if member.kind == "run":
-            text = closing.summary(
-                metrics, settings, inputs, folder=folder, run_id=tracker.run_id, seconds=seconds, links=tracker.links()
-            )
-        else:
-            text = f"{member.kind:<8} done in {seconds['training']:.0f} s of training"
-        console.line(text)
+        table = method_of(result.settings).summary(result.metrics, inputs)
+        ended = f"{member.kind:<8} done in {result.seconds['training']:.0f} s of training"
+        console.line(closing_text(result, table, tracker.links()) if member.kind == "run" else ended)
     return result
 
 
-def _teacher(group: _Group, loaded: Loaded) -> tuple[RlqNetwork, str]:
-    """A teacher and what names it: weights that were given, a finished one from the cache, or one trained now."""
-    settings, runs = loaded.settings, Path(loaded.settings.tracking.folder)
-    if not settings.tad.teacher.endswith((".yaml", ".yml")):
-        try:
-            folder, _ = find_weights(settings.tad.teacher, "last", runs)
-        except RlqError as error:
-            raise SettingsError(
-                f"tad.teacher = {settings.tad.teacher} is no experiment file (.yaml), folder of weights or run: {error}"
-            ) from error
-        return load_network(folder, group.place.device)[0], str(folder)
-    experiment = teacher_experiment(loaded)
-    assert experiment is not None  # as the teacher is needed, and an experiment file
-    inputs = gather_inputs(experiment.settings, experiment.origin, group.console)
-    name = teacher_fingerprint(experiment.settings, inputs.data.fingerprint)
+def gather(loaded: Loaded, place: Place, console: Console) -> Inputs:
+    """Make the built-in data sets that are missing, and read everything that an experiment needs."""
+    method = method_of(loaded.settings)
+    for used in method.sets(loaded.settings):
+        ensure_set(used.name, used.root, place, console)
+    return method.gather(loaded, console)
+
+
+def _train(
+    group: _Group,
+    inputs: Inputs,
+    ready: Mapping[str, Ready],
+    folder: Path,
+    tracker: Tracker,
+    clock: Stopwatch,
+    observe: Observe | None,
+) -> Result:
+    """Build, measure the baselines, train and measure the result, all of it tracked."""
+    settings, place, console = inputs.settings, group.place, group.console
+    method = method_of(settings)
+    torch.manual_seed(settings.seed)
+    job = method.build(inputs, ready, place=place, console=console, folder=folder)
+    console.line(method.describe(inputs, place))
+    clock.lap("setup")
+    baselines = method.baselines(inputs, job, place=place, console=console)
+    tracker.log_metrics(baselines, step=0)
+    clock.lap("baselines")
+    again = distributed.share_from_main((folder / "last.pt").is_file())
+    history = fit(job, settings.schedule, tracker=tracker, place=place, console=console, resume=again, observe=observe)
+    clock.lap("training")
+    metrics = history.summary(job.scores) | baselines
+    if place.is_main:
+        metrics |= method.finish(inputs, job, history, tracker=tracker, place=place, console=console)
+    clock.lap("closing")
+    tracker.log_metrics({f"time/{name}_s": value for name, value in clock.seconds.items()}, step=0)
+    return Result(
+        folder=folder,
+        run_id=tracker.run_id,
+        settings=settings,
+        metrics=metrics,
+        history=history,
+        seconds=clock.seconds,
+        data_fingerprint=inputs.sources[0].digest,
+        device=device_name(place),
+    )
+
+
+def _ready(group: _Group, loaded: Loaded, needed: Prerequisite) -> Ready:
+    """Return a prerequisite: weights that were given, a finished run from the cache, or one that is trained now."""
+    runs = Path(loaded.settings.tracking.folder)
+    if not needed.is_experiment:
+        folder = given_weights(needed, runs)
+        return Ready(folder, str(folder))
+    experiment = experiment_of(loaded, needed)
+    inputs = gather(experiment, group.place, group.console)
+    name = prerequisite_fingerprint(experiment, [source.digest for source in inputs.sources])
     folder = runs / "teachers" / name
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder.parent / f".{name}.lock")
     if group.place.is_main:
-        lock.acquire()  # whoever comes second waits for the teacher that is being trained
+        lock.acquire()  # a second process waits for the run that is being trained
     try:
-        trained = (folder / "last" / "config.json").is_file()
+        trained = (folder / needed.weights / CONFIG).is_file()
         killed = (folder / ABOUT).is_file() and read_about(folder).status == "RUNNING"  # as nobody else holds the lock
         done = distributed.share_from_main(trained and not killed)
         if done:
-            group.console.line(f"teacher  {folder} (trained before)")
+            group.console.line(f"{needed.name:<8} {folder} (trained before)")
         else:
-            group.console.line(f"teacher  none for these settings yet: training {settings.tad.teacher} in {folder}")
+            group.console.line(f"{needed.name:<8} none for these settings yet: training {needed.source} in {folder}")
             about = read_about(folder) if (folder / ABOUT).is_file() else None
             _run_in(group, experiment, folder, member=Membership(kind="teacher"), about=about)
     finally:
         if group.place.is_main:
             lock.release()
-    return load_network(folder / "last", group.place.device)[0], name
+    return Ready(folder / needed.weights, name)

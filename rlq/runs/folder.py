@@ -7,7 +7,7 @@ from typing import Literal
 
 from rlq.core.errors import RlqError
 from rlq.core.files import parsed_json
-from rlq.methods.rlq.weights import CONFIG, WEIGHTS
+from rlq.methods.base import CONFIG, WEIGHTS
 from rlq.tracking import Status
 
 ABOUT = "run.json"

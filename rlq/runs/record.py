@@ -11,15 +11,17 @@ from pathlib import Path
 import torch
 
 from rlq.core import distributed
-from rlq.core.config import flatten, to_yaml
-from rlq.core.distributed import Place, compute_type
+from rlq.core.config import flatten, replaced, to_yaml
+from rlq.core.distributed import Place, type_name
 from rlq.core.errors import RlqError, SettingsError
 from rlq.core.files import cut_name, written_whole
-from rlq.methods.rlq import closing
-from rlq.methods.rlq.inputs import Inputs
-from rlq.methods.rlq.settings import RlqSettings
+from rlq.core.settings import ExperimentSettings
+from rlq.methods.base import Inputs, Loaded, Ready
+from rlq.methods.catalogue import method_of
+from rlq.methods.ranking import BASELINES
 from rlq.runs.folder import SETTINGS, About, read_about, write_about
-from rlq.runs.load import Loaded, fingerprint, load, teacher_experiment
+from rlq.runs.load import fingerprint, load
+from rlq.runs.prerequisites import experiment_of
 from rlq.tracking import (
     NullTracker,
     Status,
@@ -53,39 +55,22 @@ def open_record(
     member: Membership,
     about: About | None,
     inputs: Inputs,
-    teacher: str | None,
+    ready: Mapping[str, Ready],
 ) -> Tracker:
-    """The run in the tracker, new or continued, with its settings, tags and resolved files."""
+    """Open the run in the tracker, new or continued, with its settings, tags and resolved files.
+
+    `ready` has the prerequisites by their settings' dotted names.
+    """
     if not place.is_main:
         return NullTracker()
     settings = loaded.settings
     name = about.name if about else member.name or settings.tracking.name or _usual_name(settings)
-    digest = inputs.data.fingerprint
-    tags = {
-        "rlq.kind": member.kind,
-        "rlq.method": settings.method,
-        "rlq.variant": settings.title,
-        "rlq.dataset": settings.data.dataset,
-        "rlq.settings_fingerprint": fingerprint(loaded),
-        "rlq.source": source_digest(),
-        "rlq.data_fingerprint": digest,
-        "rlq.labels_fingerprint": inputs.labels_fingerprint,
-        **({"rlq.external_fingerprint": inputs.external.fingerprint} if inputs.external is not None else {}),
-        "rlq.selection": settings.data.selection,
-        "rlq.processes": str(place.world),
-        "rlq.device": device_name(place),
-        "rlq.compute_type": str(compute_type(settings.compute.precision, place.device)).removeprefix("torch."),
-        **({"rlq.teacher": teacher} if teacher else {}),
-        **git_tags(Path.cwd()),
-        **{f"version.{library}": version for library, version in library_versions().items()},
-        **member.tags,
-    }
     tracker = open_run(
         folder=folder,
         uri=resolve_uri(Path(settings.tracking.folder)),
         experiment=settings.tracking.experiment,
         run_name=name,
-        tags=tags,
+        tags=_tags(place, loaded, member, inputs, ready),
         parent_run_id=member.parent if about is None else None,
         resume_run_id=about.run_id if about else begun_run(folder),
     )
@@ -94,28 +79,69 @@ def open_record(
     if member.continues is not None and about is None:
         _log_again(tracker, member.continues)
     tracker.log_params(flatten(settings))
-    tracker.log_dataset(settings.data.dataset, digest, inputs.data.root, "train")
-    if inputs.external is not None:
-        tracker.log_dataset(inputs.external.name, inputs.external.fingerprint, inputs.external.root, "external")
+    for source in inputs.sources:
+        tracker.log_dataset(source.name, source.digest, source.root, source.role)
     for file in files:
         tracker.log_file(file)
     return tracker
 
 
+def _tags(
+    place: Place, loaded: Loaded, member: Membership, inputs: Inputs, ready: Mapping[str, Ready]
+) -> dict[str, str]:
+    settings = loaded.settings
+    return {
+        "rlq.kind": member.kind,
+        "rlq.method": settings.method,
+        "rlq.variant": settings.title,
+        "rlq.dataset": settings.data.dataset,
+        "rlq.settings_fingerprint": fingerprint(loaded),
+        "rlq.source": source_digest(),
+        **data_tags(inputs),
+        "rlq.selection": settings.data.selection,
+        "rlq.processes": str(place.world),
+        "rlq.device": device_name(place),
+        "rlq.compute_type": type_name(settings.compute.precision, place.device),
+        **{f"rlq.{setting.rpartition('.')[2]}": one.name for setting, one in ready.items()},
+        **git_tags(Path.cwd()),
+        **{f"version.{library}": version for library, version in library_versions().items()},
+        **member.tags,
+    }
+
+
+def data_tags(inputs: Inputs) -> dict[str, str]:
+    """Return the fingerprints of everything that a run reads, by their tags."""
+    found = {"rlq.labels_fingerprint": inputs.labels_fingerprint}
+    for number, source in enumerate(inputs.sources):
+        found["rlq.data_fingerprint" if number == 0 else f"rlq.{source.role}_fingerprint"] = source.digest
+    return found
+
+
 def _write_settings(loaded: Loaded, folder: Path) -> list[Path]:
-    """The resolved experiment, and its teacher's beside it, so that they are all that a resume or a rerun needs."""
-    settings, teacher, files = loaded.settings, teacher_experiment(loaded), [folder / SETTINGS]
-    if teacher is not None:
-        name = Path(settings.tad.teacher).name
-        name = "teacher.yaml" if name == SETTINGS else name  # as a run folder calls its own file
-        _write_yaml(folder / name, teacher.settings)
-        files.append(folder / name)
-        settings = settings.model_copy(update={"tad": settings.tad.model_copy(update={"teacher": name})})
-    _write_yaml(folder / SETTINGS, settings)
+    """Write the resolved experiment with its prerequisites' beside it: all that a resume or a rerun needs."""
+    files = [folder / SETTINGS]
+    _write_yaml(files[0], _with_local_files(loaded, folder, files))
     return files
 
 
-def _write_yaml(path: Path, settings: RlqSettings) -> None:
+def _with_local_files(loaded: Loaded, folder: Path, files: list[Path]) -> ExperimentSettings:
+    """Write the experiments of all prerequisites into the folder; return the settings that name these files."""
+    settings = loaded.settings
+    for needed in method_of(settings).prerequisites(settings):
+        if not needed.is_experiment:
+            continue
+        names = {file.name for file in files}
+        name = Path(needed.source).name
+        if name in names:  # such as experiment.yaml, as a run folder calls its own file
+            usual = [f"{needed.name}.yaml", *(f"{needed.name}{number}.yaml" for number in range(2, len(files) + 3))]
+            name = next(one for one in usual if one not in names)
+        files.append(folder / name)
+        _write_yaml(folder / name, _with_local_files(experiment_of(loaded, needed), folder, files))
+        settings = replaced(settings, needed.setting, name)
+    return settings
+
+
+def _write_yaml(path: Path, settings: ExperimentSettings) -> None:
     """Whole, because a run whose settings were torn off could never be resumed."""
     with written_whole(path) as temporary:
         temporary.write_text(to_yaml(settings))
@@ -136,14 +162,16 @@ def end_record(place: Place, folder: Path, tracker: Tracker, status: Status, rea
 
 
 def take_over(dead: Path, loaded: Loaded, folder: Path) -> None:
-    """Begin where a run that died left off: its state, best weights and yardsticks. Raises SettingsError if it was
-    another experiment."""
+    """Begin where a run that died left off: its state, best weights and baselines.
+
+    Raises SettingsError if it was another experiment.
+    """
     if not (dead / "last.pt").is_file():
         return  # it died before its first step was saved
     if fingerprint(load(dead / SETTINGS)) != fingerprint(loaded):
         raise SettingsError(f"{dead} is of another experiment, it cannot be continued by this one")
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("best", closing.BASELINES, "last.pt"):  # last.pt says that the others are there
+    for name in ("best", BASELINES, "last.pt"):  # last.pt says that the others are there
         if (dead / name).is_dir():
             shutil.copytree(dead / name, folder / name, dirs_exist_ok=True)
         elif (dead / name).is_file():
@@ -157,11 +185,11 @@ def _log_again(tracker: Tracker, dead: Path) -> None:
         tracker.log_metrics({row["name"]: row["value"] for row in same}, step)
 
 
-def _usual_name(settings: RlqSettings) -> str:
+def _usual_name(settings: ExperimentSettings) -> str:
     return f"{settings.title} {settings.data.dataset}"
 
 
-def new_folder(settings: RlqSettings, name: str | None) -> Path:
+def new_folder(settings: ExperimentSettings, name: str | None) -> Path:
     """runs/<name>-<time>-<four random digits>: a name that no other run has; the same on every process."""
     words = name or settings.tracking.name or _usual_name(settings)
     stem = cut_name("".join(c if c.isalnum() or c in "-_." else "-" for c in words))

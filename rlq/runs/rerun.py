@@ -9,15 +9,15 @@ import torch
 from filelock import FileLock
 
 from rlq.core.console import Console
-from rlq.core.distributed import Place, compute_type, usable_device
+from rlq.core.distributed import Place, type_name, usable_device
 from rlq.core.errors import RlqError
-from rlq.methods.rlq.inputs import gather_inputs
+from rlq.methods.base import Loaded
 from rlq.runs import experiment
 from rlq.runs.folder import SETTINGS, find_run
-from rlq.runs.load import Loaded, external_root, fingerprint, load
-from rlq.runs.record import Membership, device_name
+from rlq.runs.load import fingerprint, load
+from rlq.runs.record import Membership, data_tags, device_name
 from rlq.runs.result import Result
-from rlq.synthetic.provide import ALONE, ensure_set
+from rlq.synthetic.provide import ALONE
 from rlq.tracking import (
     Stored,
     fetch_files,
@@ -75,26 +75,19 @@ def differences(found: Found, console: Console | None = None) -> list[str]:
 
     Reads the data. Raises DataError where some of it is missing.
     """
-    console = console or Console(quiet=True)
     settings = found.loaded.settings
-    ensure_set(settings.data.dataset, Path(settings.data.root), ALONE, console)
-    if settings.external_set is not None:
-        ensure_set(settings.external_set, external_root(settings), ALONE, console)
-    inputs = gather_inputs(settings, found.loaded.origin, console)
+    inputs = experiment.gather(found.loaded, ALONE, console or Console(quiet=True))
     now = {
         "rlq.source": source_digest(),
         "rlq.settings_fingerprint": fingerprint(found.loaded._replace(settings=inputs.settings)),
-        "rlq.data_fingerprint": inputs.data.fingerprint,
-        "rlq.labels_fingerprint": inputs.labels_fingerprint,
+        **data_tags(inputs),
     }
-    if inputs.external is not None:
-        now["rlq.external_fingerprint"] = inputs.external.fingerprint
     words = {
         "rlq.source": f"the code of rlq ({_commits(found.stored)})",
         "rlq.settings_fingerprint": "what this rlq reads out of the run's settings",
-        "rlq.data_fingerprint": f"the pictures or lists of {settings.data.dataset} in {inputs.data.root}",
-        "rlq.labels_fingerprint": f"the poses, genders or masks of {settings.data.dataset}",
-        "rlq.external_fingerprint": f"the pictures of {settings.external_set}",
+        "rlq.labels_fingerprint": f"the labels beside the pictures of {settings.data.dataset}",
+        "rlq.data_fingerprint": f"the pictures or lists of {settings.data.dataset} in {inputs.sources[0].root}",
+        **{f"rlq.{one.role}_fingerprint": f"the pictures of {one.name}" for one in inputs.sources[1:]},
     }
     return [*_changed(found.stored.tags, now, words), *_other_machine(found)]
 
@@ -158,7 +151,7 @@ def _other_machine(found: Found) -> Iterator[str]:
     device = torch.device(usable_device(compute.device))
     now = {
         "rlq.device": device_name(Place(device)),
-        "rlq.compute_type": str(compute_type(compute.precision, device)).removeprefix("torch."),
+        "rlq.compute_type": type_name(compute.precision, device),
     }
     yield from _changed(tags, now, {"rlq.device": "the device", "rlq.compute_type": "the arithmetic"})
     processes = os.environ.get("WORLD_SIZE", "1")

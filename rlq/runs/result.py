@@ -3,13 +3,13 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from rlq.core.config import complaints
 from rlq.core.errors import RlqError
 from rlq.core.files import parsed_json, written_whole
-from rlq.methods.rlq.settings import RlqSettings
 from rlq.runs.folder import SETTINGS, read_about
 from rlq.runs.load import load
 from rlq.training.loop import History
@@ -39,7 +39,7 @@ class Result:
 
     folder: Path
     run_id: str
-    settings: RlqSettings
+    settings: Any  # of the method's own class
     metrics: dict[str, float]  # best/..., last/..., paper/..., test/... under data.selection = holdout, model/...
     history: History
     seconds: dict[str, float] = field(default_factory=dict)  # data, teacher, training, closing

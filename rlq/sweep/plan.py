@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from rlq.core.errors import SettingsError
-from rlq.runs.load import Loaded, fingerprint, load
+from rlq.methods.base import Loaded
+from rlq.methods.catalogue import method_of
+from rlq.runs.load import fingerprint, load
 from rlq.sweep.checking import check
 from rlq.sweep.samplers import check_extras
 from rlq.sweep.space import describe, smoke, space_signature
@@ -81,8 +83,9 @@ def make_plan(
         "timeout": timeout,
         "selection": selection,
     }
-    last = smoke(sweep) if smoke_test else {}
+    last: dict[str, Any] = {}
     if smoke_test:
+        last = smoke(sweep, method_of(load(base or sweep.experiment, changes).settings))
         asked |= {"name": f"{sweep.name}-smoke", "trials": trials or SMOKE_TRIALS}
     sweep = sweep.model_copy(update={name: value for name, value in asked.items() if value is not None})
     values = {**fixed, "data.selection": sweep.selection}

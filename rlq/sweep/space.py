@@ -7,23 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from rlq.core.config import Settings
 from rlq.core.console import table
+from rlq.methods.base import Method
 from rlq.sweep.checking import base_of, own_values
 from rlq.sweep.parameters import Parameter, coded, walk, wanted
 from rlq.sweep.spec import Sweep
 
 if TYPE_CHECKING:
     import optuna
-
-SMOKE = {
-    "schedule.epochs": 2,
-    "schedule.evaluate_every": 1,
-    "schedule.clothes_from": 1,
-    "schedule.max_steps": 2,
-    "schedule.baselines": False,
-    "optim.milestones": [],
-    "optim.warmup": 0,
-    "tracking.figures": False,
-}
 
 
 def draw(trial: "optuna.trial.BaseTrial", sweep: Sweep) -> dict[str, Any]:
@@ -49,13 +39,14 @@ def flat_guess(guess: Mapping[str, Any] | str, sweep: Sweep, settings: Settings)
     return flat
 
 
-def smoke(sweep: Sweep) -> dict[str, Any]:
-    """What makes trials last for a few steps only, to see that everything works. Raises SettingsError."""
-    searched = sorted(set(SMOKE) & set(sweep.parameters))
+def smoke(sweep: Sweep, method: Method) -> dict[str, Any]:
+    """Return what makes trials last for a few steps only, to see that everything works. Raises SettingsError."""
+    values = method.smoke()
+    searched = sorted(values.keys() & set(sweep.parameters))
     if searched:
         place = ("parameters", searched[0])
         raise sweep.error(f"--smoke sets {searched[0]} itself; a sweep that searches it has to run whole", *place)
-    return dict(SMOKE)
+    return values
 
 
 def describe(sweep: Sweep, settings: Settings) -> str:

@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from rlq.core.config import flatten
 from rlq.core.errors import RlqError
-from rlq.runs.load import PLACES
+from rlq.core.settings import PLACES
 from rlq.sweep.plan import Plan
 from rlq.sweep.samplers import grid, make_pruner, make_sampler
 from rlq.sweep.space import difference, flat_guess

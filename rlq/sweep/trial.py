@@ -16,10 +16,10 @@ from rlq.core import distributed
 from rlq.core.config import flatten
 from rlq.core.console import Console
 from rlq.core.errors import Pruned, RlqError
+from rlq.methods.base import Loaded
 from rlq.runs import experiment
 from rlq.runs.experiment import Membership
 from rlq.runs.folder import read_about
-from rlq.runs.load import Loaded
 from rlq.runs.result import RESULT, read_result
 from rlq.sweep.constraints import violations
 from rlq.sweep.heartbeat import WORKER, sign

@@ -1,7 +1,8 @@
 """The loop owns time: epochs, passes, evaluation, the best epoch, checkpoints. It knows no method."""
 
+import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -15,6 +16,7 @@ from rlq.core.console import Console
 from rlq.core.distributed import Place, mean_over_processes, share_from_main, wait_for_all
 from rlq.core.errors import Pruned, SettingsError
 from rlq.core.files import remove_partial
+from rlq.core.scores import RANKING, Score, ScoreTable
 from rlq.core.settings import ScheduleSettings
 from rlq.data.worker_pool import deaths_told
 from rlq.tracking import Tracker
@@ -50,6 +52,7 @@ class Job:
     evaluate: Callable[[], dict[str, float | None]]  # metrics such as CC/rank1, fractions; the same on every process
     folder: Path  # of the run: last.pt, best/
     describe: Callable[[Path], None] = lambda folder: None  # writes what weights need beside them
+    scores: ScoreTable = RANKING  # what the metrics of `evaluate` are
     check_every: int | None = None  # steps between two looks at the terms; None: 1 on a CPU, STEPS_OF_A_GPU on a GPU
 
 
@@ -60,21 +63,20 @@ class History:
     evaluations: dict[int, dict[str, float | None]] = field(default_factory=dict)
     best_epoch: int | None = None
 
-    def add(self, epoch: int, metrics: dict[str, float | None], select: str) -> bool:
-        """Note an evaluation; true if it is the best: by `select`, ties by mAP of the same protocol, then earlier."""
+    def add(self, epoch: int, metrics: dict[str, float | None], select: str, scores: ScoreTable = RANKING) -> bool:
+        """Note an evaluation; true if it is the best: by `select`, ties by the table's tie break, then earlier."""
         self.evaluations[epoch] = metrics
+        tie_break = f"{select.rpartition('/')[0]}/{scores.tie_break}"
 
-        def merit(at: int) -> tuple[float, float]:
-            values = self.evaluations[at]
-            protocol = select.rpartition("/")[0]
-            return tuple(-1.0 if values.get(n) is None else values[n] for n in (select, f"{protocol}/mAP"))  # type: ignore[return-value]
+        def merit(at: int) -> list[float]:
+            return [_merit(self.evaluations[at].get(name), scores.of(name)) for name in (select, tie_break)]
 
         if self.best_epoch is None or merit(epoch) > merit(self.best_epoch):
             self.best_epoch = epoch
             return True
         return False
 
-    def summary(self) -> Metrics:
+    def summary(self, scores: ScoreTable = RANKING) -> Metrics:
         """best/ by `select`, last/ of the last epoch, paper/ each metric's own maximum (as the paper reports)."""
         if self.best_epoch is None:
             return {}
@@ -85,8 +87,16 @@ class History:
         for name in self.evaluations[last]:
             values = [value for e in self.evaluations.values() if (value := e.get(name)) is not None]
             if values:
-                found[f"paper/{name}"] = max(values)
+                score = scores.of(name)
+                found[f"paper/{name}"] = max(values, key=lambda value: _merit(value, score))
         return found
+
+
+def _merit(value: float | None, score: Score | None) -> float:
+    """Return a number that is larger for the better of two values of a score; a missing value is the worst."""
+    if value is None:
+        return -math.inf
+    return value if score is None or score.higher else -value
 
 
 def fit(
@@ -127,7 +137,7 @@ def fit(
             evaluated: dict[str, float | None] = {}
             if due:
                 evaluated = job.evaluate()
-                best = history.add(epoch, evaluated, schedule.select)
+                best = history.add(epoch, evaluated, schedule.select, job.scores)
                 metrics |= {name: value for name, value in evaluated.items() if value is not None}
             seconds = time.monotonic() - started
             console.line(_epoch_line(epoch, schedule.epochs, metrics, schedule.select, seconds, slow, best))
@@ -148,13 +158,12 @@ def fit(
     if place.is_main:
         checkpoint.save_weights(job.folder / "last" / "model.safetensors", job.modules["network"])
         job.describe(job.folder / "last")
-        tracker.log_metrics(history.summary(), step=0)  # the UI draws a bar of what has one step, if that is 0
+        tracker.log_metrics(history.summary(job.scores), step=0)  # MLflow draws a bar for a single step 0
     return history
 
 
-def check_selection(select: str, protocols: list[str]) -> None:
-    """Raise SettingsError unless `select` is a metric that evaluation gives."""
-    known = [f"{name}/{metric}" for name in protocols for metric in ("rank1", "mAP", "rank5", "rank10", "rank20")]
+def check_selection(select: str, known: Sequence[str]) -> None:
+    """Raise SettingsError unless `select` is one of the metrics that evaluation gives."""
     if select not in known:
         raise SettingsError(f"schedule.select = {select} is not measured on this data; measured are {', '.join(known)}")
 

@@ -4,6 +4,7 @@ import importlib.metadata
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,11 +16,7 @@ from rlq.core.errors import RlqError
 from rlq.core.seeding import generator
 from rlq.core.settings import TrackingSettings
 from rlq.data.transforms import TestTransform
-from rlq.methods.rlq.export import TOLERANCE
-from rlq.methods.rlq.network import RlqNetwork
-from rlq.methods.rlq.portable import PicturesToFeatures
-from rlq.methods.rlq.settings import RlqSettings
-from rlq.methods.rlq.weights import load_network
+from rlq.methods.catalogue import load_model, method_of
 from rlq.runs.folder import SETTINGS, find_weights, read_about
 from rlq.runs.load import fingerprint, load
 from rlq.tracking import (
@@ -33,6 +30,7 @@ from rlq.tracking import (
 )
 
 CHECKED_BATCHES = (1, 2, 5)
+TOLERANCE = 1e-3  # the length of a difference of features of length 1
 
 
 def register(
@@ -54,14 +52,16 @@ def register(
             raise RlqError(f"its store does not have this run yet: rlq track sync {run} sends it")
         tags = {"rlq.run": run_id, "rlq.run_name": read_about(run).name, "rlq.weights": which}
         tags["rlq.settings_fingerprint"] = fingerprint(load(run / SETTINGS))
-    network, settings = load_network(source, torch.device("cpu"))
+    model = load_model(source, torch.device("cpu"))
+    settings = model.settings
     tags |= {"rlq.dataset": settings.data.dataset, "rlq.variant": settings.title}
-    function = PicturesToFeatures(network)
-    width = network.feature_width * len(network.branch_names)
+    function = method_of(settings).portable(model)
+    with torch.inference_mode():
+        width = function(torch.zeros(1, *settings.data.size, 3, dtype=torch.uint8)).shape[1]
     with TemporaryDirectory() as scratch:
         folder = Path(scratch) / "model"
         save_function(function, folder, np.zeros((2, *settings.data.size, 3), np.uint8), width, _requirements())
-        off = _farthest(load_function(folder), network, settings)
+        off = _farthest(load_function(folder), model)
         if not off <= TOLERANCE:
             raise RlqError(f"not registered: the exported function's features are off by {off:.1e} of their length")
         console.line(f"checked  features of the exported function are off by {off:.1e} of their length")
@@ -85,14 +85,15 @@ def register(
     return registered
 
 
-def _farthest(function: Callable[[Tensor], Tensor], network: RlqNetwork, settings: RlqSettings) -> float:
+def _farthest(function: Callable[[Tensor], Tensor], model: Any) -> float:
     """The longest difference from features as `rlq embed` makes them, which have length 1."""
-    transform, off = TestTransform(settings.data.size), []
+    size, embed = model.settings.data.size, model.image_features
+    transform, off = TestTransform(size), []
     for batch in CHECKED_BATCHES:
-        pictures = generator("register", batch).integers(0, 256, (batch, *settings.data.size, 3), np.uint8)
+        pictures = generator("register", batch).integers(0, 256, (batch, *size, 3), np.uint8)
         images = torch.from_numpy(np.stack([transform(picture) for picture in pictures]))  # [B, 3, H, W]
         with torch.inference_mode():
-            wanted = F.normalize(network.embed(images) + network.embed(images.flip(3)))
+            wanted = F.normalize(embed(images) + embed(images.flip(3)))
             off += (function(torch.from_numpy(pictures)) - wanted).norm(dim=1).tolist()
     return float(np.max(off))  # not a number if any is none
 

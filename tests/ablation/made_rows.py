@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from rlq.runs.folder import SETTINGS, About, write_about
-from rlq.runs.load import Loaded
+from rlq.methods.base import Loaded
 from rlq.runs.result import Result, write_result
 from rlq.training.loop import History
 

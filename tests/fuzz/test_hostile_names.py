@@ -20,7 +20,7 @@ from rlq.report.comparison import section
 from rlq.report.content import Asked, Drawing, Report
 from rlq.report.report import write
 from rlq.report.writers.html import page
-from rlq.runs.load import Loaded
+from rlq.methods.base import Loaded
 from rlq.runs.record import _write_settings, new_folder
 from rlq.sweep.spec import Sweep
 from rlq.sweep.storage import default_storage

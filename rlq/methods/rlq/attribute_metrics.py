@@ -9,10 +9,7 @@ import torch.nn.functional as F
 
 from rlq.core.console import Console
 from rlq.core.distributed import Place
-from rlq.data.batches import collate_plain
-from rlq.data.datasets import PlainPictures, in_order, loader
-from rlq.data.transforms import TestTransform
-from rlq.data.worker_pool import deaths_told
+from rlq.data.picture_source import PictureSource
 from rlq.methods.rlq.inputs import Inputs
 from rlq.methods.rlq.network import RlqNetwork
 from rlq.methods.rlq.settings import RlqSettings
@@ -27,7 +24,7 @@ def attribute_metrics(
     """
     if network.pose_branch is None and network.gender_head is None:
         return {}
-    paths = [record.path for record in (*inputs.data.query, *inputs.data.gallery)]
+    paths = [record.cover for record in (*inputs.data.query, *inputs.data.gallery)]
     pose, gender, cosine = _outputs(network, paths, settings, place, console)
     poses = inputs.poses.test if inputs.poses is not None else None
     genders = inputs.genders.test if inputs.genders is not None else None
@@ -55,16 +52,11 @@ def _outputs(
     network: RlqNetwork, paths: Sequence[Path], settings: RlqSettings, place: Place, console: Console
 ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
     """Predicted pose and gender of each picture, and the cosine of its pose feature and identity feature, each [N]."""
-    data = settings.data
-    pictures = PlainPictures(paths, TestTransform(data.size))
-    batches = in_order(len(paths), data.test_batch)
+    source = PictureSource.of(settings.data, place, console)
     rows: dict[str, list[np.ndarray]] = {"pose": [], "gender": [], "cosine": []}
     network.eval()
-    with torch.inference_mode(), deaths_told():
-        source = loader(
-            pictures, batches, collate_plain, workers=data.workers, patience=data.patience, device=place.device
-        )
-        for images, _ in console.progress(source, "attributes"):
+    with torch.inference_mode():
+        for images, _ in source.batches(paths, label="attributes"):
             outputs = network(images)
             if outputs.pose is not None:
                 identity = outputs.of(settings.anchor)[0]

@@ -11,18 +11,37 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from rlq import __version__
+from rlq.core.console import Console
 from rlq.core.errors import RlqError
 from rlq.core.seeding import generator
 from rlq.data.transforms import DEVIATION, MEAN
 from rlq.methods.rlq.network import RlqNetwork
 from rlq.methods.rlq.settings import RlqSettings
-from rlq.methods.rlq.weights import EXPORTED, leave_features_only
+from rlq.methods.rlq.weights import leave_features_only, load_network
+from rlq.methods.weights_folder import EXPORTED
 from rlq.training.checkpoint import write_whole
 
 # How far ONNX may be off: the length of the difference as a share of the feature's length. In a network as deep as
 # ResNet-50 rounding in float32 alone can make 1e-4 of it; no cosine moves by more than the share.
 TOLERANCE = 1e-3
 CHECKED_BATCHES = (1, 3)
+
+
+def export(source: Path, output: Path, console: Console) -> None:
+    """Write the inference network of a weights folder or exported file as .safetensors or .onnx, by `output`'s ending.
+
+    Raises RlqError when ONNX computes other features, or a library of the extra `export` is missing.
+    """
+    if output.suffix == ".onnx":
+        need_onnx()
+    network, settings = load_network(source, torch.device("cpu"))
+    if output.suffix == ".onnx":
+        facts, off = write_onnx(network, settings, output)
+        console.line(f"checked  onnxruntime's features are off by {off:.1e} of their length (allowed: {TOLERANCE:.0e})")
+    else:
+        facts = write_safetensors(network, settings, output)
+    console.line(f"input    {facts['input']}; here {facts['size']}")
+    console.line(f"output   {facts['output']}")
 
 
 def write_safetensors(network: RlqNetwork, settings: RlqSettings, path: Path) -> dict[str, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from rlq.core.console import Console
-from rlq.core.errors import DataError, SettingsError
+from rlq.core.errors import DataError
 from rlq.data.catalogue import read as read_data
 from rlq.data.clothes import ClothesClasses, Recolouring, mask_path, mask_problems, missing_masks, read_unusable
 from rlq.data.holdout import split_holdout
@@ -17,11 +17,10 @@ from rlq.data.image_check import inspect, unreadable
 from rlq.data.pictures import look_first_in
 from rlq.data.records import Record, ReidData, TrainLabels, class_indices
 from rlq.data.samplers import keep_fraction, keep_identities
-from rlq.evaluation.baselines import asked
+from rlq.methods.base import DataUse
 from rlq.methods.rlq.coarse_labels import GenderLabels, PoseLabels, gender_labels, labels_digest, pose_source
 from rlq.methods.rlq.pose_cache import kept_pose_labels
 from rlq.methods.rlq.settings import TARGET, RlqSettings, without_clothes_labels
-from rlq.training.loop import check_selection
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,14 @@ class Inputs:
     external_train: list[Record]  # whose good and bad versions TAD compares
     own_test: ReidData | None = None  # under data.selection = holdout: the set with its own query and gallery
     notes: tuple[str, ...] = ()  # what somebody should know before it trains
+
+    @property
+    def sources(self) -> tuple[DataUse, ...]:
+        """The target set, and the external set if it is read."""
+        target = DataUse(self.settings.data.dataset, self.data.root, "train", self.data.fingerprint)
+        if self.external is None:
+            return (target,)
+        return target, DataUse(self.external.name, self.external.root, "external", self.external.fingerprint)
 
     @property
     def labels_fingerprint(self) -> str:
@@ -138,24 +145,6 @@ def _keep_decoded(sets: list[ReidData | None], settings: RlqSettings) -> Iterato
                 look_first_in({str(data.root.absolute()): kept})
             except DataError as error:
                 yield f"data.cache: {error}; pictures are decoded anew each time, with the same results"
-
-
-def check_selectable(settings: RlqSettings, data: ReidData) -> None:
-    """Raise SettingsError unless the metric that chooses the best epoch can be measured on this data."""
-    select, name = settings.schedule.select, settings.schedule.select.split("/")[0]
-    if name in data.refused:
-        known = data.protocols[0].name
-        raise SettingsError(
-            f"schedule.select = {select}: {data.name} has no {name}, {data.refused[name]}; "
-            f"--set schedule.select={known}/rank1"
-        )
-    check_selection(select, [protocol.name for protocol in data.protocols])
-    (protocol,) = (one for one in data.protocols if one.name == name)
-    if not asked(data.query, data.gallery, protocol).valid_queries:
-        raise DataError(
-            f"no query of {data.name} has a match in the gallery under {name}, so no epoch can be chosen by {select}; "
-            f"rlq data check {data.name} shows what each protocol finds"
-        )
 
 
 def _target(settings: RlqSettings, missing: _Missing) -> tuple[ReidData | None, ReidData | None]:

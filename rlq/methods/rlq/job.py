@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,22 +11,26 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from rlq.core.console import Console
-from rlq.core.distributed import Place, compute_type, share_buffers, wrap
+from rlq.core.distributed import Place, compute_type, share_buffers, type_name, wrap
 from rlq.core.errors import SettingsError
 from rlq.data.batches import collate_pairs, collate_target
 from rlq.data.clothes import head_megabytes
-from rlq.data.datasets import ExternalPairs, TargetPictures, loader
+from rlq.data.datasets import Classes, ExternalPairs, TargetPictures, loader
 from rlq.data.samplers import IdentityBatches
 from rlq.data.transforms import TrainTransform
-from rlq.evaluation.evaluator import Evaluator, flat
-from rlq.methods.rlq.cap import CapStep, Learner
+from rlq.evaluation.evaluator import flat
+from rlq.methods.ranking import evaluation_of
+from rlq.methods.rlq.cap import CapStep
 from rlq.methods.rlq.inputs import Inputs
+from rlq.methods.rlq.learner import Learner
 from rlq.methods.rlq.network import RlqNetwork, clothes_head
-from rlq.methods.rlq.settings import RlqSettings, artefact_ranges
+from rlq.methods.rlq.settings import RlqOptimSettings, RlqSettings, reading_of
 from rlq.methods.rlq.tad import TadStep, Wanted
 from rlq.methods.rlq.teacher_features import keep_features
-from rlq.methods.rlq.weights import start_from, write_config
+from rlq.methods.rlq.weights import start_from
+from rlq.methods.weights_folder import write_config
 from rlq.models.compiling import compile_forward, compiled, forget_compiled
+from rlq.models.heads import CosineHead
 from rlq.training.loop import Job, Metrics, Pass
 from rlq.training.optim import adam, learning_rate, set_learning_rate
 
@@ -54,53 +59,70 @@ def build(
     _warn_of_size(inputs, network, console)
     head = clothes_head(network, inputs.clothes.total)
     head = head.to(place.device) if head is not None else None
-    optim = settings.optim
-    optimiser = adam(network.parameters(), lr=optim.lr, weight_decay=optim.weight_decay)
-    optimisers = {"model": optimiser}
-    modules: dict[str, nn.Module] = {"network": network}
-    if head is not None:
-        optimisers["clothes"] = adam(head.parameters(), lr=optim.clothes_lr, weight_decay=optim.weight_decay)
-        modules["clothes_head"] = head
     if settings.compute.compile:
         forget_compiled()
         compile_forward(network)
-    learner = Learner(
-        model=wrap(network, place, partial=_leaves_parts_out(settings)),
-        clothes_head=head,
-        optimiser=optimiser,
-        clothes_optimiser=optimisers.get("clothes"),
-        owner=torch.from_numpy(inputs.clothes.owner).to(place.device),
-        device=place.device,
-        compute_type=compute_type(settings.compute.precision, place.device),
-        channels_last=settings.compute.channels_last,
-    )
-    evaluator = Evaluator(inputs.data, settings.data, place=place, console=console)
-
-    def evaluate() -> dict[str, float | None]:
-        share_buffers(network)  # or the pictures of one evaluation would pass different networks
-        network.eval()
-        try:
-            return flat(evaluator.rank(network.embed))
-        finally:
-            network.train()
-
-    def set_rates(epoch: int) -> Metrics:
-        set_learning_rate(optimiser, learning_rate(optim, epoch))
-        rates = {"lr/model": learning_rate(optim, epoch)}
-        return rates | ({"lr/clothes": optim.clothes_lr} if head is not None else {})
-
+    learner = _learner(settings, inputs, network, head, place)
     network.train()
+    modules: dict[str, nn.Module] = {"network": network}
+    optimisers = {"model": learner.optimiser}
+    if head is not None and learner.clothes_optimiser is not None:
+        modules["clothes_head"] = head
+        optimisers["clothes"] = learner.clothes_optimiser
     identities = len(inputs.labels.pid_names)
     return Job(
         passes=_passes(settings, inputs, teacher, learner, place, console),
         modules=modules,
         optimisers=optimisers,
-        set_rates=set_rates,
-        evaluate=evaluate,
+        set_rates=partial(_set_rates, settings.optim, learner),
+        evaluate=_evaluation(settings, inputs, network, place, console),
         folder=folder,
-        describe=lambda there: write_config(there, settings, identities),
+        describe=lambda there: write_config(there, settings, identities=identities),
         check_every=settings.compute.check_every,
     )
+
+
+def _learner(
+    settings: RlqSettings, inputs: Inputs, network: RlqNetwork, head: CosineHead | None, place: Place
+) -> Learner:
+    optim = settings.optim
+    return Learner(
+        model=wrap(network, place, partial=_leaves_parts_out(settings)),
+        clothes_head=head,
+        optimiser=adam(network.parameters(), lr=optim.lr, weight_decay=optim.weight_decay),
+        clothes_optimiser=None
+        if head is None
+        else adam(head.parameters(), lr=optim.clothes_lr, weight_decay=optim.weight_decay),
+        owner=torch.from_numpy(inputs.clothes.owner).to(place.device),
+        device=place.device,
+        compute_type=compute_type(settings.compute.precision, place.device),
+        channels_last=settings.compute.channels_last,
+    )
+
+
+def _set_rates(optim: RlqOptimSettings, learner: Learner, epoch: int) -> Metrics:
+    """Set the learning rates of an epoch and return them by name."""
+    rate = learning_rate(optim, epoch)
+    set_learning_rate(learner.optimiser, rate)
+    return {"lr/model": rate} | ({"lr/clothes": optim.clothes_lr} if learner.clothes_head is not None else {})
+
+
+def _evaluation(
+    settings: RlqSettings, inputs: Inputs, network: RlqNetwork, place: Place, console: Console
+) -> Callable[[], dict[str, float | None]]:
+    """Return the function that evaluates the network as it is."""
+    reading = reading_of(settings)
+    evaluator = evaluation_of(network.embed, inputs.data, settings.data, reading, place=place, console=console)
+
+    def evaluate() -> dict[str, float | None]:
+        share_buffers(network)  # or the pictures of one evaluation would pass different networks
+        network.eval()
+        try:
+            return flat(evaluator.rank())
+        finally:
+            network.train()
+
+    return evaluate
 
 
 def describe(settings: RlqSettings, inputs: Inputs, place: Place) -> str:
@@ -108,7 +130,7 @@ def describe(settings: RlqSettings, inputs: Inputs, place: Place) -> str:
     kinds = settings.rows_of_a_picture
     rows = settings.data.batch * len(kinds)
     told = f" ({', '.join(kinds)})" if settings.cap.low_quality else ""
-    kind = str(compute_type(settings.compute.precision, place.device)).removeprefix("torch.")
+    kind = type_name(settings.compute.precision, place.device)
     return (
         f"data     {inputs.data.name}: {len(inputs.data.train)} training pictures of {len(inputs.labels.pid_names)} "
         f"people, {len(inputs.data.query)} queries, {len(inputs.data.gallery)} gallery pictures"
@@ -179,12 +201,20 @@ def _cap_pass(settings: RlqSettings, inputs: Inputs, learner: Learner, place: Pl
         TrainTransform(settings.data.size),
         settings.seed,
         recolouring=inputs.recolouring,
-        ranges=artefact_ranges(settings.tad) if settings.cap.low_quality else None,
-        poses=inputs.poses.train if inputs.poses else None,
-        mirrored_poses=inputs.poses.mirrored if inputs.poses else None,
-        genders=inputs.genders.train if inputs.genders else None,
+        ranges=settings.tad.ranges() if settings.cap.low_quality else None,
+        classes=_classes(inputs),
     )
     return Pass("cap", step, _loader(settings, pictures, batches, collate_target, place), begin)
+
+
+def _classes(inputs: Inputs) -> dict[str, Classes]:
+    """Return the labels that the heads of CAP learn."""
+    found = {}
+    if inputs.poses is not None:
+        found["pose"] = Classes(inputs.poses.train, inputs.poses.mirrored)
+    if inputs.genders is not None:
+        found["gender"] = Classes(inputs.genders.train)
+    return found
 
 
 def _tad_pass(
@@ -197,7 +227,7 @@ def _tad_pass(
 ) -> Pass:
     names = {pid: number for number, pid in enumerate(sorted({record.pid for record in inputs.external_train}))}
     batches = _batches(settings, [names[record.pid] for record in inputs.external_train], "tad", place)
-    transform, ranges = TrainTransform(settings.data.size), artefact_ranges(settings.tad)
+    transform, ranges = TrainTransform(settings.data.size), settings.tad.ranges()
     pictures = ExternalPairs(inputs.external_train, transform, ranges, settings.seed)
     batches_of_pairs = _loader(settings, pictures, batches, collate_pairs, place)
     wanted = _wanted(settings, inputs, teacher, place, console) if teacher is not None else None

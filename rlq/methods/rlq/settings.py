@@ -1,32 +1,30 @@
 """Settings of the method RLQ: everything in an experiment file. The defaults are the released code's recipe."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StrictBool, StrictInt, model_validator
 
 from rlq.core.config import Settings, later
 from rlq.core.settings import (
-    BackboneSettings,
-    ComputeSettings,
-    Count,
     DataSettings,
+    ExperimentSettings,
     OptimSettings,
     ScheduleSettings,
     Share,
-    TrackingSettings,
     Weight,
     Whole,
 )
-from rlq.data.degradation import KINDS, DegradationRanges
+from rlq.data.catalogue import Reading
+from rlq.data.degradation_settings import Degradations
 from rlq.labels.pose import Variant
 from rlq.losses.divergence import KL_PRESETS, Reduction
 
 Branch = Literal["cal", "bot"]
 Position = Literal["cal", "bot", "both"]
 Split = Annotated[StrictInt, Field(ge=0, le=4)]
-IntRange = tuple[Count, Count]
 
 TARGET = "target"  # as tad.external: the set that is trained on
 
@@ -59,23 +57,10 @@ class CapSettings(Settings):
     low_quality: StrictBool = later(False)  # also a spoilt copy of every picture, by tad's artefacts ("BM + LQ Aug")
 
 
-class MixSettings(Settings):
-    """Share of each artefact among the low-quality pictures; the three add up to 1."""
-
-    pixelation: Annotated[float, Field(ge=0, le=1)] = 0.5
-    gaussian: Annotated[float, Field(ge=0, le=1)] = 0.5
-    motion: Annotated[float, Field(ge=0, le=1)] = 0.0
-
-    @model_validator(mode="after")
-    def _adds_up(self) -> Self:
-        total = self.pixelation + self.gaussian + self.motion
-        if abs(total - 1) > 1e-6:
-            raise ValueError(f"pixelation, gaussian and motion should add up to 1, they add up to {total:g}")
-        return self
-
-
-class TadSettings(Settings):
+class TadSettings(Degradations):
     """Task-agnostic distillation from an external set of good pictures."""
+
+    section: ClassVar[str] = "tad"
 
     enabled: StrictBool = True
     external: str = "celeb_reid"  # the external data set; target: the training pictures of data.dataset, no teacher
@@ -83,26 +68,10 @@ class TadSettings(Settings):
     teacher: str = "teacher.yaml"  # experiment (relative to the experiment file), run folder or weights (.safetensors)
     fraction: Share = 1.0  # share of each identity's pictures that is used
     sampling: Share = 1.0  # share of the identities that is used
-    pixelation: IntRange = (16, 63)  # shorter side in pixels
-    gaussian_kernel: IntRange = (5, 21)  # pixels, odd sizes only
-    gaussian_sigma: tuple[float, float] | Literal["from_kernel"] = (0.1, 2.0)  # pixels
-    motion_kernel: IntRange = (8, 19)  # pixels
-    mix: MixSettings = MixSettings()
     clothes_kl: Literal["detached", "live"] = "detached"  # detached: as in the released code, without effect
     # each_step: of every good picture as the step transformed it. once: of the whole picture, resized only, for the
     # whole run; faster, but other numbers.
     teacher_features: Literal["each_step", "once"] = later("each_step")
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        for name in ("pixelation", "gaussian_kernel", "motion_kernel", "gaussian_sigma"):
-            ends = getattr(self, name)
-            if ends != "from_kernel" and ends[0] > ends[1]:
-                raise ValueError(f"tad.{name} = {list(ends)} should be [smallest, largest]")
-        low, high = self.gaussian_kernel
-        if low == high and low % 2 == 0:
-            raise ValueError(f"tad.gaussian_kernel = {[low, high]} holds no odd number")
-        return self
 
 
 class ClothesSettings(Settings):
@@ -156,32 +125,46 @@ class LossSettings(Settings):
     kl: KlSettings = KlSettings()
 
 
-class RlqSettings(Settings):
+class RlqDataSettings(DataSettings):
+    """Data sets of pictures, some of which may be read or ranked in more than one way."""
+
+    celeb_camera: Literal["first_digit", "y", "none"] = "first_digit"  # what makes a match junk in Celeb-reID
+    prcc_shots: Literal["multi", "single"] = "multi"  # PRCC gallery: all of camera A, or 10 draws of one per person
+
+
+class RlqOptimSettings(OptimSettings):
+    """Adam for the model; a second one, without schedule, for the clothes head."""
+
+    clothes_lr: Annotated[float, Field(gt=0)] = 3.5e-4
+
+
+class RlqScheduleSettings(ScheduleSettings):
+    """How long a run trains, how often it is evaluated, and from which epoch on clothes count."""
+
+    clothes_from: Whole = 25  # first epoch (counted from 0) of the clothes head and the adversarial loss
+
+
+class RlqSettings(ExperimentSettings):
     """One experiment."""
 
     method: Literal["rlq"] = "rlq"
-    variant: str | None = None  # a word for tables and tags; None: made of the parts that are on
-    seed: Whole = 1
     init_from: str | None = None  # run folder or .safetensors whose weights the network starts from
     branches: tuple[Branch, ...] = ("cal", "bot")
     order: tuple[Literal["tad", "cap"], ...] = ("tad", "cap")  # passes of one epoch
-    data: DataSettings
-    backbone: BackboneSettings = BackboneSettings()
+    data: RlqDataSettings
     cap: CapSettings = CapSettings()
     tad: TadSettings = TadSettings()
     clothes: ClothesSettings = ClothesSettings()
     losses: LossSettings = LossSettings()
-    optim: OptimSettings = OptimSettings()
-    schedule: ScheduleSettings = ScheduleSettings()
-    compute: ComputeSettings = ComputeSettings()
-    tracking: TrackingSettings = TrackingSettings()
+    optim: RlqOptimSettings = RlqOptimSettings()
+    schedule: RlqScheduleSettings = RlqScheduleSettings()
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        problems = [*self._branch_problems(), *self._external_problems(), *self._schedule_problems()]
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
+    def problems(self) -> Iterator[str]:
+        """Yield what is wrong between settings that are valid by themselves."""
+        yield from self._branch_problems()
+        yield from self._external_problems()
+        yield from self._schedule_problems()
+        yield from super().problems()
 
     @property
     def title(self) -> str:
@@ -282,26 +265,7 @@ class RlqSettings(Settings):
                 f"schedule.clothes_from = {self.schedule.clothes_from} is never reached in schedule.epochs = {epochs} "
                 "(epochs count from 0); lower it, or turn the loss off with losses.clothes_adversarial=0"
             )
-        late = [m for m in self.optim.milestones if m >= epochs]
-        if late:
-            problems.append(
-                f"optim.milestones {late} are never reached in schedule.epochs = {epochs}; "
-                "lower them, or go without: optim.milestones=[]"
-            )
-        if self.optim.warmup >= epochs:
-            problems.append(f"optim.warmup = {self.optim.warmup} is as long as schedule.epochs = {epochs}")
         return problems
-
-
-def artefact_ranges(tad: TadSettings) -> DegradationRanges:
-    """The low-quality settings as the artefacts take them."""
-    return DegradationRanges(
-        pixelation=tad.pixelation,
-        gaussian_kernel=tad.gaussian_kernel,
-        gaussian_sigma=tad.gaussian_sigma,
-        motion_kernel=tad.motion_kernel,
-        mix={kind: getattr(tad.mix, kind) for kind in KINDS},
-    )
 
 
 def without_clothes_labels(settings: RlqSettings) -> RlqSettings:
@@ -313,3 +277,8 @@ def without_clothes_labels(settings: RlqSettings) -> RlqSettings:
             "clothes": settings.clothes.model_copy(update={"labels": "none"}),
         }
     )
+
+
+def reading_of(settings: RlqSettings) -> Reading:
+    """Return how the data set is read and ranked."""
+    return Reading(settings.data.celeb_camera, settings.data.prcc_shots)

@@ -6,10 +6,11 @@ import torch
 from torch import Tensor
 
 from rlq.data.batches import PairBatch
-from rlq.losses.distillation import tad_consistency, tad_distillation, tad_self_supervision
-from rlq.methods.rlq.cap import Learner, scaling, weighted_sum
+from rlq.methods.rlq.learner import Learner
 from rlq.methods.rlq.network import Outputs, RlqNetwork
 from rlq.methods.rlq.settings import RlqSettings
+from rlq.methods.rlq.tad_losses import tad_consistency, tad_distillation, tad_self_supervision
+from rlq.methods.rlq.terms import scaling, weighted_sum
 
 Wanted = Callable[[PairBatch, Tensor], dict[str, Tensor]]  # batch and its good pictures -> features [P, D] by branch
 

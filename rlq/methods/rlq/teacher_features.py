@@ -14,10 +14,7 @@ from rlq.core.distributed import Place, wait_for_all
 from rlq.core.errors import DataError
 from rlq.core.files import alone_with, written_whole
 from rlq.core.settings import DataSettings
-from rlq.data.batches import collate_plain
-from rlq.data.datasets import PlainPictures, in_order, loader
-from rlq.data.transforms import TestTransform
-from rlq.data.worker_pool import deaths_told
+from rlq.data.picture_source import PictureSource
 from rlq.methods.rlq.network import RlqNetwork
 
 
@@ -72,13 +69,12 @@ def keep_features(
 def _write(
     teacher: RlqNetwork, paths: Sequence[Path], file: Path, data: DataSettings, place: Place, console: Console
 ) -> None:
-    pictures, batches = PlainPictures(paths, TestTransform(data.size)), in_order(len(paths), data.test_batch)
+    source = PictureSource.of(data, place, console)
     shape = (len(paths), len(teacher.branch_names), teacher.feature_width)
-    loaded = loader(pictures, batches, collate_plain, workers=data.workers, patience=data.patience, device=place.device)
-    with written_whole(file) as temporary, temporary.open("wb") as output, torch.inference_mode(), deaths_told():
+    with written_whole(file) as temporary, temporary.open("wb") as output, torch.inference_mode():
         header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.float32)), "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(output, header)
-        for batch in console.progress(loaded, "teacher's features"):
+        for batch in source.batches(paths, label="teacher's features"):
             features = teacher.branch_features(batch.images.contiguous(memory_format=torch.channels_last))
             rows = torch.stack([features[name].float() for name in teacher.branch_names], dim=1)  # [B, branches, D]
             output.write(np.ascontiguousarray(rows.cpu().numpy()).tobytes())

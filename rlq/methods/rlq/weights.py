@@ -1,53 +1,47 @@
-"""Weights beside what is needed to build their network: model.safetensors and config.json in one folder, or all of it
-in one exported file."""
+"""The network of RLQ out of a weights folder or an exported file, and weights to start from."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from rlq.core.config import validate
 from rlq.core.errors import DataError, SettingsError
-from rlq.core.files import parsed_json
-from rlq.methods.rlq.cap import freeze
+from rlq.methods.base import WEIGHTS
 from rlq.methods.rlq.network import RlqNetwork
 from rlq.methods.rlq.settings import RlqSettings
-from rlq.training.checkpoint import load_weights, write_whole
-
-WEIGHTS, CONFIG = "model.safetensors", "config.json"
-EXPORTED = "rlq-inference-1"  # what the metadata of an exported file call its format
-
-
-def write_config(folder: Path, settings: RlqSettings, identities: int) -> None:
-    """Write what load_network reads."""
-    text = json.dumps({"format": 1, "identities": identities, "settings": settings.model_dump(mode="json")}, indent=1)
-    write_whole(folder / CONFIG, lambda temporary: temporary.write_text(text + "\n"))
+from rlq.methods.weights_folder import Config, read_config
+from rlq.models.freezing import freeze
+from rlq.training.checkpoint import load_weights
 
 
 def load_network(source: Path, device: torch.device) -> tuple[RlqNetwork, RlqSettings]:
-    """The network of a weights folder or of an exported .safetensors file, frozen, on a device.
+    """Load the network of a weights folder or of an exported .safetensors file, frozen, on a device.
 
-    That of an exported file has no heads: it gives features, `branch_features` and `embed`, and nothing else. Raises
-    DataError when there is something else.
+    That of an exported file has no heads: it gives features, `branch_features` and `embed`, and nothing else. The
+    run's own random numbers are not drawn from. Raises DataError when there is something else.
     """
-    exported = source.is_file()
-    config = _read_metadata(source) if exported else _read_config(source / CONFIG)
-    file = source if exported else source / WEIGHTS
+    config = read_config(source)
+    identities = 1 if config.is_exported else _identities(config)
     try:
-        settings = validate(RlqSettings, config["settings"], str(source if exported else source / CONFIG))
+        settings = validate(RlqSettings, config.settings, config.origin)
     except SettingsError as error:
         raise DataError(f"these weights are of another version of rlq, or broken: {error}") from error
-    tensors = load_weights(file)
-    told_by = "metadata" if exported else CONFIG
-    _check_shapes(settings, config["identities"], tensors, file, told_by, exported)
-    network = RlqNetwork(settings, identities=config["identities"], pretrained=False)
-    if exported:
+    tensors = load_weights(config.weights)
+    _check_shapes(settings, identities, tensors, config)
+    with torch.random.fork_rng(devices=[]):  # building a network draws its initial weights
+        network = RlqNetwork(settings, identities=identities, pretrained=False)
+    if config.is_exported:
         leave_features_only(network)
-    _load(network, tensors, file, told_by)
+    _load(network, tensors, config)
     return freeze(network.to(device).to(memory_format=torch.channels_last)), settings
+
+
+def _identities(config: Config) -> int:
+    identities = config.facts.get("identities")
+    if not isinstance(identities, int) or not 0 < identities < 10**7:
+        raise DataError(f"{config.origin} should hold `identities` (a number) and `settings`")
+    return identities
 
 
 def leave_features_only(network: RlqNetwork) -> RlqNetwork:
@@ -78,56 +72,27 @@ def start_from(network: RlqNetwork, source: str) -> list[str]:
     return [name for name in own if name not in fitting]
 
 
-def _check_shapes(
-    settings: RlqSettings, identities: int, tensors: dict[str, Tensor], file: Path, told_by: str, exported: bool
-) -> None:
-    """Before memory is taken for it: a network that these weights do not fill may be larger than any memory."""
+def _check_shapes(settings: RlqSettings, identities: int, tensors: dict[str, Tensor], config: Config) -> None:
+    """Check before memory is allocated: a network that these weights do not fill may be larger than any memory."""
     with torch.device("meta"):
         plan = RlqNetwork(settings, identities=identities, pretrained=False)
-    wanted = (leave_features_only(plan) if exported else plan).state_dict()
+    wanted = (leave_features_only(plan) if config.is_exported else plan).state_dict()
     odd = [name for name, value in wanted.items() if name in tensors and tensors[name].shape != value.shape]
     if odd:
         name = odd[0]
         raise DataError(
-            f"{file} does not fit its {told_by}: {name} is {list(tensors[name].shape)} there, and should be "
-            f"{list(wanted[name].shape)}" + (f"; so are {len(odd) - 1} more" if len(odd) > 1 else "")
+            f"{config.weights} does not fit its {config.place}: {name} is {list(tensors[name].shape)} there, and "
+            f"should be {list(wanted[name].shape)}" + (f"; so are {len(odd) - 1} more" if len(odd) > 1 else "")
         )
     missing = [name for name in wanted if name not in tensors]
     if missing:
         lacks = f"{', '.join(missing[:3])} of {len(wanted)} tensors"
-        raise DataError(f"{file} does not fit its {told_by}: it lacks {lacks}")
+        raise DataError(f"{config.weights} does not fit its {config.place}: it lacks {lacks}")
 
 
-def _load(network: RlqNetwork, tensors: dict[str, Tensor], file: Path, told_by: str) -> None:
+def _load(network: RlqNetwork, tensors: dict[str, Tensor], config: Config) -> None:
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:
-        raise DataError(f"{file} does not fit its {told_by}: {str(error).splitlines()[-1].strip()}") from error
-
-
-def _read_metadata(file: Path) -> dict[str, Any]:
-    """What an exported file says about itself, as a config.json would."""
-    try:
-        with safe_open(file, "pt") as tensors:
-            metadata = tensors.metadata() or {}
-        if metadata.get("format") == EXPORTED:
-            settings = parsed_json(metadata["settings"])
-            if isinstance(settings, dict):
-                return {"identities": 1, "settings": settings}
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
-        raise DataError(f"{file} cannot be read as exported weights: {error}") from error
-    raise DataError(
-        f"{file} has no settings of rlq in it: name a file of `rlq weights export`, or a folder with {WEIGHTS} and "
-        f"{CONFIG}"
-    )
-
-
-def _read_config(path: Path) -> dict[str, Any]:
-    try:
-        config = parsed_json(path.read_text())
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path.parent} holds no weights of rlq: {path.name} cannot be read ({error})") from error
-    identities = config.get("identities") if isinstance(config, dict) else None
-    if not isinstance(identities, int) or not 0 < identities < 10**7 or not isinstance(config.get("settings"), dict):
-        raise DataError(f"{path} should hold `identities` (a number) and `settings`")
-    return config
+        reason = str(error).splitlines()[-1].strip()
+        raise DataError(f"{config.weights} does not fit its {config.place}: {reason}") from error

@@ -1,0 +1,253 @@
+"""What methods share whose network gives features that rank a gallery: baselines, final measurements, the summary."""
+
+import json
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
+
+import numpy as np
+import torch
+
+from rlq.core.console import Console, percent, table
+from rlq.core.distributed import Place, share_from_main
+from rlq.core.errors import DataError, SettingsError
+from rlq.core.scores import RANKING, ScoreTable
+from rlq.core.seeding import generator
+from rlq.core.settings import DataSettings, ExperimentSettings
+from rlq.data.catalogue import Reading
+from rlq.data.degradation import DegradationRanges, Degrading
+from rlq.data.picture_source import PictureSource
+from rlq.data.pictures import read_picture
+from rlq.data.records import Record, ReidData, Sample
+from rlq.data.transforms import resize
+from rlq.evaluation.baselines import asked, chance, histogram_features
+from rlq.evaluation.embed import Embed, FeaturesOf, embed_samples
+from rlq.evaluation.evaluator import Evaluator, flat, is_single_shot, rank_features
+from rlq.evaluation.per_query import PER_QUERY, per_query
+from rlq.evaluation.protocols import labels_of, of_cameras
+from rlq.evaluation.rank_list import rank_list
+from rlq.evaluation.single_shot import SHOTS
+from rlq.methods.base import Inputs, Method, Model
+from rlq.tracking import Tracker
+from rlq.training.checkpoint import write_whole
+from rlq.training.loop import History, Job, Metrics, check_selection
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BASELINES = "baselines.json"  # in a run's folder
+SHOWN = (192, 96)  # height and width of a picture in a figure
+QUERIES, TOP = 6, 8  # of a rank list
+
+
+class RankingInputs(Inputs, Protocol):
+    """Inputs of a method that is evaluated by ranking."""
+
+    data: ReidData  # with data.selection = holdout, its query and gallery are held-out training people
+    own_test: ReidData | None  # with data.selection = holdout: the set with its own query and gallery
+
+
+class DrawnFigure(NamedTuple):
+    """A figure of a finished run."""
+
+    name: str  # among the artifacts
+    figure: "Figure"
+    shows_people: bool = True  # tracking.pictures=false keeps such figures off the tracking server
+
+
+@dataclass(frozen=True)
+class PictureModel:
+    """A network of pictures. Features of tracklets are the mean over their frames."""
+
+    settings: Any
+    network: Any  # the torch module
+    image_features: Embed  # images [B, 3, H, W] -> [B, D]
+    degradations: DegradationRanges
+    branches: Mapping[str, slice]
+    sample: Literal["picture", "tracklet"] = "picture"
+
+    def embed(
+        self,
+        samples: Sequence[Sample],
+        *,
+        place: Place,
+        console: Console,
+        degrading: Degrading | None = None,
+        label: str = "features",
+    ) -> np.ndarray:
+        """Return float32 [n, D] of unit length, in the order of the samples, on every process."""
+        source = PictureSource.of(self.settings.data, place, console)
+        return embed_samples(self.image_features, samples, source, degrading=degrading, label=label)
+
+
+def features_of(model: Model, place: Place, console: Console) -> FeaturesOf:
+    """Return a model's features as a function of samples alone."""
+    return partial(model.embed, place=place, console=console)
+
+
+def evaluation_of(
+    embed: Embed, data: ReidData, settings: DataSettings, reading: Reading, *, place: Place, console: Console
+) -> Evaluator:
+    """Return the evaluator of a network of pictures that is being trained."""
+    source = PictureSource.of(settings, place, console)
+    return Evaluator(data, partial(embed_samples, embed, source=source), place=place, shots=reading.shots)
+
+
+class RankingMethod(Method):
+    """A method whose features rank the gallery of a data set."""
+
+    scores: ClassVar[ScoreTable] = RANKING
+
+    @abstractmethod
+    def load(self, source: Path, device: torch.device) -> Model:
+        """Load a weights folder, or an exported file. Raises DataError when it holds something else."""
+
+    def measure(self, model: Any, inputs: Any, *, place: Place, console: Console) -> Metrics:
+        """Measure the best epoch's network beyond its scores."""
+        return {"model/parameters": float(sum(p.numel() for p in model.network.parameters()))}
+
+    def figures(
+        self,
+        model: Any,
+        inputs: Any,
+        tested: ReidData,
+        features: tuple[np.ndarray, np.ndarray],
+        *,
+        place: Place,
+        console: Console,
+    ) -> Iterator[DrawnFigure]:
+        """Draw figures of a finished run; `features` are those of `tested`'s queries [Q, D] and gallery [G, D]."""
+        yield DrawnFigure("figures/rank_list.png", rank_lists(tested, *features, seed=inputs.settings.seed))
+
+    def baselines(self, inputs: RankingInputs, job: Job, *, place: Place, console: Console) -> Metrics:
+        """With schedule.baselines, measure chance, colour histograms and the network as it starts, once per run."""
+        if not inputs.settings.schedule.baselines:
+            return {}
+        kept = job.folder / BASELINES
+        found = share_from_main(json.loads(kept.read_text()) if place.is_main and kept.is_file() else None)
+        if found is not None:
+            return found
+        found = {f"untrained/{name}": value for name, value in job.evaluate().items() if value is not None}
+        if place.is_main:
+            found |= self._without_learning(inputs)
+            text = json.dumps(found)
+            write_whole(kept, lambda temporary: temporary.write_text(text))
+        return share_from_main(found)
+
+    def finish(
+        self,
+        inputs: RankingInputs,
+        job: Job,
+        history: History,
+        *,
+        tracker: Tracker,
+        place: Place,
+        console: Console,
+    ) -> Metrics:
+        """Measure the best epoch's network, draw figures, and hand all of it to the tracker; in the main process."""
+        settings, alone = inputs.settings, Place(place.device)
+        model = self.load(job.folder / "best", place.device)
+        found = self.measure(model, inputs, place=alone, console=console)
+        tested = inputs.own_test or inputs.data
+        shots = self.reading(settings).shots
+        features = Evaluator(tested, features_of(model, alone, console), place=alone).features()
+        rankings = rank_features(tested, *features, shots)
+        if inputs.own_test is not None:
+            found |= {f"test/{name}": value for name, value in flat(rankings).items() if value is not None}
+        tracker.log_dict(per_query(tested, rankings), PER_QUERY)
+        tracker.log_metrics(found, step=0)
+        if settings.tracking.figures:
+            for one in self.figures(model, inputs, tested, features, place=alone, console=console):
+                one.figure.savefig(job.folder / Path(one.name).name, dpi=100)
+                if settings.tracking.pictures or not one.shows_people:
+                    tracker.log_figure(one.figure, one.name)
+        params = {"data.dataset": settings.data.dataset, "variant": settings.title, "epoch": history.best_epoch}
+        tracker.log_model(job.folder / "best", self.name, params)
+        return found
+
+    def summary(self, metrics: Metrics, inputs: RankingInputs) -> str:
+        """Return the shown scores of every protocol: the baselines, then this run's best and last epoch."""
+        settings, data = inputs.settings, inputs.data
+        names = [protocol.name for protocol in data.protocols]
+        text = score_table(metrics, self.scores, names, settings.title, settings.schedule.epochs)
+        notes = [f"{protocol.name}: {protocol.note}" for protocol in data.protocols if protocol.note]
+        if any(name.startswith("test/") for name in metrics):
+            notes.append("held-out training people chose the epoch and gave the numbers above the last line's")
+        if data.single_shot:
+            notes.append(f"gallery: {SHOTS[self.reading(settings).shots]}")
+        return "\n".join([text, *notes])
+
+    def _without_learning(self, inputs: RankingInputs) -> Metrics:
+        data, shots = inputs.data, self.reading(inputs.settings).shots
+        found: Metrics = {}
+        for protocol in data.protocols:
+            by_chance = chance(data.query, data.gallery, protocol, single_shot=is_single_shot(data, shots))
+            for name, value in by_chance.items():
+                found |= {f"chance/{protocol.name}/{name}": value} if value is not None else {}
+        rankings = rank_features(data, histogram_features(data.query), histogram_features(data.gallery), shots)
+        return found | {f"histogram/{n}": value for n, value in flat(rankings).items() if value is not None}
+
+
+def check_selectable(settings: ExperimentSettings, data: ReidData, scores: ScoreTable) -> None:
+    """Raise SettingsError unless the metric that chooses the best epoch can be measured on this data."""
+    select, name = settings.schedule.select, settings.schedule.select.split("/")[0]
+    if name in data.refused:
+        known = data.protocols[0].name
+        raise SettingsError(
+            f"schedule.select = {select}: {data.name} has no {name}, {data.refused[name]}; "
+            f"--set schedule.select={known}/{scores.main.key}"
+        )
+    check_selection(select, scores.metrics(protocol.name for protocol in data.protocols))
+    (protocol,) = (one for one in data.protocols if one.name == name)
+    if not asked(data.query, data.gallery, protocol).valid_queries:
+        raise DataError(
+            f"no query of {data.name} has a match in the gallery under {name}, so no epoch can be chosen by {select}; "
+            f"rlq data check {data.name} shows what each protocol finds"
+        )
+
+
+def score_table(metrics: Metrics, scores: ScoreTable, groups: Sequence[str], variant: str, epochs: int) -> str:
+    """Return the shown scores of these groups, in percent: the baselines, then a run's best and last epoch."""
+    rows = [(label, prefix) for prefix, label in scores.baselines.items()]
+    best = int(metrics.get("best/epoch", 0)) + 1
+    rows += [(f"{variant}, best epoch ({best})", "best"), (f"{variant}, last epoch ({epochs})", "last")]
+    rows += [(f"{variant}, best epoch, on the test set", "test")]
+    cells = [
+        [label, *(percent(metrics.get(f"{prefix}/{group}/{score.key}")) for group in groups for score in scores.shown)]
+        for label, prefix in rows
+        if any(f"{prefix}/{group}/{scores.main.key}" in metrics for group in groups)
+    ]
+    return table(cells, header=["", *(f"{group} {score.title}" for group in groups for score in scores.shown)])
+
+
+def rank_lists(data: ReidData, query: np.ndarray, gallery: np.ndarray, *, seed: int) -> "Figure":
+    """Draw random queries of the first protocol, and what each finds.
+
+    query [Q, D] and gallery [G, D] are features.
+    """
+    from rlq.evaluation.figures import rank_list_figure  # matplotlib and scikit-learn load here, not before training
+
+    protocol = data.protocols[0]
+    rows, columns = of_cameras(data.query, protocol.query_cameras), of_cameras(data.gallery, protocol.gallery_cameras)
+    chosen = np.sort(generator(seed, "rank list").permutation(rows)[:QUERIES])
+    lists = rank_list(
+        query[chosen],
+        gallery[columns],
+        labels_of(data.query, chosen, protocol.barrier),
+        labels_of(data.gallery, columns, protocol.barrier),
+        protocol.rule,
+        TOP,
+    )
+    return rank_list_figure(
+        [shown_picture(data.query[row]) for row in chosen],
+        [[shown_picture(data.gallery[columns[i]]) for i in found.gallery] for found in lists],
+        [found.hits.tolist() for found in lists],
+    )
+
+
+def shown_picture(record: Record) -> np.ndarray:
+    """Return the picture that stands for a record in figures, uint8 [192, 96, 3]."""
+    return resize(read_picture(record.cover), SHOWN)

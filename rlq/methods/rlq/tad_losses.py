@@ -1,0 +1,54 @@
+"""The terms of task-agnostic distillation (RLQ, arXiv 2505.12580, equations 2 and 3): a student's features of a picture
+and of its degraded version should be those that a teacher has of the picture."""
+
+from torch import Tensor
+
+from rlq.losses.distillation import halves, squared_distance_of_directions
+from rlq.losses.divergence import Reduction, kl_divergence
+
+
+def tad_distillation(teacher: dict[str, Tensor], student: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The terms of equation 2, `distill_<branch>_<hq|lq>`: their sum is L_D.
+
+    teacher: per branch ("cal", "bot") the features [B, D] of the good pictures. student: for the same branches the
+    features [2B, D] of the good pictures and, below them, of their bad versions in the same order.
+    """
+    terms = {}
+    for branch, wanted in teacher.items():
+        hq, lq = halves(student[branch])
+        terms[f"distill_{branch}_hq"] = squared_distance_of_directions(wanted, hq)
+        terms[f"distill_{branch}_lq"] = squared_distance_of_directions(wanted, lq)
+    return terms
+
+
+def tad_consistency(student: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The terms of the variant SS_MSE, `ss_mse_<branch>`: how far a student's features of good and bad pictures are.
+
+    student: per branch ("cal", "bot") the features [2B, D] of the good pictures and, below them, of their bad versions
+    in the same order. The gradient flows into both halves. RLQ (arXiv 2505.12580), table 7, names these distances
+    without a formula. Our reading [R] is equation 2 with the student's own good features in the teacher's place: unit
+    vectors, so that beside the teacher's four they are six terms of one scale, and the step cannot win by shrinking.
+    """
+    return {f"ss_mse_{branch}": squared_distance_of_directions(*halves(both)) for branch, both in student.items()}
+
+
+def tad_self_supervision(
+    logits: dict[str, Tensor],
+    *,
+    tau: float = 0.8,
+    coefficient: float = 0.4096,
+    reduction: Reduction = "elements",
+    stopgrad_hq: bool = False,
+) -> dict[str, Tensor]:
+    """The terms of RLQ's equation 3, `kl_<name>`: their sum is L_S.
+
+    logits: per classifier ("clothes", "id_cal", "id_bot") its output [2B, C] over the classes of the *target* data
+    for good pictures and, below them, for their bad versions. The good half is the target of each divergence.
+    """
+    terms = {}
+    for name, both in logits.items():
+        hq, lq = halves(both)
+        terms[f"kl_{name}"] = kl_divergence(
+            hq, lq, tau=tau, coefficient=coefficient, reduction=reduction, stopgrad_target=stopgrad_hq
+        )
+    return terms
