@@ -35,31 +35,31 @@ def test_rows_get_file_names_that_a_shell_takes_as_they_are():
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("BM + G", "BM", "given twice: BM"),
-        ("BM + G", "bm", "differ in signs alone: BM, bm"),
-        ("title: Two ways", "", "title is missing"),
-        ("seeds: [1, 2]", "seeds: []", "seeds is empty"),
-        ("seeds: [1, 2]", "seeds: [one]", "seeds.0 = 'one'"),
-        ("[CC]}}", "[XX]}}", "XX is no protocol; known: CC, SC, General"),
-        ("seeds: [1, 2]", "reference: CAL", "reference = CAL is none of the rows BM, BM"),
-        ("published: {{synthetic", "published: {{market", "unknown data sets: market"),
-        ("58.0", "580", "published.synthetic.CC.0 = 580"),
-        ("seeds:", "sees:", "unknown setting sees; did you mean seeds"),
-        ("seeds: [1, 2]", "file: x", "unknown setting file"),
+        ("BM + G", "BM", r"\bBM\b"),
+        ("BM + G", "bm", r"\bBM, bm\b"),
+        ("title: Two ways", "", r"\btitle\b"),
+        ("seeds: [1, 2]", "seeds: []", r"\bseeds\b"),
+        ("seeds: [1, 2]", "seeds: [one]", r"\bseeds\.0\b.*'one'"),
+        ("[CC]}}", "[XX]}}", r"\bXX\b.*\bCC, SC, General\b"),
+        ("seeds: [1, 2]", "reference: CAL", r"\breference\b.*\bCAL\b.*\bBM, BM"),
+        ("published: {{synthetic", "published: {{market", r"\bmarket\b"),
+        ("58.0", "580", r"\bpublished\.synthetic\.CC\.0\b.*\b580\b"),
+        ("seeds:", "sees:", r"\bsees\b.*\bseeds\b"),
+        ("seeds: [1, 2]", "file: x", r"\bfile\b"),
     ],
 )
 def test_a_wrong_table_is_refused_with_the_reason(tmp_path, old, new, message):
     file = write_table(tmp_path, BASE, TABLE.replace(old, new))
-    with pytest.raises(SettingsError, match=message.replace("(", r"\(")) as error:
+    with pytest.raises(SettingsError, match=message) as error:
         read_table_file(file)
     assert str(file) in str(error.value)
 
 
 def test_a_base_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(SettingsError, match=r"bases that are not there: .*nowhere\.yaml"):
+    with pytest.raises(SettingsError, match=r"nowhere\.yaml"):
         read_table_file(write_table(tmp_path, Path("nowhere.yaml")))
 
 
 def test_an_unknown_row_is_answered_with_the_rows(tmp_path):
-    with pytest.raises(SettingsError, match=r"no row CAL; it has BM, BM \+ G"):
+    with pytest.raises(SettingsError, match=r"\bCAL\b.*\bBM, BM \+ G\b"):
         read_table_file(write_table(tmp_path, BASE)).row("CAL")

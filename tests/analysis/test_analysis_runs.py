@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import pytest
+from naming import assert_names
 
 from rlq.analysis import ANALYSES, analyse, source
 from rlq.analysis.runs import by_name
@@ -14,7 +15,7 @@ def test_a_run_goes_by_name_id_and_folder_and_weights_by_theirs(home, whole_run,
         assert (one.name, one.run_id, one.settings) == ("whole", whole_run.run_id, trained.settings)
     assert (untrained.name, untrained.run_id) == ("untrained", "")
     assert trained.weights("last") == trained.folder / "last" and untrained.weights("last") == untrained.folder
-    with pytest.raises(RlqError, match=r"there is no run nobody in .*; runs there: .*\(whole\)"):
+    with pytest.raises(RlqError, match=r"\bnobody\b.*\bwhole\b"):
         source("nobody", home.folder / "runs")
 
 
@@ -28,24 +29,24 @@ def test_equal_names_are_told_apart(trained):
 
 
 def test_wrong_questions_are_answered(trained, ask):
-    with pytest.raises(RlqError, match="there is no analysis tnse; there are curves, robustness, .*tsne"):
+    with pytest.raises(RlqError, match=r"\btnse\b.*\bcurves, robustness, .*\btsne\b"):
         ask("tnse", trained)
-    with pytest.raises(RlqError, match="rank_lists needs 2 runs or more, 1 is named"):
+    with pytest.raises(RlqError, match=r"rank_lists\b.*\b2\b.*\b1\b"):
         ask("rank_lists", trained)
-    with pytest.raises(RlqError, match="sharpness takes 1 run, 2 are named"):
+    with pytest.raises(RlqError, match=r"sharpness\b.*\b1\b.*\b2\b"):
         ask("sharpness", trained, trained)
     other = replace(trained, name="other", settings=trained.settings.model_copy(
         update={"data": trained.settings.data.model_copy(update={"dataset": "ltcc"})}))  # fmt: skip
-    with pytest.raises(
-        RlqError, match=r"\(whole: synthetic, other: ltcc\); name one for all, such as --option dataset="
-    ):
+    with pytest.raises(RlqError) as raised:
         ask("robustness", trained, other)
-    with pytest.raises(RlqError, match="protocol = XX: synthetic is ranked by CC, SC, General"):
+    assert_names(raised.value, "whole: synthetic", "other: ltcc", "--option dataset=")
+    with pytest.raises(RlqError) as raised:
         ask("robustness", trained, protocol="XX")
+    assert_names(raised.value, "protocol", "XX", "synthetic", "CC, SC, General")
 
 
 @pytest.mark.parametrize("name", list(ANALYSES))
 def test_an_option_that_an_analysis_does_not_know_is_refused(name, trained):
     analysis = ANALYSES[name]
-    with pytest.raises(SettingsError, match=f"{name}: unknown setting colour_of_the_sky"):
+    with pytest.raises(SettingsError, match=rf"{name}\b.*\bcolour_of_the_sky\b"):
         analyse(name, [trained] * analysis.least, seed=0, console=Console(), options={"colour_of_the_sky": 1})

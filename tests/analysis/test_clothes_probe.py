@@ -37,7 +37,7 @@ def test_pairs_are_of_one_person_and_two_cameras_and_both_kinds_are_equally_many
         assert all((a, b) in across and answer == ((a, b) in same) for a, b, answer in pairs)
     assert set(asked.person) == {0, 1}
     assert len(same_outfit(records, 1, seed=0).answer) == 4
-    with pytest.raises(DataError, match=r"nobody is seen by two cameras both .* --option ask=\[colour\]"):
+    with pytest.raises(DataError, match=r"--option ask=\[colour\]"):
         same_outfit(person("1", "A1", "B2", "C3"), 9, seed=0)
 
 
@@ -62,10 +62,10 @@ def test_no_person_is_both_learnt_and_judged():
 
 def test_too_few_people_are_refused():
     asked = Question("colour", np.arange(4), None, np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1]))
-    with pytest.raises(DataError, match="colour: 2 people cannot be split into 3 groups"):
+    with pytest.raises(DataError, match=r"colour\b.*\b2\b.*\b3\b"):
         probe(np.ones((4, 2), np.float32), asked, 3, seed=0)
     alone = asked._replace(answer=np.array([0, 0, 1, 1]))
-    with pytest.raises(DataError, match="outside one of 2 groups of people there is one answer only"):
+    with pytest.raises(DataError, match=r"colour\b.*\b2\b"):
         probe(np.ones((4, 2), np.float32), alone, 2, seed=0)
 
 
@@ -87,7 +87,7 @@ def test_colours_are_those_of_the_upper_body(tmp_path):
         assert mean_colour(np.array(Image.open(tmp_path / f"{i}.png"))) == pytest.approx(mean_colour(plain))
     asked = upper_colour(records, 100, 3, seed=0)
     assert len({(a, b) for a, b in zip(truth, asked.answer.tolist())}) == 3
-    with pytest.raises(DataError, match="9 pictures cannot have 10 colours"):
+    with pytest.raises(DataError, match=r"\b9\b.*\b10\b"):
         upper_colour(records, 100, 10, seed=0)
 
 

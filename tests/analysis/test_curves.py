@@ -19,10 +19,10 @@ def test_a_journal_that_is_being_written_is_read_up_to_its_last_whole_line(tmp_p
 
 
 def test_a_journal_that_is_broken_or_missing_is_named(tmp_path):
-    with pytest.raises(DataError, match=r"has no curves: metrics\.jsonl cannot be read \(No such file"):
+    with pytest.raises(DataError, match=r"metrics\.jsonl"):
         read_series(tmp_path)
     (tmp_path / "metrics.jsonl").write_text('{"name": "a", "value": 1, "step": 0}\n[1]\n')
-    with pytest.raises(DataError, match=r"metrics\.jsonl, line 2: not a metric \(name, step, value\)"):
+    with pytest.raises(DataError, match=r"metrics\.jsonl.*\bline 2\b"):
         read_series(tmp_path)
 
 
@@ -45,5 +45,5 @@ def test_a_runs_losses_and_rates_are_found_and_summaries_are_left_out(trained, w
 
 def test_metrics_are_chosen_by_pattern(trained, ask):
     assert list(ask("curves", trained, metrics=["loss/*/total"]).numbers) == ["loss/tad/total", "loss/cap/total"]
-    with pytest.raises(RlqError, match="no run has losses; known are .*loss/tad/total"):
+    with pytest.raises(RlqError, match=r"\blosses\b.*\bloss/tad/total\b"):
         ask("curves", trained, metrics=["losses"])

@@ -60,7 +60,7 @@ def test_people_without_an_answer_and_a_missing_file_are_named(home, trained, tm
     lines = file.read_text().splitlines(keepends=True)
     last = lines[-1].split(",")[1]  # a test person
     file.write_text("".join(line for line in lines if line.split(",")[1] != last))
-    with pytest.raises(DataError, match=r"gender\.csv does not tell the gender of 1 test people: \d+$"):
+    with pytest.raises(DataError, match=rf"gender\.csv\b.*\b1\b.*\b0*{int(last)}$"):
         answers_of(data, trained.settings, str(file))
-    with pytest.raises(DataError, match="nowhere.csv, and wrong matches need the test people's genders"):
+    with pytest.raises(DataError, match=r"nowhere\.csv"):
         answers_of(data, trained.settings, "nowhere.csv")

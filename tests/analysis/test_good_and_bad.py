@@ -25,9 +25,9 @@ def test_agreement_is_its_definition():
 def test_a_tie_is_a_miss_and_one_picture_is_refused():
     same = np.repeat(unit(1, 0), 2, axis=0)
     assert agreement(same, same).rank1 == 0
-    with pytest.raises(DataError, match="1 picture cannot be told from others"):
+    with pytest.raises(DataError, match=r"\b1\b"):
         agreement(same[:1], same[:1])
-    with pytest.raises(ValueError, match="bad does not fit"):
+    with pytest.raises(ValueError, match=r"\bbad\b"):
         agreement(same, same[:1])
 
 

@@ -2,6 +2,7 @@ import json
 
 import pytest
 from matplotlib.colors import to_hex
+from naming import assert_names
 
 from rlq.analysis.runs import Source
 from rlq.core.errors import RlqError
@@ -39,20 +40,19 @@ def test_runs_of_one_value_are_one_point_and_the_best_is_marked(run, ask):
 
 def test_one_setting_has_to_be_meant(run, ask):
     one, other = run("a", 0.1), run("b", 0.2, "cap.pose.clusters=5", "optim.lr=1e-4")
-    with pytest.raises(
-        RlqError, match=r"differ in cap\.pose\.clusters, optim\.lr; name one setting: --option parameter="
-    ):
+    with pytest.raises(RlqError) as raised:
         ask("sweep", one, other)
+    assert_names(raised.value, "cap.pose.clusters, optim.lr", "--option parameter=")
     assert [p["value"] for p in ask("sweep", one, other, parameter="optim.lr").numbers["points"]] == [1e-4, 1e-3]
-    with pytest.raises(RlqError, match="these runs have the same settings"):
+    with pytest.raises(RlqError, match="settings"):
         ask("sweep", one, one)
-    with pytest.raises(RlqError, match="parameter = lr is no setting"):
+    with pytest.raises(RlqError, match=r"\bparameter\b.*\blr\b"):
         ask("sweep", one, other, parameter="lr")
-    with pytest.raises(RlqError, match="a has no metric best/SC/rank1"):
+    with pytest.raises(RlqError, match=r"\ba\b.*\bbest/SC/rank1\b"):
         ask("sweep", one, other, parameter="optim.lr", metric="best/SC/rank1")
 
 
 def test_held_out_people_choose_and_the_test_is_shown(run, ask):
     sources = [run(str(k), 0.1, f"cap.pose.clusters={k}", "data.selection=holdout") for k in (4, 5)]
-    with pytest.raises(RlqError, match="has no metric test/CC/rank1"):
+    with pytest.raises(RlqError, match="test/CC/rank1"):
         ask("sweep", *sources)

@@ -13,7 +13,7 @@ def test_only_queries_that_the_runs_answer_differently_are_chosen():
     some = disagreeing(first, 2, seed=0)
     assert len(some) == 2 and set(some) <= {1, 2, 5} and list(some) == sorted(some)
     assert {tuple(disagreeing(first, 2, seed=seed)) for seed in range(20)} == {(1, 2), (1, 5), (2, 5)}
-    with pytest.raises(RlqError, match="the runs answer all 3 queries alike"):
+    with pytest.raises(RlqError, match=r"\b3\b.*quer"):
         disagreeing(first[:, [0, 3, 4, 6]], 2, seed=0)
 
 
@@ -33,5 +33,5 @@ def test_frames_are_green_for_hits_of_either_run(trained, untrained, ask):
 
 
 def test_a_list_too_long_to_look_at_is_refused(trained, untrained, ask):
-    with pytest.raises(RlqError, match="top = 400: Input should be less than or equal to 20"):
+    with pytest.raises(RlqError, match=r"\btop\b.*\b400\b.*\b20\b"):
         ask("rank_lists", trained, untrained, top=400)

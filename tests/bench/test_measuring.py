@@ -16,7 +16,7 @@ def test_every_variant_has_its_turn_in_every_round_and_leads_once():
     assert len(order) == 12  # a warm-up and three rounds
     assert [order[i] for i in (3, 6, 9)] == ["a", "b", "c"]
     assert {name: len(one.seconds) for name, one in times.items()} == {"a": 3, "b": 3, "c": 3}
-    with pytest.raises(ValueError, match="rounds = 0"):
+    with pytest.raises(ValueError, match=r"\brounds\b.*\b0\b"):
         take_turns({"a": int}, rounds=0)
 
 
@@ -44,7 +44,7 @@ def test_work_in_a_fresh_process_gives_its_result_and_its_error():
 
 def test_a_command_that_fails_is_no_measurement():
     assert time_command(["-c", "pass"]) > 0
-    with pytest.raises(RlqError, match="ended with 3: no luck"):
+    with pytest.raises(RlqError, match=r"\b3\b.*\bno luck\b"):
         time_command(["-c", "import sys; print('no luck', file=sys.stderr); sys.exit(3)"])
 
 

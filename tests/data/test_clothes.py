@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from naming import assert_names
 from PIL import Image
 
 from rlq.core.errors import DataError
@@ -98,7 +99,7 @@ def test_one_percent_of_the_picture_is_usable():
 
 
 def test_a_mask_of_another_size_is_refused(picture, mask):
-    with pytest.raises(ValueError, match=r"the mask is \[15, 10\], its picture \[16, 10\]"):
+    with pytest.raises(ValueError, match=r"\[15, 10\].*\[16, 10\]"):
         recolour(picture, mask[1:], np.random.default_rng(0))
 
 
@@ -146,14 +147,14 @@ def test_masks_are_read_by_label_not_by_colour(tmp_path, write_mask, mask):
 def test_masks_that_tell_no_labels_are_refused(tmp_path, write_mask, mask):
     write_mask(tmp_path / "a.png", mask)
     Image.open(tmp_path / "a.png").convert("RGB").save(tmp_path / "rgb.png")
-    with pytest.raises(DataError, match=r"rgb\.png: a mask is a palette PNG .* mode RGB"):
+    with pytest.raises(DataError, match=r"rgb\.png.*\bRGB\b"):
         read_mask(tmp_path / "rgb.png")
-    with pytest.raises(DataError, match=r"holds label 24; LIP masks hold 0 to 19"):
+    with pytest.raises(DataError, match=r"b\.png.*\b24\b.*\b19\b"):
         read_mask(write_mask(tmp_path / "b.png", mask + 11))
     (tmp_path / "c.png").write_bytes(b"")
-    with pytest.raises(DataError, match=r"c\.png: no readable mask"):
+    with pytest.raises(DataError, match=r"c\.png"):
         read_mask(tmp_path / "c.png")
-    with pytest.raises(DataError, match=r"gone\.png: no readable mask"):
+    with pytest.raises(DataError, match=r"gone\.png"):
         read_mask(tmp_path / "gone.png")
 
 
@@ -166,7 +167,7 @@ def test_lists_of_unusable_masks_name_a_picture_in_any_of_three_ways(tmp_path):
         "001_2_c3_000004",
         "094_B_cropped_rgb002",
     }
-    with pytest.raises(DataError, match="no readable list"):
+    with pytest.raises(DataError, match=r"gone\.txt"):
         read_unusable(tmp_path / "gone.txt")
 
 
@@ -190,7 +191,7 @@ def test_a_copy_is_found_by_its_record(tmp_path, write_mask, picture, mask):
     listed = Recolouring(classes, tmp_path / "masks", tmp_path / "set", frozenset({"001_x"}))
     pair = listed.copy_of(picture, record, 0, np.random.default_rng(1))[1] - 2
     assert pair // 9 == pair % 9
-    with pytest.raises(DataError, match=r"x\.png: the mask is \[16, 10\], its picture \[10, 10\]"):
+    with pytest.raises(DataError, match=r"x\.png.*\[16, 10\].*\[10, 10\]"):
         plain.copy_of(picture[:10], record, 0, np.random.default_rng(1))
     assert Path(record.path).name == "x.jpg"
 
@@ -216,9 +217,10 @@ def test_masks_that_would_stop_training_are_found_by_their_headers(tmp_path, wri
     found = dict(mask_problems(records, tmp_path / "masks", tmp_path / "set", processes))
     assert list(found) == [tmp_path / f"masks/{name}.png" for name in "bcdef"]
     told = list(found.values())
-    assert told[0] == "there is no such file"
-    assert told[1] == f"the mask is 10 x 15 (width x height), its picture 10 x 16: {records[2].path}"
-    assert "mode RGB" in told[2] and "no readable mask" in told[3] and f"{records[5].path}: not a picture" in told[4]
+    assert len(set(told)) == 5 and all(told)
+    assert_names(told[1], "10 x 15", "10 x 16", records[2].path)
+    assert_names(told[2], "RGB")
+    assert_names(told[4], records[5].path)
 
 
 def test_every_frame_of_a_tracklet_wants_its_mask(tmp_path):

@@ -85,7 +85,7 @@ def test_labels_that_are_not_in_use_are_minus_one(target):
 
 
 def test_labels_of_another_length_are_refused(target):
-    with pytest.raises(ValueError, match=r"poses has shape \[3\]; 34 records need \[34\]"):
+    with pytest.raises(ValueError, match=r"poses.*\[3\].*\[34\]"):
         target(poses=np.ones(3))
 
 

@@ -2,6 +2,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from naming import assert_names
 
 from rlq.core.errors import DataError
 from rlq.data.holdout import split_holdout
@@ -48,10 +49,12 @@ def test_people_with_one_picture_are_no_use_in_a_holdout_and_train_on(celeb_fold
 
 def test_a_holdout_that_leaves_fewer_than_two_people_is_refused(celeb_folder):
     data = read_celeb_reid(celeb_folder)
-    with pytest.raises(DataError, match=r"0.2 of the 3 training identities of celeb_reid is 1"):
+    with pytest.raises(DataError, match=r"(?=.*\b3\b)(?=.*\b1\b)") as raised:
         split_holdout(data, 0.2, seed=0)
-    with pytest.raises(DataError, match="at least two are needed on either side"):
+    assert_names(raised.value, "data.holdout", 0.2, "celeb_reid")
+    with pytest.raises(DataError) as raised:
         split_holdout(data, 0.9, seed=0)
+    assert_names(raised.value, "data.holdout", 0.9)
 
 
 def test_held_out_people_without_clothes_labels_are_not_ranked_by_clothes(celeb_folder):
@@ -61,5 +64,5 @@ def test_held_out_people_without_clothes_labels_are_not_ranked_by_clothes(celeb_
     data = replace(data, train=data.train + twins, protocols=protocols)
     held = split_holdout(replace(data, clothes_known=False), 0.5, seed=0)
     assert [protocol.name for protocol in held.protocols] == ["General"]
-    assert held.refused == {"CC": "training people have no clothes labels"}
+    assert set(held.refused) == {"CC"} and "clothes" in held.refused["CC"]
     assert split_holdout(data, 0.5, seed=0).protocols == protocols

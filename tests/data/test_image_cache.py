@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from filelock import FileLock
+from naming import assert_names
 from PIL import Image
 
 from rlq.core.errors import DataError
@@ -80,24 +81,22 @@ def test_a_picture_that_changes_is_decoded_anew_and_kept_anew(paths, tmp_path):
     assert second.find(paths[0]) is None
     with pytest.raises(DataError, match=r"a\.png"):
         read_picture(paths[0])
-    with pytest.raises(DataError, match=r"a\.png is not there"):
+    with pytest.raises(DataError, match=r"a\.png"):
         keep_decoded(paths, tmp_path / "cache", "prcc")
 
 
 def test_a_disk_without_room_is_told_before_anything_is_written(paths, tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(100, 90, 10))
-    with pytest.raises(
-        DataError,
-        match=r"4 decoded pictures of prcc-.*\.pictures take 0\.0 GB, where 0\.0 GB are left of the 0\.0 GB of half of",
-    ):
+    with pytest.raises(DataError, match=r"\b4\b") as raised:
         keep_decoded(paths, tmp_path / "cache", "prcc")
+    assert_names(raised.value, "prcc-", ".pictures", "0.0 GB", tmp_path / "cache")
     assert not list((tmp_path / "cache").glob("*.pictures"))
 
 
 def test_a_folder_that_takes_no_file_is_told(paths, tmp_path):
     (tmp_path / "cache").write_text("a file where the folder should be")
-    with pytest.raises(DataError, match=r"cache cannot be written: (File exists|Not a directory)"):
+    with pytest.raises(DataError, match=r"cache\b.*(File exists|Not a directory)"):
         keep_decoded(paths, tmp_path / "cache", "set")
 
 
@@ -108,7 +107,7 @@ def test_a_disk_that_fills_up_on_the_way_leaves_nothing_behind(paths, tmp_path, 
         return decode_picture(path)
 
     monkeypatch.setattr(image_cache, "decode_picture", full)
-    with pytest.raises(DataError, match=r"\.pictures cannot be written: No space left on device"):
+    with pytest.raises(DataError, match=r"\.pictures.*No space left on device"):
         keep_decoded(paths, tmp_path / "cache", "prcc")
     assert {path.suffix for path in (tmp_path / "cache").iterdir()} == {".lock"}
 
@@ -167,8 +166,9 @@ def test_the_folder_is_bounded_and_what_was_not_used_for_longest_makes_room(sets
     keep_decoded(sets[0], cache, "a", room)  # used again
     keep_decoded(sets[2], cache, "c", room)
     assert files(cache) == ["a", "c"]
-    with pytest.raises(DataError, match=r"take 0\.0 GB, where 0\.0 GB are left of the 0\.0 GB of data\.cache_gb"):
+    with pytest.raises(DataError) as raised:
         keep_decoded(sets[1], cache, "b", 3000 / 1e9)
+    assert_names(raised.value, "0.0 GB", "data.cache_gb")
     assert files(cache) == ["a", "c"]  # nothing goes for what has no room anyway
 
 
@@ -187,8 +187,9 @@ def test_a_file_that_another_process_has_open_stays(sets, tmp_path):
     keep_decoded(sets[1], cache, "b", 6100 / 1e9)
     keep_decoded(sets[2], cache, "c", 6100 / 1e9)
     assert files(cache) == ["a", "c"]
-    with pytest.raises(DataError, match=r"0\.0 GB are left of the 0\.0 GB of data\.cache_gb"):
+    with pytest.raises(DataError) as raised:
         keep_decoded(sets[1], cache, "b", 3100 / 1e9)
+    assert_names(raised.value, "0.0 GB", "data.cache_gb")
     done.set()
     other.join()
     assert other.exitcode == 0

@@ -1,8 +1,10 @@
 import json
+import re
 
 import cv2
 import numpy as np
 import pytest
+from naming import assert_names
 from PIL import Image
 
 from rlq.core.errors import DataError
@@ -94,8 +96,8 @@ def test_every_broken_clip_is_told_and_the_others_are_done(videos, tmp_path):
         assert done[:4] == (4, 1 - there, there, 0)
         assert [reason.split(": ")[0] for reason in done.unreadable] == [str(clip(source, n)) for n in (2, 3, 4)]
     text = done.to_text(output).splitlines()
-    assert text[0] == f"{output}: 0 pictures written, 0 of them cropped to the person; 1 were there; 4 clips"
-    assert text[1] == "3 clips gave no picture:" and text[2] == f"  {done.unreadable[0]}" and len(text) == 5
+    assert text[0].startswith(str(output)) and numbers(text[0], output) == [0, 0, 1, 4]
+    assert numbers(text[1]) == [3] and text[2] == f"  {done.unreadable[0]}" and len(text) == 5
     assert {path.name for path in output.rglob("*") if path.is_file()} == {f"{name(1)}.jpg", "frames.json"}
     write_clip(clip(source, 3))
     clip(source, 2).unlink()
@@ -139,25 +141,30 @@ def test_a_mask_of_another_size_or_none_at_all_is_told(videos, tmp_path):
     Image.new("L", (10, 20)).save(tmp_path / f"masks/{name(1)}.png")
     (tmp_path / f"masks/{name(3)}.png").write_bytes(b"no picture")
     done = extract_frames(videos, tmp_path / "frames", masks=tmp_path / "masks")
-    assert done.written == 1 and "gave no picture" not in done._replace(unreadable=()).to_text(tmp_path)
+    told, untold = (one.to_text(tmp_path).splitlines() for one in (done, done._replace(unreadable=())))
+    assert done.written == 1 and len(told) == len(untold) + 3
     size, broken = done.unreadable
-    assert size.endswith(f"{name(1)}.png: is [20, 10] in size, but its frame is [{HEIGHT}, {WIDTH}]")
-    assert f"{name(3)}.png: no mask that can be read" in broken
-    with pytest.raises(DataError, match="nowhere is not a folder; it should hold masks"):
+    assert_names(size, f"{name(1)}.png", "[20, 10]", f"[{HEIGHT}, {WIDTH}]")
+    assert_names(broken, f"{name(3)}.png")
+    with pytest.raises(DataError, match="nowhere"):
         extract_frames(videos, tmp_path / "frames", masks=tmp_path / "nowhere")
 
 
 def test_wrong_folders_of_videos_are_explained(tmp_path, touch):
-    with pytest.raises(DataError, match=r"nowhere is not a folder; it should hold clips \(.mp4, .avi\)"):
+    with pytest.raises(DataError) as raised:
         extract_frames(tmp_path / "nowhere", tmp_path / "frames")
-    with pytest.raises(DataError, match="has 0 videos, none of them of camera C003; clips lie in it as P001/A001/C003"):
+    assert_names(raised.value, tmp_path / "nowhere", ".mp4", ".avi")
+    with pytest.raises(DataError, match=r"\b0\b") as raised:
         extract_frames(tmp_path, tmp_path / "frames")
+    assert_names(raised.value, tmp_path, "C003", "P001/A001/C003")
     touch(tmp_path / "a", f"{name(1)}.mp4", f"._{name(2)}.mp4", "holiday.mp4")
-    with pytest.raises(DataError, match=r"1 of 2 videos are not named like S001C003.*\['holiday'\]"):
+    with pytest.raises(DataError, match=r"(?=.*\b1\b)(?=.*\b2\b)") as raised:
         extract_frames(tmp_path / "a", tmp_path / "frames")
+    assert_names(raised.value, tmp_path / "a", "S001C003", "['holiday']")
     touch(tmp_path / "b", f"{name(1)}.mp4", f"P001/{name(1)}.avi")
-    with pytest.raises(DataError, match="is there twice, also as"):
+    with pytest.raises(DataError) as raised:
         extract_frames(tmp_path / "b", tmp_path / "frames")
+    assert_names(raised.value, tmp_path / f"b/{name(1)}.mp4", tmp_path / f"b/P001/{name(1)}.avi")
 
 
 def test_a_clip_that_ends_before_its_middle_is_broken(tmp_path):
@@ -165,10 +172,10 @@ def test_a_clip_that_ends_before_its_middle_is_broken(tmp_path):
     short = tmp_path / "short.avi"
     short.write_bytes(whole[: len(whole) * 3 // 10])
     assert middle_frame(tmp_path / "whole.avi").shape == (HEIGHT, WIDTH, 3)
-    with pytest.raises(DataError, match=r"short.avi: only \d+ of 40 frames can be decoded"):
+    with pytest.raises(DataError, match=r"short\.avi.*\b\d+\b.*\b40\b"):
         middle_frame(short)
     short.write_bytes(b"no video at all")
-    with pytest.raises(DataError, match=r"short.avi: no video that can be decoded \(15 bytes\)"):
+    with pytest.raises(DataError, match=r"short\.avi.*\b15\b"):
         middle_frame(short)
 
 
@@ -178,26 +185,26 @@ def test_pictures_left_whole_are_counted_by_their_reason(videos, tmp_path):
     mask(masks, 2, (20, 180, 100, 199), action=7)
     done = extract_frames(videos, output, masks=masks)
     assert done == Extraction(3, 3, 0, cropped=1, without_mask=1, small=1, unreadable=())
-    assert done.to_text(output).splitlines() == [
-        f"{output}: 3 pictures written, 1 of them cropped to the person; 0 were there; 3 clips",
-        "left whole: 1 clips without a mask, 1 whose mask shows a person of less than 100 pixels in width or height",
-    ]
+    counted, whole = done.to_text(output).splitlines()
+    assert counted.startswith(str(output)) and numbers(counted, output) == [0, 1, 3, 3]
+    assert numbers(whole) == [1, 1, 100]
     (output / f"P002/{name(2, action=7)}.jpg").unlink()
     mask(masks, 2, action=7)  # nobody
     assert extract_frames(videos, output, masks=masks) == Extraction(3, 1, 2, 0, 0, 1, ())
-    assert "left whole" not in extract_frames(videos, tmp_path / "other").to_text(output)
+    assert len(extract_frames(videos, tmp_path / "other").to_text(output).splitlines()) == 1
 
 
 def test_masks_of_other_clips_only_are_refused_before_anything_is_written(videos, tmp_path):
     masks, output = tmp_path / "masks", tmp_path / "frames"
     masks.mkdir()
-    wanted = f"{masks}: none of 3 clips has a mask there; they should be called like {name(1)}.png, but "
-    with pytest.raises(DataError, match=f"^{wanted}it holds no .png file$"):
+    with pytest.raises(DataError, match=r"\b3\b") as raised:
         extract_frames(videos, output, masks=masks)
+    assert_names(raised.value, masks, f"{name(1)}.png")
     mask(masks, 5)
     mask(masks, 4)
-    with pytest.raises(DataError, match=rf"^{wanted}its 2 .png files are called like \['{name(4)}.png', '{name(5)}"):
+    with pytest.raises(DataError, match=r"(?=.*\b3\b)(?=.*\b2\b)") as raised:
         extract_frames(videos, output, masks=masks)
+    assert_names(raised.value, masks, f"{name(1)}.png", f"['{name(4)}.png', '{name(5)}")
     assert not output.exists()
     mask(masks, 3)
     assert extract_frames(videos, output, masks=masks).without_mask == 2
@@ -212,20 +219,21 @@ def test_cropped_and_whole_frames_are_never_mixed(videos, tmp_path):
     extract_frames(videos, whole)
     extract_frames(videos, cropped, masks=masks)
     before = files(tmp_path)
-    with pytest.raises(
-        DataError, match=f"{whole}: its frames are left whole, the new ones would be cropped to masks; "
-    ):
+    with pytest.raises(DataError) as raised:
         extract_frames(videos, whole, masks=masks)
-    with pytest.raises(DataError, match=f"cropped to masks, .* left whole; delete the folder {cropped} or .* --root$"):
+    assert_names(raised.value, f"{whole}:", "--root")
+    with pytest.raises(DataError) as raised:
         extract_frames(videos, cropped)
+    assert_names(raised.value, f"{cropped}:", "--root")
     assert files(tmp_path) == before
     record = cropped / "rlq/frames.json"
     assert json.loads(record.read_text()) == {"frames": "cropped to masks"}
     assert len(read_ntu(cropped).train) == 3
     for text in ("", "[]", "{}"):
         record.write_text(text)
-        with pytest.raises(DataError, match=r"frames\.json does not say what the frames there are .*delete the folder"):
+        with pytest.raises(DataError) as raised:
             extract_frames(videos, cropped, masks=masks)
+        assert_names(raised.value, record, "--root")
 
 
 def test_what_is_recorded_counts_only_beside_pictures(videos, tmp_path):
@@ -253,9 +261,15 @@ def test_broken_clips_are_named_by_us_alone(tmp_path, capfd):
     # in processes of their own, as ffmpeg's level is read with the first video, which is past in this one
     done = extract_frames(source, tmp_path / "frames", processes=2)
     assert len(done.unreadable) == 3 and capfd.readouterr() == ("", "")
-    with pytest.raises(DataError, match="no video that can be decoded"):
+    with pytest.raises(DataError) as raised:
         middle_frame(clip(source, 3))
+    assert_names(raised.value, clip(source, 3))
     assert cv2.utils.logging.getLogLevel() == level
+
+
+def numbers(line, output=""):
+    """The numbers in a line, least first; those in the folder's own name do not count."""
+    return sorted(int(number) for number in re.findall(r"\b\d+\b", line.removeprefix(str(output))))
 
 
 def files(folder):

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
+from naming import assert_names
 from PIL import Image
 
 from rlq.core.errors import DataError
+from rlq.data.image_header import refusal
 from rlq.data.pictures import picture_sizes, read_picture
 
 
@@ -40,13 +42,14 @@ def test_sizes_are_width_and_height(write_picture, tmp_path):
         picture_sizes([tmp_path / "c.jpg"])
 
 
-@pytest.mark.parametrize(("content", "reason"), [(b"", "empty file"), (b"words, no picture", "no picture")])
-def test_what_is_no_picture_is_named(tmp_path, content, reason):
+@pytest.mark.parametrize("content", [b"", b"words, no picture"])
+def test_what_is_no_picture_is_named(tmp_path, content):
     (tmp_path / "a.jpg").write_bytes(content)
-    with pytest.raises(DataError, match=rf"a\.jpg: not a picture that can be decoded \({reason}\)"):
+    with pytest.raises(DataError) as raised:
         read_picture(tmp_path / "a.jpg")
+    assert_names(raised.value, "a.jpg", refusal(content))
 
 
 def test_a_missing_picture_is_named(tmp_path):
-    with pytest.raises(DataError, match=r"gone\.jpg: No such file"):
+    with pytest.raises(DataError, match=r"gone\.jpg.*No such file"):
         read_picture(tmp_path / "gone.jpg")

@@ -23,9 +23,9 @@ def test_people_are_numbered_by_number_and_clothes_as_text():
 
 
 def test_clothes_of_two_people_and_no_records_are_refused():
-    with pytest.raises(DataError, match="belong to several people"):
+    with pytest.raises(DataError, match="'red'"):
         class_indices([record("1", "red"), record("2", "red")])
-    with pytest.raises(DataError, match="no training pictures"):
+    with pytest.raises(DataError, match="training"):
         class_indices([])
 
 

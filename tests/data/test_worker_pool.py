@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from naming import assert_names
 
 from rlq.core.errors import DataError
 from rlq.data.batches import collate_plain
@@ -61,24 +62,26 @@ def test_a_picture_that_is_gone_is_told_as_without_workers(paths):
         with pytest.raises(DataError) as error:
             list(batches_of(paths, workers=workers))
         told.append(str(error.value))
-    assert told[0] == told[1] == f"{paths[5]}: No such file or directory"
+    assert told[0] == told[1]
+    assert_names(told[0], paths[5], "No such file or directory")
 
 
 def test_a_worker_that_is_killed_ends_it_with_the_reason(paths):
     source = batches_of(paths * 20)
     with (
-        pytest.raises(DataError, match=r"data worker \d+ .*Killed.*memory.*data\.workers.*resume") as error,
+        pytest.raises(DataError, match=r"worker \d+") as error,
         deaths_told(),
     ):
         for number, _ in enumerate(source):
             if number == 1:
                 os.kill(first_worker(source), signal.SIGKILL)
+    assert_names(error.value, "Killed", "data.workers", "--resume")
     assert "\n" not in str(error.value)
 
 
 def test_the_death_of_a_worker_is_told_wherever_torch_notices_it(paths):
     source = batches_of(paths * 20)
-    with pytest.raises(DataError, match=r"data worker \d+ "), deaths_told():
+    with pytest.raises(DataError, match=r"worker \d+"), deaths_told():
         for _ in source:
             os.kill(first_worker(source), signal.SIGKILL)
             end = time.monotonic() + 20
@@ -97,15 +100,16 @@ def test_a_worker_that_hangs_is_given_up_and_killed(paths):
     os.mkfifo(paths[3])  # whoever opens it to read waits for one who writes
     source = batches_of(paths, patience=2)
     began = time.monotonic()
-    with pytest.raises(DataError, match=r"gave nothing for 2 s \(data\.patience\); the batch of 2 .* begins with") as e:
+    with pytest.raises(DataError) as e:
         list(source)
-    assert str(paths[2]) in str(e.value) and 2 <= time.monotonic() - began < 20
+    assert_names(e.value, "2 s", "data.patience", paths[2])
+    assert 2 <= time.monotonic() - began < 20
     assert gone(first_worker(source))
 
 
 def test_a_worker_that_was_stopped_is_given_up_and_killed(paths):
     source = batches_of(paths * 20, patience=2)
-    with pytest.raises(DataError, match="was a worker stopped"):
+    with pytest.raises(DataError, match=r"data\.patience"):
         for _ in source:
             os.kill(first_worker(source), signal.SIGSTOP)
     assert gone(first_worker(source))
@@ -121,7 +125,8 @@ next(iter(source))
 os.kill(first_worker(source), signal.SIGSTOP)
 print(first_worker(source), flush=True)
 """
-    env = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    here = Path(__file__).parent
+    env = os.environ | {"PYTHONPATH": f"{here}{os.pathsep}{here.parent}"}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=60, check=True)
     assert gone(int(done.stdout))
 
@@ -154,16 +159,18 @@ def test_no_room_in_shared_memory_is_told(paths, monkeypatch):
         raise RuntimeError("unable to allocate shared memory(shm) for file </torch_1>: No space left on device (28)")
 
     monkeypatch.setattr(torch.Tensor, "share_memory_", full)
-    with pytest.raises(DataError, match=r"no room .*No space left.*data\.workers=0.*--shm-size.*resume") as error:
+    with pytest.raises(DataError) as error:
         list(batches_of(paths))
+    assert_names(error.value, "No space left", "data.workers=0", "--shm-size", "--resume")
     assert "\n" not in str(error.value)
 
 
 def test_a_bus_error_is_told_as_no_room(paths):
     source = batches_of(paths * 20)
-    with pytest.raises(DataError, match=r"no room .*bus error.*--shm-size"), deaths_told():
+    with pytest.raises(DataError, match=r"(?i)bus error") as raised, deaths_told():
         for _ in source:
             os.kill(first_worker(source), signal.SIGBUS)
+    assert_names(raised.value, "--shm-size")
 
 
 NO_FILES = """
@@ -189,7 +196,7 @@ def test_too_many_open_files_are_told(paths):
     done = subprocess.run(
         [sys.executable, "-c", NO_FILES, *map(str, paths)], check=False, capture_output=True, text=True, timeout=60
     )
-    assert done.stdout.startswith("DataError data workers have no open files left"), done.stdout + done.stderr
+    assert done.stdout.startswith("DataError ") and "ulimit -n" in done.stdout, done.stdout + done.stderr
 
 
 def test_no_files_left_to_start_a_worker_with_are_told(paths, monkeypatch):
@@ -197,8 +204,9 @@ def test_no_files_left_to_start_a_worker_with_are_told(paths, monkeypatch):
         raise OSError(errno.EMFILE, "Too many open files")
 
     monkeypatch.setattr(torch.utils.data.dataloader, "_MultiProcessingDataLoaderIter", full)
-    with pytest.raises(DataError, match=r"no open files left .*ulimit -n.*data\.workers=0"):
+    with pytest.raises(DataError) as raised:
         list(batches_of(paths))
+    assert_names(raised.value, "ulimit -n", "data.workers=0")
 
 
 def test_workers_forked_beside_busy_threads_deliver(paths):

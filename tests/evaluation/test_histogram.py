@@ -29,7 +29,7 @@ def test_the_cosine_is_the_mean_bhattacharyya_coefficient_of_the_stripes():
 
 
 def test_wrong_pictures_are_refused_with_what_was_found():
-    with pytest.raises(ValueError, match=r"uint8 picture \[H, W, 3\] of at least 8 rows, found float64 \[16, 4, 3\]"):
+    with pytest.raises(ValueError, match=r"\b8\b.*float64 \[16, 4, 3\]"):
         colour_histogram(np.zeros((16, 4, 3)))
-    with pytest.raises(ValueError, match=r"found uint8 \[4, 4, 3\]"):
+    with pytest.raises(ValueError, match=r"\b8\b.*uint8 \[4, 4, 3\]"):
         colour_histogram(np.zeros((4, 4, 3), np.uint8))

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from naming import assert_names
 
 from rlq.core.errors import DataError
 from rlq.evaluation import similarity
@@ -99,11 +100,13 @@ def test_a_zero_vector_scores_zero_with_everybody():
 def test_broken_features_are_counted_and_the_first_is_named():
     gallery = features(2000)
     gallery[1500, 2], gallery[1999, 0] = np.nan, np.inf
-    with pytest.raises(DataError, match="2 of 2000 gallery features hold nan, .*the first is row 1500"):
+    with pytest.raises(DataError, match=r"\b2\b") as raised:
         cosine_scores(features(2), gallery)
-    with pytest.raises(DataError, match="1 of 2 query features .* numbers too large, the first is row 0"):
+    assert_names(raised.value, "2000", "gallery", "1500")
+    with pytest.raises(DataError, match=r"(?=.*\b1\b)(?=.*\b2\b)(?=.*\b0\b)") as raised:
         cosine_scores(np.array([[1e30, 0], [1, 0]]), features(3, 2))
-    with pytest.raises(DataError, match="real numbers, not complex64"):
+    assert_names(raised.value, "query")
+    with pytest.raises(DataError, match="complex64"):
         lengths(features(3).astype(np.complex64), "query")
 
 

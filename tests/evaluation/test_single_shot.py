@@ -49,5 +49,5 @@ def test_one_picture_per_person_in_the_gallery_makes_it_the_ordinary_protocol():
 def test_without_any_valid_query_there_is_no_number():
     found = single_shot(QUERY, GALLERY, features(15, 0), features(21, 1), ["SC"], draws=2)["SC"]
     assert (found.cmc(1), found.mAP) == (None, None)
-    with pytest.raises(ValueError, match="draws = 0 should be at least 1"):
+    with pytest.raises(ValueError, match=r"draws\b.*\b0\b.*\b1\b"):
         single_shot(QUERY, GALLERY, features(15, 0), features(21, 1), ["SC"], draws=0)

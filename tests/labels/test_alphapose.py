@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from naming import assert_names
 
 from rlq.core.errors import DataError
 from rlq.labels.alphapose import write_alphapose
@@ -89,7 +90,7 @@ def test_a_person_with_a_number_that_is_none_is_left_out_and_counted(read, odd):
 def test_a_picture_whose_only_person_is_left_out_has_nobody(read):
     found = read([person("a.jpg", float("nan"), 1.0), person("b.jpg", 1, 1.0)])
     assert list(found.people) == ["b.jpg"] and found.summary.pictures == 2
-    with pytest.raises(DataError, match=r"holds no person \(1 with numbers that are not finite, 0 without joints"):
+    with pytest.raises(DataError, match=r"keypoints\.json.*\b1\b.*\b0\b"):
         read([person("a.jpg", float("nan"), 1.0)])
 
 
@@ -100,28 +101,29 @@ def test_confidences_above_one_and_joints_below_zero_stay_and_are_counted(read):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("content", "pieces"),
     [
-        ("[]", "holds no person"),
-        ("", "line 1, column 1: no valid JSON"),
-        ('[{"image_id": "a.jpg",\n oops}]', "line 2, column 2: no valid JSON"),
-        ('"words"', "expected a list of people or people keyed by picture, found str"),
-        ("[1]", "entry 0: has no image_id"),
-        ([person("a.jpg", 1, 1.0), person("b.jpg", True, 1.0)], r"entry 1 \(b.jpg\): its keypoints are no list"),
-        ([person("a.jpg", "1.0", 1.0)], "no list of numbers"),
-        ([{"image_id": "a.jpg", "score": 1.0}], "no list of numbers"),
-        ([person("a.jpg", 1, "high")], "its score is 'high', which is no number"),
-        ([person("a.jpg", 1, 1.0, joints=14)], r"has 14 joints; lists of 17, 26, 136 begin .* CrowdPose \(14\)"),
-        ([{"image_id": "a.jpg", "keypoints": [1.0] * 50}], "has 50 numbers; each joint needs x, y"),
-        ([person("a.jpg", 1, 1.0), unscored("a.jpg", 1)], r"entry 1 \(a.jpg\): has no score, and 2 people"),
-        ({"a.jpg": [{"keypoints": [[1.0, 2.0]] * 17}]}, "each joint needs x, y and a confidence"),
-        ({"a.jpg": {"version": 0.1, "bodies": [{"joints": []}]}}, "its forms cmu and open order the joints otherwise"),
-        ("[" + "9" * 5000 + "]", "no readable keypoint file"),
+        ("[]", ()),
+        ("", ("line 1", "column 1")),
+        ('[{"image_id": "a.jpg",\n oops}]', ("line 2", "column 2")),
+        ('"words"', ("str",)),
+        ("[1]", (" 0", "image_id")),
+        ([person("a.jpg", 1, 1.0), person("b.jpg", True, 1.0)], (" 1", "b.jpg", " keypoints")),
+        ([person("a.jpg", "1.0", 1.0)], (" 0", "a.jpg", " keypoints")),
+        ([{"image_id": "a.jpg", "score": 1.0}], (" 0", "a.jpg", " keypoints")),
+        ([person("a.jpg", 1, "high")], ("a.jpg", "score", "'high'")),
+        ([person("a.jpg", 1, 1.0, joints=14)], ("a.jpg", "14", "17", "26", "136", "CrowdPose")),
+        ([{"image_id": "a.jpg", "keypoints": [1.0] * 50}], ("a.jpg", "50")),
+        ([person("a.jpg", 1, 1.0), unscored("a.jpg", 1)], (" 1", "a.jpg", "score", "2")),
+        ({"a.jpg": [{"keypoints": [[1.0, 2.0]] * 17}]}, (" 0", "a.jpg")),
+        ({"a.jpg": {"version": 0.1, "bodies": [{"joints": []}]}}, ("a.jpg", "cmu", "open")),
+        ("[" + "9" * 5000 + "]", ()),
     ],
 )
-def test_broken_files_are_explained_with_the_place(read, content, message):
-    with pytest.raises(DataError, match=rf"keypoints\.json: .*{message}|keypoints\.json: {message}"):
+def test_broken_files_are_explained_with_the_place(read, content, pieces):
+    with pytest.raises(DataError) as raised:
         read(content)
+    assert_names(raised.value, "keypoints.json", *pieces)
 
 
 def test_picture_numbers_are_taken_as_names(read):

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from naming import assert_names
 
 from rlq.core.errors import DataError
 from rlq.data.records import Record
@@ -58,8 +59,9 @@ def test_unseen_poses_take_the_nearest_centre(groups):
 def test_fewer_different_poses_than_clusters_are_refused():
     vectors = np.repeat(np.eye(3), 4, axis=0)
     found = np.arange(12) < 10
-    with pytest.raises(DataError, match="10 of 12 .*, 3 of them different; K = 4 .*: lower cap.pose.clusters"):
+    with pytest.raises(DataError) as raised:
         cluster_poses(vectors, found, 4)
+    assert_names(raised.value, 10, 12, 3, 4, "cap.pose.clusters")
 
 
 def test_columns_are_called_as_the_authors_call_them():
@@ -95,35 +97,32 @@ def test_labels_with_a_decimal_point_and_a_gallery_called_test(tmp_path, records
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("content", "pieces"),
     [
-        (
-            "Category,Image,R_LA_20\ntrain,a,1\n",
-            r"has no column R_LA_15; .*; found are \['Category', 'Image', 'R_LA_20'\]",
-        ),
-        ("", "is empty; a file of pose clusters has the columns Category, Image, R_LA_15"),
-        ("Category,Image,R_LA_15\n", "holds no picture"),
-        ("Category,Image,R_LA_15\ntrain,a,1\ntrain,b,x\n", "line 3: label 'x' is no whole number from 0 to 15"),
-        ("Category,Image,R_LA_15\ntrain,a,16\n", "line 2: label '16' is no whole number"),
-        ("Category,Image,R_LA_15\ntrain,a,1.5\n", "line 2: label '1.5' is no whole number"),
-        ("Category,Image,R_LA_15\ntrain,a\n", "line 2: label '' is no whole number"),
-        ("Category,Image,R_LA_15\ntrain,a,1\ntrain,a,2\n", "line 3: a has label 2 here and 1 before"),
+        ("Category,Image,R_LA_20\ntrain,a,1\n", ("R_LA_15", "Category", "Image", "R_LA_20")),
+        ("", ("Category", "Image", "R_LA_15")),
+        ("Category,Image,R_LA_15\n", ()),
+        ("Category,Image,R_LA_15\ntrain,a,1\ntrain,b,x\n", ("line 3", "'x'", "15")),
+        ("Category,Image,R_LA_15\ntrain,a,16\n", ("line 2", "'16'")),
+        ("Category,Image,R_LA_15\ntrain,a,1.5\n", ("line 2", "'1.5'")),
+        ("Category,Image,R_LA_15\ntrain,a\n", ("line 2", "''")),
+        ("Category,Image,R_LA_15\ntrain,a,1\ntrain,a,2\n", ("line 3", " 2", " 1")),
     ],
 )
-def test_broken_files_are_explained_with_the_line(tmp_path, content, message):
+def test_broken_files_are_explained_with_the_line(tmp_path, content, pieces):
     path = tmp_path / "p.csv"
     path.write_text(content)
-    with pytest.raises(DataError, match=rf"p\.csv: {message}"):
+    with pytest.raises(DataError) as raised:
         read_clusters(path, "R_LA_15")
+    assert_names(raised.value, "p.csv", *pieces)
 
 
 def test_a_missing_file_and_missing_rows_are_named(tmp_path, records):
-    with pytest.raises(DataError, match="no readable file of pose clusters"):
+    with pytest.raises(DataError, match=r"gone\.csv"):
         read_clusters(tmp_path / "gone.csv", "R_LA_15")
-    with pytest.raises(
-        DataError, match=r"p\.csv: has no row for 2 of 3 pictures \(train\), such as \['002_1', '001_1'\]"
-    ):
+    with pytest.raises(DataError) as raised:
         labels_of(records, {("train", "001_1"): 3}, Path("p.csv"))
+    assert_names(raised.value, "p.csv", 2, 3, "train", "'002_1', '001_1'")
 
 
 def test_the_forms_of_real_files_reach_their_pictures(tmp_path):
@@ -147,20 +146,19 @@ def test_test_means_the_gallery_where_there_are_queries(tmp_path):
 
 
 def test_a_file_of_another_set_is_told_apart_from_one_that_lacks_rows(records):
-    message = (
-        r"p\.csv: has no row for 2 of 2 pictures \(train\), which are named like 001_1; it names 094_1_c9 \(train\)"
-    )
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError) as raised:
         labels_of(records[:2], {("train", "094_1_c9"): 3}, Path("p.csv"))
-    with pytest.raises(DataError, match=r"has no row for 1 of 2 pictures \(train\), such as \['002_1'\]; rlq pose cl"):
+    assert_names(raised.value, "p.csv", 2, "train", "001_1", "094_1_c9")
+    with pytest.raises(DataError) as raised:
         labels_of(records[:2], {("train", "001_1"): 3}, Path("p.csv"))
+    assert_names(raised.value, "p.csv", 1, 2, "train", "'002_1'", "rlq pose cluster")
 
 
 def test_columns_of_the_same_pictures_are_read_in_the_order_of_the_records(tmp_path, records):
     path = tmp_path / "p.csv"
     path.write_text("Category,Image,R_LA_5,N_A_10\ntrain,002_1,2.0,7\nTrain,001_1,1.0,0\n")
     assert read_columns(path, records[:2]) == {"R_LA_5": ["1.0", "2.0"], "N_A_10": ["0", "7"]}
-    with pytest.raises(DataError, match=r"p\.csv: holds 2 rows, 2 of them of the 3 pictures .* move it away, or name"):
+    with pytest.raises(DataError, match=r"p\.csv.*\b2\b.*\b2\b.*\b3\b"):
         read_columns(path, records)
-    with pytest.raises(DataError, match=r"p\.csv: holds 2 rows, 1 of them of the 1 pictures"):
+    with pytest.raises(DataError, match=r"p\.csv.*\b2\b.*\b1\b.*\b1\b"):
         read_columns(path, records[:1])

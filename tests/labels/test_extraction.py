@@ -4,6 +4,7 @@ from urllib.error import URLError
 
 import pytest
 import torch
+from naming import assert_names
 from torchvision.models.detection import KeypointRCNN_ResNet50_FPN_Weights
 
 from rlq.core.errors import DataError
@@ -17,28 +18,26 @@ def test_without_a_network_the_way_out_is_told(monkeypatch):
         raise URLError("Name or service not known")
 
     monkeypatch.setattr(KeypointRCNN_ResNet50_FPN_Weights, "get_state_dict", away)
-    message = r"cannot be fetched \(Name or service not known\); fetch https://\S+\.pth where .*: --weights FILE$"
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match=r"https://\S+\.pth") as raised:
         load_detector(None, CPU, score=0.5)
+    assert_names(raised.value, "Name or service not known", "--weights")
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("content", "pieces"),
     [
-        (
-            {"backbone.body.conv1.weight": torch.zeros(2)},
-            r"w\.pth: are no weights of torchvision's keypointrcnn",
-        ),
-        ([1, 2], r"w\.pth: are no weights of torchvision's keypointrcnn_resnet50_fpn"),
-        (b"words", r"w\.pth is not a file of weights"),
-        (None, r"there is no file of weights .*w\.pth"),
+        ({"backbone.body.conv1.weight": torch.zeros(2)}, ("keypointrcnn_resnet50_fpn",)),
+        ([1, 2], ("keypointrcnn_resnet50_fpn",)),
+        (b"words", ()),
+        (None, ()),
     ],
 )
-def test_weights_of_something_else_are_refused(tmp_path, content, message):
+def test_weights_of_something_else_are_refused(tmp_path, content, pieces):
     path = tmp_path / "w.pth"
     if isinstance(content, bytes):
         path.write_bytes(content)
     elif content is not None:
         torch.save(content, path)
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError) as raised:
         load_detector(path, CPU, score=0.5)
+    assert_names(raised.value, "w.pth", *pieces)

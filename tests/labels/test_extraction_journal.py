@@ -38,7 +38,7 @@ def test_a_journal_torn_in_its_first_line_begins_anew(path):
 
 
 def test_a_journal_of_other_settings_is_refused(path):
-    with pytest.raises(DataError, match=r"journal was begun with score 0\.5; go on with the same, or delete it"):
+    with pytest.raises(DataError, match=r"journal.*\bscore\b.*\b0\.5\b"):
         Journal(path, {**RUN, "score": 0.7})
 
 
@@ -54,7 +54,7 @@ def test_a_journal_without_a_picture_may_go_on_with_other_settings(path):
 
 def test_a_broken_line_is_named(path):
     path.write_text(path.read_text().replace('"people": [{', '"people": {', 1))
-    with pytest.raises(DataError, match=r"journal: line 2: is broken"):
+    with pytest.raises(DataError, match=r"journal.*line 2\b"):
         Journal(path, RUN)
 
 

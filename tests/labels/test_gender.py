@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from naming import assert_names
 
 from rlq.core.errors import DataError
 from rlq.data.records import Record
@@ -40,15 +41,16 @@ def test_plain_ids_are_numbers_where_there_is_one():
 
 
 def test_two_people_that_a_gender_file_cannot_tell_apart_are_refused():
-    with pytest.raises(DataError, match=r"people '3' and 'p0003' are one in a gender file"):
+    with pytest.raises(DataError) as raised:
         people_of(records(("train", "p0003"), ("train", "3")))
+    assert_names(raised.value, "'3'", "'p0003'")
     people = people_of(records(("gallery", "3"), ("query", "3"), ("train", "10"), ("train", "9"), ("train", "3")))
     assert list(people) == [("train", "3"), ("train", "9"), ("train", "10"), ("test", "3")]
 
 
 def test_rows_of_query_and_test_are_one_person_of_ltcc(write):
     assert read_genders(write("query,5,1", "test,5,1")) == {("test", "5"): 1}
-    with pytest.raises(DataError, match="line 3: person 5 is f here and m before"):
+    with pytest.raises(DataError, match=r"line 3.*\b5\b.*\bf\b.*\bm\b"):
         read_genders(write("query,5,1", "test,5,0"))
 
 
@@ -70,31 +72,28 @@ def test_query_and_gallery_are_the_same_people_and_training_shows_others(write):
 def test_missing_people_are_counted_and_named_beside_those_of_the_file(write):
     path = write("train,1,1", "test,10,1")
     people = records(*[("train", str(pid)) for pid in (10, 1, 9, 9)])
-    with pytest.raises(DataError, match=r"gender\.csv: has no row for 2 of 3 people \(train\): 9, 10; it lists 1: 1$"):
+    with pytest.raises(DataError, match=r"gender\.csv.*\b2\b.*\b3\b.*\btrain\b.*\b9, 10\b.*\b1\b"):
         genders_of(people, read_genders(path), path)
     many = records(*[("train", str(pid)) for pid in range(1, 20)])
-    with pytest.raises(DataError, match=r"18 of 19 people \(train\): 2, 3, .*, 11, \.\.\.; it lists"):
+    with pytest.raises(DataError, match=r"\b18\b.*\b19\b.*\btrain\b.*\b2, 3, .*, 11, \.\.\."):
         genders_of(many, read_genders(path), path)
 
 
 def test_the_file_of_another_set_is_told_so(write):
     path = write(*[f"train,p{pid:04},1" for pid in range(900, 910)])
-    with pytest.raises(
-        DataError,
-        match=r"2 of 2 people .* it lists 10: 900, 901, 902, 903, 904, \.\.\.; is it .* of another data set\?",
-    ):
+    with pytest.raises(DataError, match=r"gender\.csv.*\b2\b.*\b10\b.*\b900, 901, 902, 903, 904, \.\.\."):
         genders_of(records(("train", "1"), ("train", "2")), read_genders(path), path)
-    with pytest.raises(DataError, match="all its rows are of test; is it the file of another"):
+    with pytest.raises(DataError, match=r"gender\.csv.*\btest\b"):
         genders_of(records(("train", "1")), read_genders(write("query,1,0")), path)
 
 
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (["train,1,2"], r"line 2: gender '2' is neither 1 \(male\) nor 0 \(female\)"),
-        (["train,1"], r"line 2: gender '' is neither"),
-        (["train,1,1", "train,01,0"], "line 3: person 01 is f here and m before"),
-        ([], "holds no person"),
+        (["train,1,2"], r"gender\.csv.*line 2.*'2'.*\b1\b.*\b0\b"),
+        (["train,1"], r"gender\.csv.*line 2.*''"),
+        (["train,1,1", "train,01,0"], r"gender\.csv.*line 3.*\b01\b.*\bf\b.*\bm\b"),
+        ([], r"gender\.csv"),
     ],
 )
 def test_broken_rows_are_explained(write, rows, message):
@@ -105,9 +104,9 @@ def test_broken_rows_are_explained(write, rows, message):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("train,1,1,x", "line 2: answer 'x' is none of m, male, f, female, u"),
-        ("train,1,1,u", "line 2: gender 1 and answer u contradict each other"),
-        ("train,1,0,m", "line 2: gender 0 and answer m contradict each other"),
+        ("train,1,1,x", r"line 2.*'x'.*\bm, male, f, female, u\b"),
+        ("train,1,1,u", r"line 2.*\b1\b.*\bu\b"),
+        ("train,1,0,m", r"line 2.*\b0\b.*\bm\b"),
     ],
 )
 def test_broken_answers_are_explained(write, row, message):
@@ -116,7 +115,7 @@ def test_broken_answers_are_explained(write, row, message):
 
 
 def test_other_columns_and_a_missing_file_are_explained(write, tmp_path):
-    with pytest.raises(DataError, match=r"a gender file has Category, ID, Gender; found are \['pid', 'sex'\]"):
+    with pytest.raises(DataError, match=r"\bCategory, ID, Gender\b.*'pid', 'sex'"):
         read_genders(write("1,1", header="pid,sex"))
-    with pytest.raises(DataError, match="no readable gender file"):
+    with pytest.raises(DataError, match=r"gone\.csv"):
         read_genders(tmp_path / "gone.csv")

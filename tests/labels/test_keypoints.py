@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from naming import assert_names
 
 from rlq.core.errors import DataError
 from rlq.labels.coco import NAMES
@@ -64,29 +65,30 @@ def test_of_openpose_people_the_surest_is_taken(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("content", "pieces"),
     [
-        ({"people": [{"pose_keypoints_2d": [1.0] * 45}]}, r"person 0: has 15 joints; known are 25 \(BODY_25\) and 18"),
-        ({"people": [{"face_keypoints_2d": []}]}, "person 0: has neither pose_keypoints_2d nor pose_keypoints"),
-        ({"bodies": []}, "has no list of people"),
-        ('{"people": [', "line 1, column 13: no valid JSON"),
-        ({"people": [{"pose_keypoints": "1 2 3"}]}, "its keypoints are no list of numbers"),
-        ({"people": []}, "holds no person"),
+        ({"people": [{"pose_keypoints_2d": [1.0] * 45}]}, (" 0", "15", "25", "BODY_25", "18")),
+        ({"people": [{"face_keypoints_2d": []}]}, (" 0", "pose_keypoints_2d", " pose_keypoints")),
+        ({"bodies": []}, ("people",)),
+        ('{"people": [', ("line 1", "column 13")),
+        ({"people": [{"pose_keypoints": "1 2 3"}]}, (" 0", " keypoints")),
+        ({"people": []}, ()),
     ],
 )
-def test_broken_results_of_openpose_are_explained(tmp_path, content, message):
+def test_broken_results_of_openpose_are_explained(tmp_path, content, pieces):
     write(tmp_path / "x_keypoints.json", content)
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError) as raised:
         read_keypoints(tmp_path)
+    assert_names(raised.value, tmp_path, *pieces)
 
 
 def test_a_folder_without_results_and_a_file_of_one_picture_are_refused(tmp_path):
     path = write(tmp_path / "x.json", {"version": 1.2, "people": []})
-    with pytest.raises(DataError, match=r"holds no file named <picture>_keypoints\.json"):
+    with pytest.raises(DataError, match=r"_keypoints\.json"):
         read_keypoints(tmp_path)
-    with pytest.raises(DataError, match="one picture; name the folder"):
+    with pytest.raises(DataError, match=r"x\.json.*_keypoints\.json"):
         read_keypoints(path)
-    with pytest.raises(DataError, match=r"gone\.json: no readable keypoint file \(No such file"):
+    with pytest.raises(DataError, match=r"gone\.json"):
         read_keypoints(tmp_path / "gone.json")
 
 
@@ -121,31 +123,26 @@ def test_coco_annotations_without_finite_numbers_are_left_out(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("content", "pieces"),
     [
-        (
-            coco(annotation(7, [2] * 14)),
-            r"annotation 0 \(train/a.jpg\): has 14 joints, .* have 17; CrowdPose",
-        ),
-        (
-            coco(annotation(7, [2] * 16 + [3])),
-            r"3\.0 stands for the visibility .* are 0, 1 and 2",
-        ),
-        (coco(annotation(9, [2] * 17)), "annotation 0: is of image_id 9, which is not among the images"),
-        (coco({"image_id": 7, "bbox": [0, 0, 1, 1]}), "annotation 0: has no keypoints"),
-        (coco(names=(*NAMES[:3], "tail", *NAMES[4:])), "not those of COCO's people: 'tail' in place of 'left_ear'"),
-        (coco(), "holds no person"),
-        ({"images": {}, "annotations": []}, "'images' should be a list"),
-        ({"images": [{"id": 1}], "annotations": []}, "image 0: has no id and file_name"),
+        (coco(annotation(7, [2] * 14)), (" 0", "train/a.jpg", "14", "17", "CrowdPose")),
+        (coco(annotation(7, [2] * 16 + [3])), (" 0", "train/a.jpg", "3.0")),
+        (coco(annotation(9, [2] * 17)), (" 0", "image_id", "9")),
+        (coco({"image_id": 7, "bbox": [0, 0, 1, 1]}), (" 0", "keypoints")),
+        (coco(names=(*NAMES[:3], "tail", *NAMES[4:])), ("'tail'", "'left_ear'")),
+        (coco(), ()),
+        ({"images": {}, "annotations": []}, ("'images'",)),
+        ({"images": [{"id": 1}], "annotations": []}, (" 0", "file_name")),
         (
             {"images": [{"id": 1, "file_name": "a"}, {"id": 1, "file_name": "b"}], "annotations": []},
-            "image 1: id 1 is b here and a before",
+            (" 1", "id 1", " a", " b"),
         ),
     ],
 )
-def test_broken_annotations_are_explained(tmp_path, content, message):
-    with pytest.raises(DataError, match=rf"k\.json: {message}|k\.json: .*{message}"):
+def test_broken_annotations_are_explained(tmp_path, content, pieces):
+    with pytest.raises(DataError) as raised:
         read_keypoints(write(tmp_path / "k.json", content))
+    assert_names(raised.value, "k.json", *pieces)
 
 
 def test_numbers_keep_every_digit(tmp_path):

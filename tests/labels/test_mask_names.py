@@ -55,12 +55,12 @@ def test_masks_of_other_pictures_match_nothing():
 
 @pytest.mark.parametrize("name", ["C_cropped_rgb064.png", "001_cropped_rgb001.png", "001/cropped_rgb001.png"])
 def test_a_name_that_fits_several_pictures_is_refused(name):
-    with pytest.raises(DataError, match=rf"1 of 2 masks .* such as {name}: rgb/.*, rgb/.*; name masks by their"):
+    with pytest.raises(DataError, match=rf"\b1\b.*\b2\b.*{name}.*rgb/.*rgb/"):
         matched([name, "255_C_cropped_rgb064.png"], PRCC)
 
 
 def test_a_name_that_is_in_two_splits_is_refused_with_the_splits():
-    with pytest.raises(DataError, match=r"or say which split they are of \(here gallery, train\)"):
+    with pytest.raises(DataError, match=r"12_3_4\.png.*\bgallery\b[^/]*\btrain\b"):
         matched(["12_3_4.png"], CELEB)
     assert matched(["12_3_4.png"], CELEB[:1]) == {"12_3_4.png": "train/12_3_4.jpg"}
     assert matched(["gallery/12_3_4.png", "13_3_4.png"], CELEB) == {
@@ -75,7 +75,7 @@ def test_a_whole_path_goes_before_the_end_of_another():
 
 
 def test_two_masks_of_one_picture_are_refused():
-    with pytest.raises(DataError, match=r"255/C_.*png and .*255_C_.*png are both masks of .*255/C_cropped_rgb064\.jpg"):
+    with pytest.raises(DataError, match=r"255/C_.*\.png.*255_C_.*\.png.*255/C_cropped_rgb064\.jpg"):
         matched(["255/C_cropped_rgb064.png", "255_C_cropped_rgb064.png"], PRCC)
 
 
@@ -85,5 +85,5 @@ def test_files_are_listed_in_order_without_hidden_ones_and_logits(tmp_path):
         (tmp_path / name).write_bytes(b"")
     found = [path.relative_to(tmp_path).as_posix() for path in mask_files(tmp_path, (".png", ".npy"))]
     assert found == ["a.npy", "b/2.png", "b/d.png/e.png", "c.PNG"]
-    with pytest.raises(DataError, match="gone is not a folder of masks"):
+    with pytest.raises(DataError, match="gone"):
         mask_files(tmp_path / "gone", (".png",))

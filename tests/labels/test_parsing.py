@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from naming import assert_names
 from PIL import Image
 
 from rlq.core.errors import DataError
@@ -94,16 +95,18 @@ def test_arrays_of_whole_numbers_are_labels(tmp_path, kind):
 
 def test_logits_objects_and_rubbish_are_no_labels(tmp_path):
     np.save(tmp_path / "logits.npy", np.zeros((9, 5, 20), np.float32))
-    with pytest.raises(DataError, match=r"logits\.npy: .* \[9, 5, 20\] of float32, as a parser's logits are"):
+    with pytest.raises(DataError) as raised:
         read_labels(tmp_path / "logits.npy")
+    assert_names(raised.value, "logits.npy", "[9, 5, 20]", "float32")
     np.save(tmp_path / "flat.npy", np.zeros((9, 5)))
-    with pytest.raises(DataError, match=r"\[9, 5\] of float64$"):
+    with pytest.raises(DataError) as raised:
         read_labels(tmp_path / "flat.npy")
+    assert_names(raised.value, "flat.npy", "[9, 5]", "float64")
     np.save(tmp_path / "objects.npy", np.array([[{}]]), allow_pickle=True)
-    with pytest.raises(DataError, match=r"objects\.npy: no readable mask .*allow_pickle"):
+    with pytest.raises(DataError, match=r"objects\.npy.*allow_pickle"):
         read_labels(tmp_path / "objects.npy")
     (tmp_path / "empty.npy").write_bytes(b"")
-    with pytest.raises(DataError, match=r"empty\.npy: no readable mask"):
+    with pytest.raises(DataError, match=r"empty\.npy"):
         read_labels(tmp_path / "empty.npy")
 
 
@@ -113,8 +116,8 @@ def test_pictures_in_colour_and_in_lossy_files_are_no_labels(tmp_path):
         image.convert("RGB").save(tmp_path / "rgb.png")
         image.convert("RGBA").save(tmp_path / "rgba.png")
     Image.fromarray(labels(20)).save(tmp_path / "grey.png", format="JPEG")
-    for name, told in (("rgb", "mode RGB"), ("rgba", "mode RGBA"), ("grey", "this one is JPEG")):
-        with pytest.raises(DataError, match=rf"{name}\.png: a mask is a palette PNG .*{told}"):
+    for name, told in (("rgb", "RGB"), ("rgba", "RGBA"), ("grey", "JPEG")):
+        with pytest.raises(DataError, match=rf"{name}\.png.*\b{told}\b"):
             read_labels(tmp_path / f"{name}.png")
 
 
@@ -123,12 +126,11 @@ def test_a_label_that_the_set_does_not_have_is_told_with_the_sets(tmp_path, know
     np.save(tmp_path / "a.npy", np.array([[0, highest]]))
     assert read_labels(tmp_path / "a.npy", known).max() == highest
     np.save(tmp_path / "a.npy", np.array([[0, highest + 1]]))
-    with pytest.raises(
-        DataError, match=rf"label {highest + 1}; masks of {known} hold 0 to {highest}; .*atr \(0 to 17\)"
-    ):
+    with pytest.raises(DataError) as raised:
         read_labels(tmp_path / "a.npy", known)
+    assert_names(raised.value, "a.npy", highest + 1, known, highest, "atr", 17)
     np.save(tmp_path / "a.npy", np.array([[0, -1]]))
-    with pytest.raises(DataError, match="label -1"):
+    with pytest.raises(DataError, match=r"a\.npy.* -1\b"):
         read_labels(tmp_path / "a.npy", known)
 
 
@@ -154,8 +156,8 @@ def test_a_mask_of_another_size_is_told_with_both_sizes(tmp_path):
     np.save(tmp_path / "a.npy", labels(20, (5, 9)))
     read = look_at_source(source)
     assert read.labels == frozenset()
-    assert f"a.npy: the mask is 9 x 5 (width x height), its picture 5 x 9: {tmp_path / 'a.jpg'}" in read.problem
-    assert "masks of pascal hold 0 to 6" in look_at_source(source._replace(labels="pascal")).problem
+    assert_names(read.problem, "a.npy", "9 x 5", "5 x 9", tmp_path / "a.jpg")
+    assert_names(look_at_source(source._replace(labels="pascal")).problem, "a.npy", "pascal", 6)
 
 
 def test_the_set_of_masks_is_guessed_from_what_many_of_them_show():

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from naming import assert_names
 
 from rlq.core.errors import DataError
 from rlq.data.records import Record
@@ -73,9 +74,9 @@ def test_joints_in_one_place_make_lines_of_length_and_angle_zero():
 
 
 def test_wrong_shapes_and_unknown_variants_are_refused(keypoints):
-    with pytest.raises(ValueError, match=r"shape \[5, 14, 3\]; wanted"):
+    with pytest.raises(ValueError, match=r"\[5, 14, 3\]"):
         pose_vector(keypoints[:, :14], (10, 10))
-    with pytest.raises(ValueError, match="unknown pose vector 'legs'; known: lengths_angles"):
+    with pytest.raises(ValueError, match="'legs'.*lengths_angles"):
         pose_vector(keypoints, (10, 10), "legs")
 
 
@@ -138,19 +139,17 @@ def test_the_longest_agreement_wins(records):
 
 
 def test_a_name_that_fits_two_pictures_is_refused_with_a_better_one(records):
-    message = (
-        r"1 picture names .* fit several pictures below /set, such as \['A_cropped_rgb001{}'\]; name pictures by "
-        r"their path relative to that folder, as in rgb/train/001/A_cropped_rgb001\.jpg"
-    )
     for ending in (".jpg", ""):
-        with pytest.raises(DataError, match=message.format(ending)):
+        with pytest.raises(DataError) as raised:
             match({f"A_cropped_rgb001{ending}": pose(1)}, records, Path("/set"))
+        assert_names(raised.value, "/set", f"'A_cropped_rgb001{ending}'", "rgb/train/001/A_cropped_rgb001.jpg")
 
 
 def test_a_name_that_fits_two_pictures_is_refused_even_if_one_has_a_better_one(records):
     keypoints = {"A_cropped_rgb001.jpg": pose(1), "002/A_cropped_rgb001.jpg": pose(2)}
-    with pytest.raises(DataError, match=r"fit several pictures below /set, such as \['A_cropped_rgb001.jpg'\]"):
+    with pytest.raises(DataError) as raised:
         match(keypoints, records, Path("/set"))
+    assert_names(raised.value, "/set", "'A_cropped_rgb001.jpg'")
 
 
 def test_a_whole_path_means_its_picture_alone():
@@ -161,14 +160,11 @@ def test_a_whole_path_means_its_picture_alone():
 def test_two_names_that_fit_one_picture_alike_are_refused(records):
     names = ["/x/A/092/cropped_rgb001.jpg", "/y/A/092/cropped_rgb001.jpg"]
     assert match_names(names[:1], records[2:], Path("/set/rgb/test/A"))[0] == names[0]
-    with pytest.raises(DataError, match=r"'/x/A/.*' and '/y/A/.*' of the keypoints both fit 092/cropped_rgb001\.jpg"):
+    with pytest.raises(DataError, match=r"'/x/A/.*'.*'/y/A/.*'.* 092/cropped_rgb001\.jpg"):
         match_names(names, records[2:], Path("/set/rgb/test/A"))
 
 
 def test_keypoints_of_other_pictures_are_refused(records):
-    message = (
-        r"none of the 1 pictures with keypoints, such as 'x/y.jpg', is in /set; its pictures are named like "
-        r"rgb/train/001/A_cropped_rgb001.jpg: are the keypoints those of another data set\?"
-    )
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError) as raised:
         match({"x/y.jpg": pose(1)}, records, Path("/set"))
+    assert_names(raised.value, 1, "'x/y.jpg'", "/set", "rgb/train/001/A_cropped_rgb001.jpg")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from naming import assert_names
 
 from rlq.core.console import Console
 from rlq.core.errors import DataError
@@ -64,7 +65,7 @@ def test_a_file_of_other_pictures_is_left_alone(root, tmp_path):
     path = tmp_path / "p.csv"
     content = "Category,Image,R_LA_15\ntrain,001_A_cropped_rgb001,1\n"
     path.write_text(content)
-    with pytest.raises(DataError, match=r"p\.csv: holds 1 rows, \d of them of the 96 pictures .* --output"):
+    with pytest.raises(DataError, match=r"p\.csv.*\b1\b.*\b96\b.*--output"):
         cluster(root, path, counts=[4])
     assert path.read_text() == content
 
@@ -76,10 +77,12 @@ def test_a_sheet_is_drawn_of_each_clustering(root, tmp_path):
 
 
 def test_more_clusters_than_poses_and_absent_keypoints_are_explained(root, tmp_path):
-    with pytest.raises(DataError, match=r"of 96 pictures have poses, .* K = 97 .*: lower cap\.pose\.clusters"):
+    with pytest.raises(DataError) as raised:
         cluster(root, tmp_path / "p.csv", counts=[97])
-    with pytest.raises(DataError, match=r"there is no .*gone\.json; rlq pose import and rlq pose extract make it"):
+    assert_names(raised.value, 96, 97, "cap.pose.clusters")
+    with pytest.raises(DataError) as raised:
         cluster(root, tmp_path / "p.csv", keypoints=tmp_path / "gone.json")
+    assert_names(raised.value, "gone.json", "rlq pose import", "rlq pose extract")
     assert not (tmp_path / "p.csv").exists()
 
 
@@ -87,7 +90,7 @@ def test_sets_of_tracklets_are_refused(monkeypatch, root):
     data = read("prcc", root)
     tracklets = replace(data, train=[replace(data.train[0], frames=("1.jpg",))])
     monkeypatch.setattr(provide, "read", lambda *_args, **_options: tracklets)
-    with pytest.raises(DataError, match="prcc holds tracklets; labels are made for sets of single pictures only"):
+    with pytest.raises(DataError, match="prcc.*tracklets"):
         read_pictures("prcc", root, QUIET)
 
 

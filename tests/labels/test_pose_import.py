@@ -1,6 +1,7 @@
 """rlq pose import: keypoints of other tools, brought to the pictures of a set."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -58,7 +59,8 @@ def test_the_summary_counts_pictures_by_split_and_names_without_one(root, tmp_pa
     assert done.splits["train"][1] < done.splits["train"][0] == 96
     val = sorted(name for name in named if name.startswith("rgb/val/"))
     assert list(done.unused) == val and val
-    assert f"in no picture of the set: {len(val)} names, such as {', '.join(val[:3])}\n" in done.to_text()
+    (line,) = [line for line in done.to_text().splitlines() if ", ".join(val[:3]) in line]
+    assert str(len(val)) in line and not any(name in line for name in val[3:])
 
 
 def test_the_best_person_of_each_picture_is_written_in_the_order_of_the_set(root, tmp_path, entries):
@@ -81,10 +83,10 @@ def test_joints_outside_of_their_picture_are_counted_with_those_left_out(root, t
     (tmp_path / "k.json").write_text(json.dumps([{**entry, "keypoints": inside + edges}, odd]))
     done = bring(tmp_path / "k.json", root)
     assert (done.outside, done.source.above_one, done.source.left_out, done.source.people) == (3, 1, 1, 1)
-    text = done.to_text()
-    assert "left out: 1 people with numbers that are not finite, 0 without any joint" in text
-    assert "1 joints with a confidence above 1, 3 outside of their pictures" in text
-    assert "in no picture of the set: 0 names\n" in text and f"written: {tmp_path}/out.json" in text
+    _, left_out, kept, unused, *table, written = done.to_text().splitlines()
+    counts = [[int(number) for number in re.findall(r"\b\d+\b", line)] for line in (left_out, kept, unused)]
+    assert counts[0] == [1, 0] and {1, 3} <= set(counts[1]) and counts[2] == [0]
+    assert table[0].split()[0] == "split" and f"{tmp_path}/out.json" in written
 
 
 def test_results_of_openpose_come_by_the_stem(root, tmp_path):
@@ -113,11 +115,8 @@ def test_names_may_begin_at_a_folder_of_the_set(root, tmp_path, entries):
 @pytest.mark.parametrize(
     ("rename", "message"),
     [
-        (lambda name: Path(name).name, r"fit several pictures below .*prcc, such as .* as in rgb/"),
-        (
-            lambda name: f"0001_c1s1_{name[-7:]}",
-            r"none of the \d+ pictures with keypoints, such as '0001_c1s1_.*named like rgb/.*of another data set\?",
-        ),
+        (lambda name: Path(name).name, r"prcc.*'\w+\.jpg'.*rgb/"),
+        (lambda name: f"0001_c1s1_{name[-7:]}", r"\d+.*'0001_c1s1_.*rgb/"),
     ],
 )
 def test_names_that_mean_several_pictures_or_none_write_nothing(root, tmp_path, entries, rename, message):

@@ -81,7 +81,7 @@ def test_self_supervision_takes_the_good_half_as_target():
 def test_halves_that_are_not_halves_are_refused():
     good, bad = halves(torch.arange(4))
     assert good.tolist() == [0, 1] and bad.tolist() == [2, 3]
-    with pytest.raises(ValueError, match="5 rows are not as many good pictures as bad ones"):
+    with pytest.raises(ValueError, match=r"\b5\b"):
         halves(torch.arange(5))
 
 

@@ -30,5 +30,5 @@ def test_half_precision_logits_are_summed_in_float32():
 
 
 def test_rows_and_labels_that_differ_in_number_are_shown():
-    with pytest.raises(ValueError, match=r"labels does not fit.*logits \[3, 4\].*labels \[2\]"):
+    with pytest.raises(ValueError, match=r"logits \[3, 4\].*labels \[2\]"):
         smoothed_cross_entropy(torch.zeros(3, 4), torch.zeros(2, dtype=torch.long))

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from naming import assert_names
 from PIL import Image
 
 from rlq.core.errors import DataError
@@ -138,8 +139,9 @@ def test_two_askers_at_once_build_one_set(tmp_path, monkeypatch):
 def test_a_folder_of_somebody_else_is_not_touched(tmp_path):
     (tmp_path / "prcc").mkdir()
     (tmp_path / "prcc/thesis.txt").write_text("mine")
-    with pytest.raises(DataError, match="exists and is not a synthetic data set; name another folder"):
+    with pytest.raises(DataError) as raised:
         ensure(tmp_path / "prcc", PRCC)
+    assert_names(raised.value, tmp_path / "prcc")
     assert (tmp_path / "prcc/thesis.txt").read_text() == "mine"
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from naming import assert_names
 from PIL import Image
 
 from rlq.core.errors import SettingsError
@@ -250,19 +251,22 @@ def test_lists_of_bad_masks_have_keys_without_splits(tmp_path):
 
 
 def test_oddities_that_need_more_pictures_are_refused():
-    with pytest.raises(SettingsError, match="^prcc: the oddity name_in_train_and_val needs val_pictures of 1 or more"):
+    with pytest.raises(SettingsError) as raised:
         PrccSpec(val_pictures=0, oddities=frozenset({"name_in_train_and_val"}))
-    with pytest.raises(SettingsError, match="^celeb_reid: the oddity repeated_y needs gallery_pictures of 2 or more"):
+    assert_names(raised.value, "prcc", "name_in_train_and_val", "val_pictures")
+    with pytest.raises(SettingsError) as raised:
         CelebSpec(gallery_pictures=1, oddities=frozenset({"repeated_y"}))
+    assert_names(raised.value, "celeb_reid", "repeated_y", "gallery_pictures", 2)
 
 
 def test_unknown_words_are_answered_with_the_known_ones():
     for name, layout in LAYOUTS.items():
-        known = ", ".join(sorted(layout.oddities))
-        with pytest.raises(SettingsError, match=f"^{name} has no oddity nope, other; it knows {known}$"):
+        with pytest.raises(SettingsError) as raised:
             layout.spec(oddities=frozenset({"other", "nope"}))
-    with pytest.raises(SettingsError, match="^prcc: the oddities joints_26 and joints_136 exclude each other"):
+        assert_names(raised.value, name, "nope", "other", *layout.oddities)
+    with pytest.raises(SettingsError) as raised:
         odd(PRCC, "joints_136", "joints_26")
+    assert_names(raised.value, "prcc", "joints_26", "joints_136")
 
 
 def test_a_layout_is_made_by_name_in_its_usual_folder(tmp_path):
@@ -270,8 +274,9 @@ def test_a_layout_is_made_by_name_in_its_usual_folder(tmp_path):
     assert folder == tmp_path / "Celeb-reID-light"
     assert (spec.train_people, spec.seed, spec.oddities) == (4, 3, frozenset({"masks"}))
     assert len(list((folder / "train").iterdir())) == 4 * spec.train_pictures
-    with pytest.raises(SettingsError, match="unknown layout 'market'; known: prcc, ltcc, deepchange"):
+    with pytest.raises(SettingsError) as raised:
         make_layout(tmp_path, "market")
+    assert_names(raised.value, "market", *LAYOUTS)
 
 
 def test_every_word_is_explained_and_makes_a_spec():

@@ -5,6 +5,7 @@ import random
 import numpy as np
 import pytest
 import torch
+from naming import assert_names
 from torch import nn
 
 from rlq.core.errors import DataError, RlqError
@@ -24,21 +25,23 @@ def names(folder):
 
 
 @pytest.mark.parametrize(
-    ("error", "message"),
+    ("error", "reason"),
     [
-        (OSError(28, "No space left on device"), r"last\.pt cannot be written: No space left on device"),
-        (RuntimeError("unexpected pos 704\nand more"), r"cannot be written: unexpected pos 704 \(is the disk full\?\)"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (RuntimeError("unexpected pos 704\nand more"), "unexpected pos 704"),
     ],
 )
-def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path, error, message):
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path, error, reason):
     def half(temporary):
         temporary.write_text("hal")
         raise error
 
     path = tmp_path / "last.pt"
     write_whole(path, lambda temporary: temporary.write_text("whole"))
-    with pytest.raises(RlqError, match=message):
+    with pytest.raises(RlqError) as raised:
         write_whole(path, half)
+    assert_names(raised.value, "last.pt", reason)
+    assert "and more" not in str(raised.value)
     assert path.read_text() == "whole"
     assert names(tmp_path) == ["last.pt"]
 
@@ -77,7 +80,7 @@ def test_others_may_read_what_the_user_lets_them_read(tmp_path):
 
 def test_a_file_where_a_folder_should_be_is_an_error_of_ours(tmp_path):
     (tmp_path / "run").write_text("")
-    with pytest.raises(RlqError, match=r"run/last\.pt cannot be written"):
+    with pytest.raises(RlqError, match=r"run/last\.pt"):
         save_state(tmp_path / "run" / "last.pt", {})
 
 
@@ -110,7 +113,7 @@ class Hostile:
 def test_a_checkpoint_that_would_run_something_is_refused_unrun(tmp_path, write, trust):
     path, made = tmp_path / "last.pt", tmp_path / "made"
     write({"epoch": Hostile(made)}, path)
-    with pytest.raises(DataError, match=r"last\.pt is not a checkpoint of rlq"):
+    with pytest.raises(DataError, match=r"last\.pt"):
         load_state(path)
     assert not made.exists()
     trust(path)
@@ -119,13 +122,13 @@ def test_a_checkpoint_that_would_run_something_is_refused_unrun(tmp_path, write,
 
 def test_broken_and_absent_checkpoints_are_named(tmp_path):
     path = tmp_path / "last.pt"
-    with pytest.raises(DataError, match=r"there is no checkpoint .*last\.pt"):
+    with pytest.raises(DataError, match=r"last\.pt"):
         load_state(path)
     save_state(path, {"x": torch.zeros(1000)})
     whole = path.read_bytes()
     for content in (b"", b"text", whole[: len(whole) // 2]):
         path.write_bytes(content)
-        with pytest.raises(DataError, match=r"last\.pt is not a checkpoint of rlq: \S"):
+        with pytest.raises(DataError, match=r"last\.pt.*[^\s:]$"):
             load_state(path)
 
 
@@ -140,9 +143,9 @@ def test_weights_come_back_as_they_were_whatever_their_order_in_memory(tmp_path)
 
 def test_what_is_no_safetensors_file_is_named(tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"{}")
-    with pytest.raises(DataError, match=r"model\.safetensors cannot be read as safetensors"):
+    with pytest.raises(DataError, match=r"model\.safetensors"):
         load_weights(tmp_path / "model.safetensors")
-    with pytest.raises(DataError, match=r"gone\.safetensors cannot be read as safetensors"):
+    with pytest.raises(DataError, match=r"gone\.safetensors"):
         load_weights(tmp_path / "gone.safetensors")
 
 

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from naming import assert_names
 
 from rlq.core.errors import TrainingError
 from rlq.training.meters import Tally, WaitClock
@@ -31,9 +32,9 @@ def test_means_are_of_rows_and_equal_to_the_last_bit_however_seldom_terms_are_lo
 
 @pytest.mark.parametrize("every", [1, 3, 50])
 def test_an_error_names_the_first_bad_step_and_its_pictures_however_late_it_comes(every):
-    message = r"b of the cap pass is inf in step 2 of epoch 4, at the pictures 2-0\.png, 2-1\.png, 2-2\.png; a lower"
-    with pytest.raises(TrainingError, match=message):
+    with pytest.raises(TrainingError, match=r"\bb\b") as raised:
         filled(every, {2: float("inf"), 3: float("nan")}).means()
+    assert_names(raised.value, "cap", "inf", "step 2", "epoch 4", "2-0.png, 2-1.png, 2-2.png")
 
 
 def test_terms_are_looked_at_once_for_so_many_steps():

@@ -1,5 +1,8 @@
+import re
+
 import numpy as np
 import pytest
+from naming import assert_names
 
 from rlq.core.errors import DataError
 from rlq.data.readers.ccvid import holds_ccvid, read_ccvid
@@ -63,25 +66,27 @@ def test_query_and_gallery_share_the_names_of_outfits(ccvid_folder):
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("session1/../../secret 001 u0", "line 3: 'session1/../../secret 001 u0' is no tracklet"),
-        ("../session1/001_01 001 u0", "is no tracklet"),
-        ("/session1/001_01 001 u0", "is no tracklet"),
-        ("session4/001_01 001 u0", "is no tracklet"),
-        ("session1/001_01 001", "is no tracklet"),
-        ("session1/001_03 001 u0 more", "is no tracklet"),
-        ("session1/001_01 001 u0", "line 3: session1/001_01 is in train.txt, line 2, already"),
+        ("session1/../../secret 001 u0", "'session1/../../secret 001 u0'"),
+        ("../session1/001_01 001 u0", "'../session1/001_01 001 u0'"),
+        ("/session1/001_01 001 u0", "'/session1/001_01 001 u0'"),
+        ("session4/001_01 001 u0", "'session4/001_01 001 u0'"),
+        ("session1/001_01 001", "'session1/001_01 001'"),
+        ("session1/001_03 001 u0 more", "'session1/001_03 001 u0 more'"),
+        ("session1/001_01 001 u0", "line 2"),
     ],
 )
 def test_a_wrong_line_is_told_with_its_number(ccvid_folder, line, told):
     (ccvid_folder / "train.txt").write_text("\n".join([*LISTS["train"], line]))
-    with pytest.raises(DataError, match=f"train.txt: .*{told}.*; a line has a tracklet's folder"):
+    with pytest.raises(DataError) as raised:
         read_ccvid(ccvid_folder)
+    assert_names(raised.value, "train.txt", "line 3", told, "session1/001_01 001 u0_l0_s0_c0_a0")
 
 
 def test_a_tracklet_of_two_lists_is_refused(ccvid_folder):
     (ccvid_folder / "gallery.txt").write_text("\n".join([*LISTS["gallery"], LISTS["query"][1]]))
-    with pytest.raises(DataError, match=r"gallery.txt: line 3: session3/002_01 is in query.txt, line 2, already"):
+    with pytest.raises(DataError) as raised:
         read_ccvid(ccvid_folder)
+    assert_names(raised.value, "gallery.txt", "line 3", "session3/002_01", "query.txt", "line 2")
 
 
 def test_missing_and_empty_tracklets_are_counted_with_their_lines(ccvid_folder, touch):
@@ -90,16 +95,16 @@ def test_missing_and_empty_tracklets_are_counted_with_their_lines(ccvid_folder, 
         (ccvid_folder / "session1/002_02" / name).unlink()
     with pytest.raises(DataError) as error:
         read_ccvid(ccvid_folder)
-    assert "gallery.txt: 2 lines are wrong, such as line 1: session1/002_02 is not there or has no" in str(error.value)
-    assert "line 3: session1/009_09 is not there" in str(error.value)
-    assert "of 3 tracklets; is the archive half-unpacked?" in str(error.value)
+    assert_names(error.value, "gallery.txt", "line 1", "session1/002_02", "line 3", "session1/009_09", "3 tracklets")
+    assert re.search(r"gallery\.txt\b.*\b2\b", str(error.value))  # how many lines
 
 
 def test_odd_frames_and_empty_lists_are_explained(ccvid_folder, touch):
     touch(ccvid_folder / "session1/001_01", "frame1.jpg", "1.png")
-    with pytest.raises(DataError, match=r"001_01 has 2 pictures not named by their number.*\['1.png', 'frame1.jpg'\]"):
+    with pytest.raises(DataError, match=r"\b2\b") as raised:
         read_ccvid(ccvid_folder)
+    assert_names(raised.value, "001_01", "['1.png', 'frame1.jpg']", "00001.jpg")
     (ccvid_folder / "train.txt").write_text("\n")
-    with pytest.raises(DataError, match=r"train.txt: lists no tracklet"):
+    with pytest.raises(DataError, match=r"train\.txt"):
         read_ccvid(ccvid_folder)
     assert holds_ccvid(ccvid_folder) and not holds_ccvid(ccvid_folder.parent)

@@ -1,8 +1,11 @@
+import re
+
 import numpy as np
 import pytest
+from naming import assert_names
 
 from rlq.core.errors import DataError
-from rlq.data.readers.deepchange import FOLDERS, PUBLISHED, holds_deepchange, read_deepchange
+from rlq.data.readers.deepchange import EXAMPLE, FOLDERS, PUBLISHED, holds_deepchange, read_deepchange
 from rlq.evaluation.protocols import evaluate
 
 LISTS = {
@@ -77,26 +80,27 @@ def test_only_the_own_tracklet_is_left_out(deepchange_folder):
 
 def test_clothes_protocols_are_refused_with_the_reason(deepchange_folder):
     refused = read_deepchange(deepchange_folder).refused
-    assert set(refused) == {"CC", "SC"} and all("guessed from the day" in reason for reason in refused.values())
+    assert set(refused) == {"CC", "SC"} and all(refused.values())
 
 
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("p0003_c05_20200813_101500_000018_bbox.jpg", "line 3: .* has no tracklet number"),
-        ("p0003_c05_20200813_101500_000018_bbox.jpg,x", "line 3: .* has no tracklet number"),
-        ("p0003_c05_20200813_101500_000018_bbox.jpg,-1", "line 3: .* has no tracklet number"),
-        ("../p0003_c05_20200813_101500_000018_bbox.jpg,1", "line 3: .* names a path, not a picture of the folder"),
-        ("/etc/passwd,1", "line 3: .* names a path"),
-        ("..\\p0003_c05_20200813_101500_000018_bbox.jpg,1", "line 3: .* names a path"),
-        ("p3_c05_20200813_101500_000018_bbox.jpg,1", "line 3: .* names no picture such as p0003_c05"),
-        ("p0003_c05_20200813_101500_000017_bbox.jpg,8", "line 3: p0003_c05_.* is in line 1 already"),
+        ("p0003_c05_20200813_101500_000018_bbox.jpg", "'p0003_c05_20200813_101500_000018_bbox.jpg'"),
+        ("p0003_c05_20200813_101500_000018_bbox.jpg,x", "'p0003_c05_20200813_101500_000018_bbox.jpg,x'"),
+        ("p0003_c05_20200813_101500_000018_bbox.jpg,-1", "'p0003_c05_20200813_101500_000018_bbox.jpg,-1'"),
+        ("../p0003_c05_20200813_101500_000018_bbox.jpg,1", "'../p0003_c05_20200813_101500_000018_bbox.jpg,1'"),
+        ("/etc/passwd,1", "'/etc/passwd,1'"),
+        ("..\\p0003_c05_20200813_101500_000018_bbox.jpg,1", "p0003_c05_20200813_101500_000018_bbox.jpg,1'"),
+        ("p3_c05_20200813_101500_000018_bbox.jpg,1", "'p3_c05_20200813_101500_000018_bbox.jpg,1'"),
+        ("p0003_c05_20200813_101500_000017_bbox.jpg,8", "line 1"),
     ],
 )
 def test_a_wrong_line_is_told_with_its_number(deepchange_folder, line, told):
     (deepchange_folder / "train-set-bbox.txt").write_text("\n".join([*LISTS["train"], line]))
-    with pytest.raises(DataError, match=rf"train-set-bbox.txt: {told}.*a line is a picture's name and the number"):
+    with pytest.raises(DataError) as raised:
         read_deepchange(deepchange_folder)
+    assert_names(raised.value, "train-set-bbox.txt", "line 3", told, f"{EXAMPLE},12")
 
 
 def test_a_listed_picture_that_is_not_there_is_told_with_line_and_count(deepchange_folder):
@@ -104,20 +108,18 @@ def test_a_listed_picture_that_is_not_there_is_told_with_line_and_count(deepchan
         (deepchange_folder / "test-set-query" / name).unlink()
     with pytest.raises(DataError) as error:
         read_deepchange(deepchange_folder)
-    assert "test-set-query-bbox.txt: 2 of 3 listed pictures are not in" in str(error.value)
-    assert "such as p0004_c02_20200902_090000_000001_bbox.jpg in line 2; is the archive half-unpacked?" in str(
-        error.value
-    )
+    assert_names(error.value, "test-set-query-bbox.txt", "p0004_c02_20200902_090000_000001_bbox.jpg", "line 2")
+    assert re.search(r"(?=.*\b2\b)(?=.*\b3\b)", str(error.value))
 
 
 def test_empty_and_missing_lists_are_explained(deepchange_folder):
     (deepchange_folder / "train-set-bbox.txt").write_text("\n\n")
-    with pytest.raises(DataError, match="train-set-bbox.txt: lists no picture"):
+    with pytest.raises(DataError, match=r"train-set-bbox\.txt"):
         read_deepchange(deepchange_folder)
     assert holds_deepchange(deepchange_folder)
     (deepchange_folder / "train-set-bbox.txt").unlink()
     assert not holds_deepchange(deepchange_folder)
-    with pytest.raises(DataError, match="no readable list of pictures"):
+    with pytest.raises(DataError, match=r"train-set-bbox\.txt"):
         read_deepchange(deepchange_folder)
 
 

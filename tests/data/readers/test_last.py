@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from naming import assert_names
 
 from rlq.core.errors import DataError
 from rlq.data.readers.last import PUBLISHED, holds_last, read_last
@@ -52,23 +53,26 @@ def test_nothing_is_left_out_of_the_ranking(last_folder):
 def test_clothes_changing_protocols_are_refused_with_the_reason(last_folder):
     data = read_last(last_folder)
     assert [p.name for p in data.protocols] == ["General"] and set(data.refused) == {"CC", "SC"}
-    assert "clothes labels for training pictures only" in data.refused["CC"]
+    assert "clothes" in data.refused["CC"]
 
 
 def test_a_picture_in_another_persons_folder_is_an_error(last_folder, touch):
     touch(last_folder, "test/gallery/000005/000007_009_00009_0001_01_003.jpg")
-    with pytest.raises(DataError, match=r"LaST: .*gallery has 1 pictures .* another person.*'000005/000007_009_00009_"):
+    with pytest.raises(DataError, match=r"\b1\b") as raised:
         read_last(last_folder)
+    assert_names(raised.value, "LaST", last_folder / "test/gallery", "'000005/000007_009_00009_")
 
 
 def test_odd_names_odd_people_and_missing_parts_are_explained(last_folder, touch):
     touch(last_folder, "train/000002/000002_1_2.jpg")
-    with pytest.raises(DataError, match=r"1 of them not named like 000002_001.*\['000002/000002_1_2.jpg'\]"):
+    with pytest.raises(DataError, match=r"\b1\b") as raised:
         read_last(last_folder)
+    assert_names(raised.value, "000002_001", "['000002/000002_1_2.jpg']")
     (last_folder / "train/000002/000002_1_2.jpg").unlink()
     touch(last_folder, "train/2/000002_001_00013_10345_01_001.jpg")
-    with pytest.raises(DataError, match=r"train should hold folders of people only, not 1 others: \['2'\]"):
+    with pytest.raises(DataError) as raised:
         read_last(last_folder)
+    assert_names(raised.value, last_folder / "train", "['2']")
     assert holds_last(last_folder) and not holds_last(last_folder / "test")
 
 

@@ -1,6 +1,7 @@
 import re
 
 import pytest
+from naming import assert_names
 
 from rlq.core.errors import DataError
 from rlq.data.readers.listing import absent, missing_parts, named_pictures, pictures_of_people
@@ -32,34 +33,37 @@ def test_hidden_files_and_files_that_are_no_pictures_are_left_alone(tmp_path, to
 
 def test_pictures_of_other_kinds_are_told_and_not_lost(tmp_path, touch):
     touch(tmp_path, "1_1.jpg", "1_2.PNG", "1_3.JPG", "1_4.jpeg", "1_5.png")
-    with pytest.raises(DataError, match=r"5 pictures, 4 of them not named like 1_1.jpg: \['1_2.PNG', '1_3.JPG', '1_4"):
+    with pytest.raises(DataError, match=r"(?=.*\b5\b)(?=.*\b4\b)") as raised:
         named_pictures(tmp_path, NAME, **WORDS)
+    assert_names(raised.value, "1_1.jpg", "['1_2.PNG', '1_3.JPG', '1_4")
 
 
 def test_what_lies_beside_the_folders_of_people_is_told(tmp_path, touch):
     touch(tmp_path, "1/1_1.jpg", "rlq/masks.png")
     people = re.compile(r"\d+")
-    with pytest.raises(DataError, match=r"should hold folders of people only, not 1 others: \['rlq'\]"):
+    with pytest.raises(DataError, match=r"\['rlq'\]"):
         pictures_of_people(tmp_path, people, NAME, **WORDS)
     assert len(pictures_of_people(tmp_path, people, NAME, **WORDS, beside=frozenset({"rlq"}))) == 1
     touch(tmp_path, "1_7.jpg")
-    with pytest.raises(DataError, match=r"not 2 others: \['rlq', '1_7.jpg'\]"):
+    with pytest.raises(DataError, match=r"\['rlq', '1_7\.jpg'\]"):
         pictures_of_people(tmp_path, people, NAME, **WORDS)
 
 
 def test_a_picture_in_the_folder_of_somebody_else_is_told(tmp_path, touch):
     touch(tmp_path, "1/1_1.jpg", "1/2_1.jpg", "2/2_1.jpg")
-    with pytest.raises(DataError, match=r"1 pictures in the folder of another person than .*: \['1/2_1.jpg'\]"):
+    with pytest.raises(DataError, match=r"\['1/2_1\.jpg'\]"):
         pictures_of_people(tmp_path, re.compile(r"\d+"), NAME, **WORDS)
 
 
 def test_missing_folders_files_in_their_place_and_empty_ones_are_explained(tmp_path, touch):
     touch(tmp_path, "file", "empty/readme.txt")
     for name in ("nowhere", "file"):
-        with pytest.raises(DataError, match=f"Toy: .*{name} is not a folder; the set holds 1_1.jpg and such"):
+        with pytest.raises(DataError) as raised:
             named_pictures(tmp_path / name, NAME, **WORDS)
-    with pytest.raises(DataError, match="has no pictures such as .*; is the archive unpacked whole"):
+        assert_names(raised.value, "Toy", tmp_path / name, "1_1.jpg")
+    with pytest.raises(DataError) as raised:
         named_pictures(tmp_path / "empty", NAME, **WORDS)
+    assert_names(raised.value, tmp_path / "empty", "1_1.jpg")
 
 
 def test_absent_files_are_found_as_asking_for_each_would(tmp_path, touch):

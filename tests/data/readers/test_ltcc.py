@@ -2,6 +2,7 @@ import shutil
 
 import numpy as np
 import pytest
+from naming import assert_names
 
 from rlq.core.errors import DataError
 from rlq.data.readers.ltcc import NAME, PUBLISHED, holds_ltcc, read_ltcc
@@ -77,7 +78,7 @@ def test_clothes_or_camera_bars_a_match_in_cc(ltcc_folder):
 def test_the_protocol_that_is_ours_says_so(ltcc_folder):
     protocols = {p.name: p for p in read_ltcc(ltcc_folder).protocols}
     assert {n: p.rule for n, p in protocols.items()} == {"CC": "CC", "General": "GENERAL", "SC": "SC"}
-    assert {n for n, p in protocols.items() if p.note} == {"SC"} and protocols["SC"].note == "not in the paper"
+    assert {n for n, p in protocols.items() if p.note} == {"SC"}
     assert {p.barrier for p in protocols.values()} == {"camera"}
 
 
@@ -85,17 +86,20 @@ def test_odd_names_and_an_archive_cut_short_are_explained(ltcc_folder, touch):
     touch(ltcc_folder / "train", "._094_1_c9_015833.png", "Thumbs.db")
     assert len(read_ltcc(ltcc_folder).train) == len(TRAIN)
     touch(ltcc_folder / "train", "94_1_c9_015833.png", "094_1_c9_015833.jpg")
-    with pytest.raises(DataError, match=r"LTCC: .*train has 6 pictures, 2 .*\['094_1_c9_015833.jpg', '94_1_c9"):
+    with pytest.raises(DataError, match=r"(?=.*\b6\b)(?=.*\b2\b)") as raised:
         read_ltcc(ltcc_folder)
+    assert_names(raised.value, "LTCC", ltcc_folder / "train", "['094_1_c9_015833.jpg', '94_1_c9")
     for name in ("94_1_c9_015833.png", "094_1_c9_015833.jpg"):
         (ltcc_folder / "train" / name).unlink()
     shutil.rmtree(ltcc_folder / "test")
     assert not holds_ltcc(ltcc_folder)
-    with pytest.raises(DataError, match="test is not a folder; the set holds train, query and test"):
+    with pytest.raises(DataError) as raised:
         read_ltcc(ltcc_folder)
+    assert_names(raised.value, ltcc_folder / "test", "train", "query")
     (ltcc_folder / "test").mkdir()
-    with pytest.raises(DataError, match=r"test has no pictures such as 094_1_c9_015833\.png; is the archive"):
+    with pytest.raises(DataError) as raised:
         read_ltcc(ltcc_folder)
+    assert_names(raised.value, ltcc_folder / "test", "094_1_c9_015833.png")
 
 
 def test_facts_and_pattern(ltcc_folder):

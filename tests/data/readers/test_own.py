@@ -1,7 +1,9 @@
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from naming import assert_names
 
 from rlq.core.errors import DataError
 from rlq.data.readers.own import holds_own, read_own
@@ -86,8 +88,9 @@ def test_absolute_paths_below_the_table_are_taken_and_others_refused(table, tmp_
         (record,) = read_own(folder).train
         assert record.key == "train.jpg" and record.path == tmp_path.resolve() / "own/train.jpg"
     for path in ("../secret.jpg", "a/../../secret.jpg", "/etc/passwd", "."):
-        with pytest.raises(DataError, match=r"line 2: path '.*' should name a file below .*own"):
+        with pytest.raises(DataError) as raised:
             read_own(table([f"{path},p,1,train,,,,"], files=False))
+        assert_names(raised.value, "line 2", f"'{path}'", tmp_path / "own")
 
 
 def test_without_cameras_nothing_bars_a_match(table):
@@ -97,25 +100,26 @@ def test_without_cameras_nothing_bars_a_match(table):
     features = np.ones((1, 2), np.float32)
     assert evaluate(data.query, data.gallery, data.protocols, features, features)["General"].valid_queries == 1
     rows[1] = plain("gallery", camera="7")
-    with pytest.raises(
-        DataError, match=r"2 of 3 rows have no camera \(line 2, line 4\); fill the column in all or none"
-    ):
+    with pytest.raises(DataError, match=r"\b3\b") as raised:
         read_own(table(rows))
+    assert_names(raised.value, "camera", "line 2", "line 4")
 
 
 def test_missing_clothes_are_said_not_invented(table):
     untold = read_own(table([plain("train"), plain("query"), plain("gallery", camera="2")]))
     assert not untold.clothes_known and [p.name for p in untold.protocols] == ["General"]
-    assert set(untold.refused) == {"CC", "SC"} and "the table has no clothes" in untold.refused["CC"]
+    assert set(untold.refused) == {"CC", "SC"} and "clothes" in untold.refused["CC"]
     assert [r.clothes for r in untold.train] == ["p"]
     tested = read_own(table([plain("train"), plain("query", "a"), plain("gallery", "b", camera="2")]))
     assert not tested.clothes_known and [p.name for p in tested.protocols] == ["CC", "SC", "General"]
     trained = read_own(table([plain("train", "a"), plain("query"), plain("gallery", camera="2")]))
     assert trained.clothes_known and set(trained.refused) == {"CC", "SC"}
-    with pytest.raises(DataError, match=r"1 of 2 query and gallery rows have no clothes \(line 3\)"):
+    with pytest.raises(DataError, match=r"\b2\b") as raised:
         read_own(table([plain("train"), plain("query"), plain("gallery", "b")]))
-    with pytest.raises(DataError, match=r"1 of 2 training rows have no clothes \(line 2\)"):
+    assert_names(raised.value, "query", "gallery", "clothes", "line 3")
+    with pytest.raises(DataError, match=r"\b1\b") as raised:
         read_own(table([plain("train"), plain("train", "a", name="t2")]))
+    assert_names(raised.value, "clothes", "line 2")
 
 
 def test_clothes_and_more_columns_may_be_left_out(table):
@@ -129,10 +133,9 @@ def test_there_may_be_no_training_or_no_test(table):
     trained = read_own(table([plain("train", "a")]))
     assert trained.query == trained.gallery == [] and [p.name for p in trained.protocols] == ["CC", "SC", "General"]
     for split in ("query", "gallery"):
-        with pytest.raises(
-            DataError, match=f"has {split} rows only; testing needs query and gallery, training neither"
-        ):
+        with pytest.raises(DataError) as raised:
             read_own(table([plain("train"), plain(split)]))
+        assert_names(raised.value, "pictures.csv", "query", "gallery")
 
 
 def test_people_of_training_and_test_may_share_a_pid_but_not_within(table):
@@ -140,24 +143,26 @@ def test_people_of_training_and_test_may_share_a_pid_but_not_within(table):
     rows = ["a.jpg,1,1,train,m", "b.jpg,1,1,query,f", "c.jpg,1,2,gallery,u"]
     assert sorted(read_own(table(rows, header)).attributes["gender"].values()) == [0, 0, 1]
     rows[2] = "c.jpg,1,2,gallery,male"
-    with pytest.raises(DataError, match=r"line 4: 1 is male, but f in .*line 3"):
+    with pytest.raises(DataError, match=r"\bf\b") as raised:
         read_own(table(rows, header))
+    assert_names(raised.value, "line 4", "male", "line 3")
 
 
 @pytest.mark.parametrize(
     ("row", "told"),
     [
-        ("a.jpg,p,1,test,,,,", r"line 2: split 'test' is none of train, query, gallery"),
-        ("a.jpg,,1,train,,,,", r"line 2: has no pid"),
-        ("a.jpg,p,1,train,,,x,", r"line 2: gender 'x' is none of m, f, u"),
-        ("a.jpg,p,1,train,,,,-1", r"line 2: pose '-1' is no class"),
-        ("a.jpg,p,1,train,,,,2.5", r"line 2: pose '2.5' is no class"),
-        ("a.jpg,p,1,train,,,,1,2", r"line 2: has more than 8 fields"),
+        ("a.jpg,p,1,test,,,,", ("split", "'test'", "train", "query", "gallery")),
+        ("a.jpg,,1,train,,,,", ("pid",)),
+        ("a.jpg,p,1,train,,,x,", ("gender", "'x'")),
+        ("a.jpg,p,1,train,,,,-1", ("pose", "'-1'")),
+        ("a.jpg,p,1,train,,,,2.5", ("pose", "'2.5'")),
+        ("a.jpg,p,1,train,,,,1,2", ("8", "'gender', 'pose'")),
     ],
 )
 def test_a_wrong_row_is_told_with_its_line(table, row, told):
-    with pytest.raises(DataError, match=rf"pictures.csv: {told}"):
+    with pytest.raises(DataError) as raised:
         read_own(table([row]))
+    assert_names(raised.value, "pictures.csv", "line 2", *told)
 
 
 def test_pictures_that_are_not_there_are_counted_and_three_are_shown(table):
@@ -167,21 +172,20 @@ def test_pictures_that_are_not_there_are_counted_and_three_are_shown(table):
         (source.parent / f"n{n}.jpg").unlink()
     with pytest.raises(DataError) as error:
         read_own(source)
-    text = str(error.value)
-    assert (
-        text.startswith("4 of 6 pictures are not there, such as ") and "line 6: n4.jpg; paths are relative to" in text
-    )
-    assert "line 3: n1.jpg" in text and "n5.jpg" not in text
+    assert_names(error.value, "line 3", "n1.jpg", "line 6", "n4.jpg", source.parent)
+    assert "n5.jpg" not in str(error.value) and re.search(r"(?=.*\b4\b)(?=.*\b6\b)", str(error.value))
 
 
 def test_missing_columns_slips_of_the_pen_twins_and_empty_tables_are_explained(table):
-    with pytest.raises(
-        DataError, match=r"has no column camera; a table of pictures has .*; found are \['path', 'pid', 's"
-    ):
+    with pytest.raises(DataError) as raised:
         read_own(table(["a.jpg,p,train"], header="path,pid,split"))
-    with pytest.raises(DataError, match="has a column 'cloths'; did you mean 'clothes'"):
+    assert_names(raised.value, "pictures.csv", "camera", "['path', 'pid', 's")
+    with pytest.raises(DataError) as raised:
         read_own(table(["a.jpg,p,1,train,red"], header="path,pid,camera,split,cloths"))
-    with pytest.raises(DataError, match="line 4: a.jpg is in .*pictures.csv: line 2 already"):
+    assert_names(raised.value, "pictures.csv", "'cloths'", "'clothes'")
+    with pytest.raises(DataError) as raised:
         read_own(table([plain("train", name="a"), plain("train"), "./a.jpg,p,1,train,,,,"]))
-    with pytest.raises(DataError, match="has no row; a row is a picture, with path, pid, camera, split"):
+    assert_names(raised.value, "line 4", "a.jpg", "pictures.csv", "line 2")
+    with pytest.raises(DataError) as raised:
         read_own(table([]))
+    assert_names(raised.value, "pictures.csv", "path", "pid", "camera", "split")

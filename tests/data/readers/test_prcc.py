@@ -1,6 +1,7 @@
 import shutil
 
 import pytest
+from naming import assert_names
 
 from rlq.core.errors import DataError
 from rlq.data.readers.prcc import PUBLISHED, TEST_NAME, TRAIN_NAME, holds_prcc, read_prcc
@@ -52,7 +53,7 @@ def test_the_protocols_are_those_of_the_paper_and_one_of_ours(prcc_folder):
         "General": (frozenset("BC"), frozenset("A")),
     }
     assert {p.rule for p in protocols.values()} == {"GENERAL"}
-    assert protocols["General"].note == "not in the paper" and not protocols["CC"].note
+    assert protocols["General"].note and not protocols["CC"].note
 
 
 def test_a_parent_folder_cannot_change_the_labels(prcc_folder, tmp_path):
@@ -71,21 +72,23 @@ def test_other_files_are_left_alone_and_odd_pictures_are_named(prcc_folder, tmp_
     (root / "rgb/train/.DS_Store").write_bytes(b"x")
     assert len(read_prcc(root).train) == 34
     (person / "D_cropped_rgb001.jpg").write_bytes(b"x")
-    with pytest.raises(DataError, match=r"35 pictures, 1 of them not named like .*: \['001/D_cropped_rgb001.jpg'\]"):
+    with pytest.raises(DataError, match=r"\b35\b.*\b1\b.*\['001/D_cropped_rgb001\.jpg'\]"):
         read_prcc(root)
 
 
 def test_missing_folders_empty_ones_and_odd_people_are_explained(prcc_folder, tmp_path):
-    with pytest.raises(DataError, match=r"rgb/test/A is not a folder; the set holds rgb/train"):
+    with pytest.raises(DataError) as raised:
         read_prcc(tmp_path)
+    assert_names(raised.value, "rgb/test/A", "rgb/train")
     root = shutil.copytree(prcc_folder, tmp_path / "prcc")
     (root / "rgb/train/copy of 001").mkdir()
     with pytest.raises(DataError, match="copy of 001"):
         read_prcc(root)
     shutil.rmtree(root / "rgb/train")
     (root / "rgb/train").mkdir()
-    with pytest.raises(DataError, match="has no pictures such as"):
+    with pytest.raises(DataError) as raised:
         read_prcc(root)
+    assert_names(raised.value, root / "rgb/train", "A_cropped_rgb001.jpg")
 
 
 def test_facts_and_patterns():

@@ -1,4 +1,5 @@
 import pytest
+from naming import assert_names
 
 from rlq.core.errors import DataError
 from rlq.data.readers.tables import read_lines, read_table, refuse_lines
@@ -15,18 +16,19 @@ def test_rows_are_read_without_blanks_marks_and_whatever_ends_the_lines(tmp_path
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("a,c\n1,2\n", r"has no column b; a table has a, b; found are \['a', 'c'\]"),
-        ("", r"is empty; a table has the columns a, b"),
-        ("a;b\n1;2\n", r"separates its fields otherwise than by commas \('a;b'\); save it with commas"),
-        ("a\tb\n", "separates its fields otherwise"),
-        ("a,b,a\n", "names the column a more than once"),
-        ("a,b\n1,2\n1,2,3\n", "line 3: has more than 2 fields"),
+        ("a,c\n1,2\n", ("a, b", "['a', 'c']")),
+        ("", ("a, b",)),
+        ("a;b\n1;2\n", ("'a;b'",)),
+        ("a\tb\n", (r"'a\tb'",)),
+        ("a,b,a\n", ("column",)),
+        ("a,b\n1,2\n1,2,3\n", ("line 3", "['a', 'b']")),
     ],
 )
 def test_a_table_of_another_kind_is_explained(tmp_path, text, told):
     (tmp_path / "table.csv").write_text(text)
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError) as raised:
         list(read_table(tmp_path / "table.csv", ("a", "b"), "table"))
+    assert_names(raised.value, "table.csv", *told)
 
 
 def test_lines_have_their_numbers_and_need_no_end(tmp_path):
@@ -36,15 +38,18 @@ def test_lines_have_their_numbers_and_need_no_end(tmp_path):
 
 def test_files_that_cannot_be_read_are_named(tmp_path):
     (tmp_path / "list.txt").write_bytes(b"\xff\xfe\x00")
-    for reading in (read_lines(tmp_path / "list.txt", "list"), read_lines(tmp_path, "list")):
-        with pytest.raises(DataError, match="no readable list"):
-            list(reading)
+    for path in (tmp_path / "list.txt", tmp_path):
+        with pytest.raises(DataError) as raised:
+            list(read_lines(path, "list"))
+        assert_names(raised.value, path)
 
 
 def test_wrong_lines_are_counted_and_three_are_shown(tmp_path):
     refuse_lines(tmp_path, [], "never said")
-    with pytest.raises(DataError, match="list.txt: line 4: is odd; mend it"):
+    with pytest.raises(DataError) as raised:
         refuse_lines(tmp_path / "list.txt", [(4, "is odd")], "mend it")
-    with pytest.raises(DataError) as error:
+    assert_names(raised.value, "list.txt", "line 4", "is odd", "mend it")
+    with pytest.raises(DataError, match=r"\b5\b") as error:
         refuse_lines(tmp_path, [(number, "is odd") for number in range(1, 6)], "mend it")
-    assert "5 lines are wrong, such as line 1: is odd; line 2: is odd; line 3: is odd; mend it" in str(error.value)
+    assert_names(error.value, "line 1", "line 2", "line 3", "mend it")
+    assert str(error.value).count("is odd") == 3

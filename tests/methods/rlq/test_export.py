@@ -1,4 +1,5 @@
 import json
+import re
 import sys
 
 import numpy as np
@@ -6,6 +7,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from naming import assert_names
 from safetensors import safe_open
 from safetensors.torch import save_file
 from tiny import CPU, IDENTITIES, SIZE, noise, tiny_network, tiny_settings
@@ -66,7 +68,7 @@ def test_both_files_say_how_to_use_them(exported):
     assert told["rlq"] == __version__ and told["dataset"] == "prcc" and json.loads(told["size"]) == list(SIZE)
     assert json.loads(told["mean"]) == [0.485, 0.456, 0.406] and json.loads(told["deviation"]) == [0.229, 0.224, 0.225]
     assert json.loads(told["feature_order"]) == ["bot", "cal"] and told["feature_width"] == str(features.shape[1])
-    assert "RGB in 0..1" in told["input"] and "bot, then cal, 192 each, of any length" in told["output"]
+    assert "RGB" in told["input"] and re.search(r"\bbot\b.*\bcal\b.*\b192\b", told["output"])
     assert json.loads(told["settings"]) == settings.model_dump(mode="json")
 
 
@@ -84,7 +86,7 @@ def test_onnx_gives_the_networks_features_for_any_number_of_pictures(exported, b
 def test_an_onnx_file_that_is_off_is_not_written(exported, tmp_path, monkeypatch):
     settings, _, _, _, folder = exported
     monkeypatch.setattr(export, "_translate", lambda *_: onnx.load(folder / "m.onnx"))
-    with pytest.raises(RlqError, match=r"m\.onnx is not written: onnxruntime's features are off by [\d.e+-]+ of"):
+    with pytest.raises(RlqError, match=r"m\.onnx\b.*\bonnxruntime\b.*\d"):
         write_onnx(seasoned(settings, seed=1), settings, tmp_path / "m.onnx")
     assert list(tmp_path.iterdir()) == []
 
@@ -94,15 +96,16 @@ def test_onnx_features_that_are_no_numbers_are_not_written(exported, tmp_path, m
     broken = seasoned(settings)
     broken.branches["cal"].neck.norm.bias[0] = torch.nan
     monkeypatch.setattr(export, "_translate", lambda *_: onnx.load(folder / "m.onnx"))
-    with pytest.raises(RlqError, match=r"features are off by nan"):
+    with pytest.raises(RlqError, match=r"m\.onnx\b.*\bnan\b"):
         write_onnx(broken, settings, tmp_path / "m.onnx")
 
 
 @pytest.mark.parametrize("library", ["onnx", "onnxscript", "onnxruntime"])
 def test_a_missing_library_is_one_line_that_says_how_to_get_it(tmp_path, monkeypatch, library):
     monkeypatch.setitem(sys.modules, library, None)
-    with pytest.raises(RlqError, match=rf"ONNX takes {library}, .* pip install 'rlq\[export\]'$"):
+    with pytest.raises(RlqError) as raised:
         write_onnx(None, tiny_settings(), tmp_path / "m.onnx")
+    assert_names(raised.value, "ONNX", library, "pip install 'rlq[export]'")
 
 
 def test_training_starts_from_an_exported_file(exported):
@@ -115,12 +118,12 @@ def test_training_starts_from_an_exported_file(exported):
 @pytest.mark.parametrize(
     ("metadata", "message"),
     [
-        (None, "has no settings of rlq in it: name a file of `rlq weights export`"),
-        ({"format": "rlq-1"}, "has no settings of rlq in it"),
-        ({"format": "rlq-inference-1"}, "cannot be read as exported weights"),
-        ({"format": "rlq-inference-1", "settings": "{"}, "cannot be read as exported weights"),
-        ({"format": "rlq-inference-1", "settings": "[]"}, "has no settings of rlq in it"),
-        ({"format": "rlq-inference-1", "settings": '{"data": {"dataset": "prcc"}, "lr": 1}'}, r"f\.safetensors.*lr"),
+        (None, r"f\.safetensors.*rlq weights export"),
+        ({"format": "rlq-1"}, r"f\.safetensors.*rlq weights export"),
+        ({"format": "rlq-inference-1"}, r"f\.safetensors.*\bsettings\b"),
+        ({"format": "rlq-inference-1", "settings": "{"}, r"f\.safetensors"),
+        ({"format": "rlq-inference-1", "settings": "[]"}, r"f\.safetensors.*rlq weights export"),
+        ({"format": "rlq-inference-1", "settings": '{"data": {"dataset": "prcc"}, "lr": 1}'}, r"\blr\b"),
     ],
 )
 def test_a_single_file_that_was_not_exported_is_refused(tmp_path, metadata, message):
@@ -131,5 +134,5 @@ def test_a_single_file_that_was_not_exported_is_refused(tmp_path, metadata, mess
 
 def test_tensors_that_are_not_those_of_the_metadata_are_refused(exported, tmp_path):
     save_file({"x": torch.ones(1)}, tmp_path / "f.safetensors", metadata=exported[2])
-    with pytest.raises(DataError, match=r"f\.safetensors does not fit its metadata"):
+    with pytest.raises(DataError, match=r"f\.safetensors"):
         load_network(tmp_path / "f.safetensors", CPU.device)

@@ -28,7 +28,7 @@ def test_a_backbone_that_cannot_be_folded_is_refused_with_the_way_out(monkeypatc
         network.trunk[0][0][0].weight.data *= 2
 
     monkeypatch.setattr(fast, "fold_batch_norms", wrongly)
-    with pytest.raises(RlqError, match=r"off by .* of their length; .* leave --fast out"):
+    with pytest.raises(RlqError, match=r"\d.*--fast\b"):
         quicken(copy.deepcopy(tiny_teacher(tiny_settings())), SIZE, CPU)
 
 

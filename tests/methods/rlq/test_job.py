@@ -1,7 +1,9 @@
+import re
 from dataclasses import replace
 
 import pytest
 import torch
+from naming import assert_names
 from tiny import ATTRIBUTES_OFF, CPU, IDENTITIES, noise_inputs, tiny_network, tiny_settings, tiny_teacher, values_of
 
 from rlq.core.console import Console
@@ -98,17 +100,18 @@ def test_what_is_written_beside_weights_builds_their_network_again(inputs, tmp_p
 
 def test_a_teacher_that_does_not_fit_is_refused_with_the_reason(inputs):
     teacher = tiny_teacher(tiny_settings("branches=[cal]", *ATTRIBUTES_OFF))
-    with pytest.raises(SettingsError, match=r"the teacher has no bot branch; tad\.teacher should be a base model"):
+    with pytest.raises(SettingsError) as raised:
         job(inputs, teacher=teacher)
+    assert_names(raised.value, "bot", "tad.teacher")
     teacher.feature_width = 4096
-    with pytest.raises(SettingsError, match=r"features are 4096 wide, the student's \d+; both need backbones"):
+    with pytest.raises(SettingsError, match=r"\b4096\b.*\b\d+\b"):
         job(inputs, "branches=[cal]", *ATTRIBUTES_OFF, teacher=teacher)
 
 
 def test_the_description_counts_people_pictures_and_rows(inputs):
     data, run = describe(tiny_settings("clothes.augment=true", "tad.external=celeb_reid"), inputs, CPU).splitlines()
-    assert "noise: 24 training pictures of 4 people, 3 queries, 4 gallery pictures; external celeb_reid: 24" in data
-    assert "8 pictures = 16 rows per device, 1 x cpu (16 rows in all)" in run
+    assert re.search(r"\bnoise\b.*\b24\b.*\b4\b.*\b3\b.*\b4\b.*\bceleb_reid\b.*\b24\b", data)
+    assert re.search(r"\b8\b.*\b16\b.*\b1\b.*\bcpu\b.*\b16\b", run)
 
 
 def test_the_memory_of_a_large_clothes_head_is_told_before_it_is_built(inputs, capsys, monkeypatch):
@@ -119,9 +122,9 @@ def test_the_memory_of_a_large_clothes_head_is_told_before_it_is_built(inputs, c
     with pytest.raises(ZeroDivisionError):
         build(tiny_settings(), many, None, place=CPU, console=Console(), folder=None)
     told, classes = capsys.readouterr().out, own + 81 * IDENTITIES
-    assert f"warning  {classes} clothes classes of {width} numbers: their head takes " in told
-    assert f"{16 * classes * width / 1e6:,.0f} MB with its gradient and Adam's moments; clothes.labels=person: " in told
-    assert f"{own + IDENTITIES} classes, {16 * (own + IDENTITIES) * width / 1e6:,.0f} MB" in told
+    assert told.startswith("warning")
+    assert_names(told, classes, width, f"{16 * classes * width / 1e6:,.0f} MB")
+    assert_names(told, "clothes.labels=person", own + IDENTITIES, f"{16 * (own + IDENTITIES) * width / 1e6:,.0f} MB")
 
 
 def test_a_small_clothes_head_and_none_at_all_are_built_without_a_word(inputs, capsys, monkeypatch):

@@ -1,6 +1,7 @@
 """data.cache: a whole run reads decoded pictures, and its results do not know."""
 
 import pytest
+from naming import assert_names
 from tiny_runs import without_clocks
 
 from rlq.core.errors import DataError
@@ -38,10 +39,7 @@ def test_without_room_the_run_says_so_and_decodes(home, monkeypatch):
     monkeypatch.setattr(inputs, "keep_decoded", full)
     with home.entered():
         found = gather_inputs(home.load("data.cache=true").settings, "experiment.yaml")
-    assert (
-        "data.cache: the 120 decoded pictures take 4.0 GB, and runs/.cache has 1.0 GB left; pictures are "
-        in " ".join(found.notes)
-    )
+    assert_names(" ".join(found.notes), "data.cache", "120", "4.0 GB", "runs/.cache", "1.0 GB")
     assert pictures.kept_pictures() == {}
 
 

@@ -1,10 +1,12 @@
 """What an experiment reads of a set that is a table, and of sets that lack what others have."""
 
 import csv
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from naming import assert_names
 from PIL import Image
 
 from rlq.core.errors import DataError, SettingsError
@@ -65,11 +67,10 @@ def test_poses_and_genders_come_from_the_columns_of_the_table(gather):
 def test_clusters_above_k_and_flip_awareness_are_refused(gather, rows):
     for row in rows:
         row["pose"] = 7
-    with pytest.raises(
-        DataError, match=r"pose clusters up to 7 \(of 0_0\.png\), cap\.pose\.clusters is 4: is that a slip"
-    ):
+    with pytest.raises(DataError) as raised:
         gather()
-    with pytest.raises(DataError, match="flip_aware needs keypoints; the table of csv holds clusters only"):
+    assert_names(raised.value, 7, "0_0.png", "cap.pose.clusters", 4)
+    with pytest.raises(DataError, match=r"flip_aware\b.*\bcsv\b"):
         gather("cap.pose.flip_aware=true")
 
 
@@ -79,21 +80,20 @@ def test_a_file_of_genders_goes_before_the_column_and_its_strangers_are_told(gat
     (tmp_path / "rlq/gender.csv").write_text(f"Category,ID,Gender\n{rows}")
     found = gather()
     assert found.genders.train.tolist() == [0] * 16 and found.genders.test is None
-    assert found.notes == (
-        "the gender file lists 1 training people whom csv does not have; is it of another data set?",
-    )
+    (note,) = found.notes
+    assert re.search(r"\bgender\b.*\b1\b.*\bcsv\b", note)
 
 
 def test_people_of_the_test_who_train_are_told(gather, rows):
     assert gather().notes == ()
     rows[0]["split"] = "query"
     (note,) = gather().notes
-    assert note.startswith("1 people of the test have pids of training people, such as ['0']; where they are the same")
+    assert re.search(r"\b1\b.*\['0'\]", note)
 
 
 def test_a_column_that_is_empty_for_some_training_pictures_is_refused(gather, rows):
     rows[3]["pose"] = ""
-    with pytest.raises(DataError, match=r"column pose of csv is empty for 1 of 16 training pictures, .*'0_3\.png'"):
+    with pytest.raises(DataError, match=r"\bpose\b.*\bcsv\b.*\b1\b.*\b16\b.*'0_3\.png'"):
         gather()
 
 
@@ -103,8 +103,9 @@ def test_without_clothes_the_losses_on_clothes_are_off(gather):
     losses = found.settings.losses
     assert losses.clothes_adversarial == losses.kl_clothes == 0 and losses.id_cal == 1
     assert found.settings.clothes.labels == "none"
-    with pytest.raises(SettingsError, match="select = CC/rank1: csv has no CC, the table has no clothes"):
+    with pytest.raises(SettingsError) as raised:
         check_selectable(found.settings, found.data)
+    assert_names(raised.value, "schedule.select", "CC/rank1", "csv", "clothes")
 
 
 def test_a_run_on_a_table_without_clothes_says_that_their_losses_are_off(home, table):
@@ -113,9 +114,8 @@ def test_a_run_on_a_table_without_clothes_says_that_their_losses_are_off(home, t
     changes += ["cap.pose.enabled=false", "cap.gender.enabled=false", "schedule.select=General/rank1"]
     shown = home.command(*home.train_words(*changes, "tracking.name=table", "data.batch=8"))
     assert shown.exit_code == 0, shown.output
-    assert (
-        "note     csv has no clothes labels, so clothes losses are off (losses.clothes_adversarial = 0" in shown.output
-    )
+    (note,) = [line for line in shown.output.splitlines() if line.startswith("note ")]
+    assert_names(note, "csv", "losses.clothes_adversarial", "losses.kl_clothes")
     run = home.named("table")
     assert run.data.params["losses.clothes_adversarial"] == "0.0"
     assert "loss/cap/clothes_adversarial" not in run.data.metrics and "loss/cap/clothes_ce" not in run.data.metrics
@@ -123,11 +123,11 @@ def test_a_run_on_a_table_without_clothes_says_that_their_losses_are_off(home, t
 
 
 def test_a_table_without_test_pictures_needs_held_out_people(gather):
-    with pytest.raises(DataError, match=r"has no query and gallery; --set data\.selection=holdout"):
+    with pytest.raises(DataError, match=r"csv.*\bquery\b.*\bgallery\b.*\bdata\.selection=holdout\b"):
         gather(splits=("train",))
     found = gather("data.selection=holdout", "data.holdout=0.5", splits=("train",))
     assert {record.pid for record in found.data.train}.isdisjoint(record.pid for record in found.data.query)
-    with pytest.raises(DataError, match="has no training pictures; rlq evaluate ranks its test"):
+    with pytest.raises(DataError, match=r"csv.*\brlq evaluate\b"):
         gather(splits=("query", "gallery"))
 
 
@@ -135,12 +135,13 @@ def test_a_protocol_that_no_query_has_a_match_under_cannot_choose_an_epoch(gathe
     for row in rows:
         row["camera"] = "c1"
     found = gather("schedule.select=General/rank1")
-    with pytest.raises(DataError, match=r"no query of csv has a match in the gallery under General.*data check csv"):
+    with pytest.raises(DataError, match=r"\bcsv\b.*\bGeneral\b.*\brlq data check csv\b"):
         check_selectable(found.settings, found.data)
 
 
 def test_the_clothes_of_lasts_test_are_not_to_be_had(gather):
     found = gather("schedule.select=SC/mAP")
     refusing = replace(found.data, name="last", refused={"SC": "LaST has clothes labels for training pictures only"})
-    with pytest.raises(SettingsError, match="select = SC/mAP: last has no SC, LaST has clothes labels for training"):
+    with pytest.raises(SettingsError) as raised:
         check_selectable(found.settings, refusing)
+    assert_names(raised.value, "schedule.select", "SC/mAP", "last", refusing.refused["SC"])

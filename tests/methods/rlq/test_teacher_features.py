@@ -3,6 +3,7 @@ import os
 import numpy as np
 import pytest
 import torch
+from naming import assert_names
 from tiny import CPU, noise_data, tiny_settings, tiny_teacher
 
 from rlq.core.console import Console
@@ -59,7 +60,7 @@ def test_they_are_computed_once_for_a_teacher_and_pictures_in_their_state(paths,
 
 def test_without_room_it_is_told_before_anything_is_computed(paths, tmp_path, monkeypatch):
     monkeypatch.setattr(teacher_features.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 1000}))
-    with pytest.raises(DataError, match=r"features of 24 pictures take .* GB left; tad\.teacher_features=each_step"):
+    with pytest.raises(DataError, match=r"\b24\b.* GB\b.*\btad\.teacher_features=each_step\b"):
         kept(paths, tmp_path)
     assert not list((tmp_path / "cache").glob("*.npy"))
 
@@ -67,7 +68,7 @@ def test_without_room_it_is_told_before_anything_is_computed(paths, tmp_path, mo
 def test_a_worker_that_hangs_is_given_up_after_the_runs_own_patience(paths, tmp_path):
     paths[3].unlink()
     os.mkfifo(paths[3])  # whoever opens it to read waits for one who writes
-    with pytest.raises(DataError, match=r"gave nothing for 1 s \(data\.patience\)"):
+    with pytest.raises(DataError, match=r"\b1 s\b.*\bdata\.patience\b"):
         kept(paths, tmp_path, settings=tiny_settings("data.workers=1", "data.patience=1"))
     assert not list((tmp_path / "cache").glob("*.npy"))
 
@@ -79,10 +80,11 @@ def test_a_file_that_is_something_else_is_refused(paths, tmp_path, content):
         np.save(file, np.zeros((3, 2, 4), np.float32))
     else:
         file.write_bytes(content)
-    with pytest.raises(DataError, match=r"teacher-0\.npy .*without it, it is made anew"):
+    with pytest.raises(DataError, match=r"teacher-0\.npy"):
         KeptFeatures(file, paths, ("cal", "bot"), 4)
 
 
 def test_features_of_a_teacher_that_is_not_there_are_refused():
-    with pytest.raises(SettingsError, match=r"teacher_features = once .* losses\.distill = 0"):
+    with pytest.raises(SettingsError) as raised:
         tiny_settings("tad.teacher_features=once", "losses.distill=0")
+    assert_names(raised.value, "teacher_features", "once", "losses.distill")

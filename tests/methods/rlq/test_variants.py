@@ -1,9 +1,11 @@
 """The variants that the paper's tables compare, each of which is a matter of settings."""
 
 import copy
+import re
 
 import pytest
 import torch
+from naming import assert_names
 from tiny import (
     ATTRIBUTES_OFF,
     CPU,
@@ -72,29 +74,31 @@ def test_a_teacher_and_an_external_set_are_needed_by_those_who_use_them():
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("changes", "pieces"),
     [
-        (("tad.external=target",), r"target goes without a teacher.*losses\.distill=0 losses\.ss_mse=1"),
+        (("tad.external=target",), ("tad.external", "target", "losses.distill=0", "losses.ss_mse=1")),
         (
             ("tad.external=target", *NO_TEACHER, "tad.external_root=elsewhere"),
-            r"tad\.external_root = elsewhere is not read .* data\.root; tad\.external_root=null",
+            ("tad.external_root", "elsewhere", "data.root", "tad.external_root=null"),
         ),
         (
             ("tad.external=prcc", "data.selection=holdout"),
-            r"tad\.external = prcc is the set that is trained on.*data\.selection = holdout.*tad\.external=target",
+            ("tad.external", "prcc", "data.selection", "holdout", "tad.external=target"),
         ),
     ],
 )
-def test_pairs_that_would_show_held_out_people_are_refused_with_a_way_out(changes, message):
-    with pytest.raises(SettingsError, match=message):
+def test_pairs_that_would_show_held_out_people_are_refused_with_a_way_out(changes, pieces):
+    with pytest.raises(SettingsError) as raised:
         tiny_settings(*changes)
+    assert_names(raised.value, *pieces)
 
 
 def test_a_set_of_the_same_name_elsewhere_is_another_set():
     own_tables = ("data.dataset=csv", "tad.external=csv", "data.selection=holdout")
     assert tiny_settings(*own_tables, "tad.external_root=data/other").external_set == "csv"
-    with pytest.raises(SettingsError, match="csv is the set that is trained on"):
+    with pytest.raises(SettingsError) as raised:
         tiny_settings(*own_tables, "tad.external_root=data")
+    assert_names(raised.value, "tad.external", "csv", "data.selection", "holdout")
 
 
 def test_settings_of_variants_are_no_part_of_fingerprints_unless_they_are_used():
@@ -158,9 +162,9 @@ def test_a_teacher_that_is_not_asked_is_not_run():
 
 def test_without_any_term_there_is_nothing_to_learn_and_without_its_teacher_no_step():
     _, step = tad_step(*NO_TEACHER, "losses.kl_id=0", teacher=False)
-    with pytest.raises(SettingsError, match="nothing would be learnt"):
+    with pytest.raises(SettingsError, match="losses"):
         step(pair_batch())
-    with pytest.raises(ValueError, match=r"losses\.distill pulls features to a teacher's, and there is none"):
+    with pytest.raises(ValueError, match=r"losses\.distill"):
         tad_step(teacher=False)
 
 
@@ -192,13 +196,14 @@ def test_a_spoilt_copy_is_one_row_more_of_every_picture(tmp_path):
     terms = cap.step(batch)
     assert all(torch.isfinite(value) for value in terms.values()) and terms["data/cap_unchanged"] == 0
     told = describe(settings, inputs, CPU).splitlines()[1]
-    assert "8 pictures = 16 rows (original, low quality) per device, 1 x cpu (16 rows in all)" in told
+    rows = ", ".join(settings.rows_of_a_picture)
+    assert re.search(rf"\b8\b.*\b16\b.*\b{rows}\b.*\b1\b.*\bcpu\b.*\b16\b", told)
 
 
 def test_all_three_rows_are_told(tmp_path):
     settings, inputs = tiny_settings("cap.low_quality=true", "tad.enabled=false"), noise_inputs(tmp_path)
-    assert "8 pictures = 24 rows (original, recoloured, low quality) per device" in describe(settings, inputs, CPU)
     assert settings.rows_of_a_picture == ("original", "recoloured", "low quality")
+    assert re.search(r"\b8\b.*\b24\b.*\boriginal, recoloured, low quality\b", describe(settings, inputs, CPU))
 
 
 def test_pictures_too_small_for_their_pixelation_are_a_share_of_the_pictures_not_of_the_rows():
@@ -222,8 +227,7 @@ def test_pairs_of_the_target_are_of_the_people_who_are_trained_on(home):
     assert found.external is None and found.external_train == found.data.train
     assert len(held) == 2 and len(shown) == 6 and held.isdisjoint(shown)
     assert len({record.pid for record in some.external_train}) == 3
-    told = describe(found.settings, found, CPU)
-    assert "; external target: 72" in told
+    assert re.search(r"\btarget\b.*\b72\b", describe(found.settings, found, CPU))
 
 
 VARIANTS = {

@@ -2,6 +2,7 @@ import json
 
 import pytest
 import torch
+from naming import assert_names
 from safetensors.torch import save_file
 from tiny import ATTRIBUTES_OFF, CPU, IDENTITIES, noise, tiny_network, tiny_settings, values_of
 
@@ -46,14 +47,14 @@ def test_loading_asks_for_no_pretrained_weights(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, r"holds no weights of rlq: config\.json cannot be read"),
-        ("{", r"holds no weights of rlq: config\.json cannot be read"),
-        ("[]", "should hold `identities`"),
-        ('{"settings": {}}', "should hold `identities`"),
-        ('{"identities": 0, "settings": {}}', "should hold `identities`"),
-        ('{"identities": 10000000000, "settings": {}}', "should hold `identities`"),
-        ('{"identities": 4}', "should hold `identities`"),
-        ('{"identities": 4, "settings": {"data": {"dataset": "prcc"}, "lr": 1}}', r"config\.json.*lr"),
+        (None, r"config\.json"),
+        ("{", r"config\.json"),
+        ("[]", r"config\.json.*\bidentities\b.*\bsettings\b"),
+        ('{"settings": {}}', r"config\.json.*\bidentities\b"),
+        ('{"identities": 0, "settings": {}}', r"config\.json.*\bidentities\b"),
+        ('{"identities": 10000000000, "settings": {}}', r"config\.json.*\bidentities\b"),
+        ('{"identities": 4}', r"config\.json.*\bsettings\b"),
+        ('{"identities": 4, "settings": {"data": {"dataset": "prcc"}, "lr": 1}}', r"config\.json.*\blr\b"),
     ],
 )
 def test_a_config_that_is_none_is_refused_by_name(tmp_path, text, message):
@@ -71,15 +72,16 @@ def test_weights_that_are_none_are_refused_by_name(tmp_path, content):
     (tmp_path / WEIGHTS).unlink()
     if content is not None:
         (tmp_path / WEIGHTS).write_bytes(content)
-    with pytest.raises(DataError, match=r"model\.safetensors cannot be read as safetensors"):
+    with pytest.raises(DataError, match=r"model\.safetensors"):
         load_network(tmp_path, CPU.device)
 
 
 def test_weights_of_another_network_than_the_config_says_are_refused(tmp_path):
     write(tmp_path)
     write_config(tmp_path, tiny_settings(), IDENTITIES + 1)
-    with pytest.raises(DataError, match=r"model\.safetensors does not fit its config\.json.*id_heads"):
+    with pytest.raises(DataError) as raised:
         load_network(tmp_path, CPU.device)
+    assert_names(raised.value, "model.safetensors", "config.json", "id_heads")
 
 
 @pytest.mark.parametrize("named", ["", WEIGHTS, "run"])
@@ -106,14 +108,16 @@ def test_weights_that_lack_a_part_of_the_blocks_are_refused_and_nothing_is_taken
     write(tmp_path, "branches=[cal]", *ATTRIBUTES_OFF)
     network = tiny_network(tiny_settings(), seed=3)
     before = values_of(network)
-    with pytest.raises(DataError, match=r"init_from = .*lacks \d+ of \d+ tensors of the blocks: \['branches\.bot"):
+    with pytest.raises(DataError, match=r"init_from.*\b\d+\b\D+\b\d+\b.*'branches\.bot"):
         start_from(network, str(tmp_path))
     assert all(torch.equal(value, before[name]) for name, value in values_of(network).items())
     save_file({"fc.weight": torch.zeros(2, 2)}, tmp_path / "foreign.safetensors")
-    with pytest.raises(DataError, match=r"init_from = .*lacks (\d+) of \1 tensors"):
+    with pytest.raises(DataError, match=r"init_from.*foreign\.safetensors.*\b(\d+)\b\D+\b\1\b"):
         start_from(network, str(tmp_path / "foreign.safetensors"))
 
 
 def test_a_start_that_is_nowhere_says_where_it_was_looked_for(tmp_path):
-    with pytest.raises(DataError, match=r"init_from = .*gone: no weights at .*gone/model\.safetensors, .*gone/best/"):
-        start_from(tiny_network(tiny_settings()), str(tmp_path / "gone"))
+    gone = tmp_path / "gone"
+    with pytest.raises(DataError) as raised:
+        start_from(tiny_network(tiny_settings()), str(gone))
+    assert_names(raised.value, "init_from", gone / "model.safetensors", gone / "best/model.safetensors")
