@@ -12,11 +12,12 @@ from rlq.core.distributed import Place, wrap
 from rlq.data.batches import Batch, PairBatch
 from rlq.data.clothes import ClothesClasses
 from rlq.data.records import Protocol, Record, ReidData, class_indices
-from rlq.methods.rlq.cap import Learner, freeze
 from rlq.methods.rlq.coarse_labels import GenderLabels, PoseLabels
 from rlq.methods.rlq.inputs import Inputs
+from rlq.methods.rlq.learner import Learner
 from rlq.methods.rlq.network import RlqNetwork, clothes_head
 from rlq.methods.rlq.settings import RlqSettings
+from rlq.models.freezing import freeze
 from rlq.training.optim import adam
 
 CPU = Place(torch.device("cpu"))
@@ -93,8 +94,7 @@ def target_batch(rows: int = 8, seed: int = 0) -> Batch:
         images=noise(rows, seed + 1),
         pids=pids,
         clothes=clothes,
-        poses=torch.randint(CLUSTERS + 1, (rows,), generator=generator),
-        genders=pids % 2,
+        labels={"pose": torch.randint(CLUSTERS + 1, (rows,), generator=generator), "gender": pids % 2},
         paths=tuple(f"{seed}-{row}.png" for row in range(rows)),
     )
 

@@ -20,7 +20,10 @@ from mlflow.entities import Run
 import rlq
 from rlq.cli import main
 from rlq.core.console import Console
+from rlq.methods.base import Loaded
+from rlq.methods.catalogue import method_of
 from rlq.runs import experiment
+from rlq.runs.prerequisites import experiment_of
 from rlq.synthetic.build import ensure
 from rlq.synthetic.layouts import CelebSpec, PrccSpec
 
@@ -47,7 +50,7 @@ class Home:
         """What makes an experiment small, and `more`."""
         return (*SMALL, *SHORT, f"tad.teacher={self.folder / 'teacher.yaml'}", *more)
 
-    def load(self, *more: str, file: str = "synthetic.yaml") -> experiment.Loaded:
+    def load(self, *more: str, file: str = "synthetic.yaml") -> Loaded:
         return experiment.load(EXPERIMENTS / file, self.changes(*more))
 
     def run(self, *more: str) -> experiment.Result:
@@ -132,3 +135,9 @@ def without_clocks(metrics: dict[str, Any]) -> dict[str, Any]:
     """The metrics that a second run repeats to the last bit; what `rlq evaluate` added to a run later is none of it."""
     own = {name: value for name, value in metrics.items() if not re.search("-(best|last)(-|$)", name.split("/")[0])}
     return {name: value for name, value in own.items() if not name.startswith(("speed/", "time/"))}
+
+
+def teacher_of(student: Loaded) -> Loaded:
+    """The experiment of a student's one prerequisite."""
+    (needed,) = method_of(student.settings).prerequisites(student.settings)
+    return experiment_of(student, needed)

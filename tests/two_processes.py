@@ -4,6 +4,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -28,11 +29,11 @@ from rlq.core.console import Console
 from rlq.core.distributed import Place
 from rlq.core.settings import ScheduleSettings
 from rlq.data.batches import Batch, PairBatch
-from rlq.evaluation.embed import embed_pictures
+from rlq.data.picture_source import PictureSource
+from rlq.evaluation.embed import embed_samples
 from rlq.evaluation.evaluator import Evaluator, flat
 from rlq.methods.rlq.cap import CapStep
 from rlq.methods.rlq.job import build
-from rlq.methods.rlq.settings import artefact_ranges
 from rlq.methods.rlq.tad import TadStep
 from rlq.tracking import MemoryTracker
 from rlq.training.loop import fit
@@ -112,7 +113,8 @@ def tad_step(place: Place, name: str) -> dict:
 def rows_of(batch: Batch, place: Place) -> Batch:
     """This process's part of a batch."""
     own = slice(place.rank * ROWS // place.world, (place.rank + 1) * ROWS // place.world)
-    return Batch(*(part[own] for part in batch[: Batch._fields.index("unchanged")]))
+    labels = {name: part[own] for name, part in batch.labels.items()}
+    return Batch(batch.images[own], batch.pids[own], batch.clothes[own], labels, batch.paths[own])
 
 
 def pairs_of(batch: PairBatch, place: Place) -> PairBatch:
@@ -126,13 +128,12 @@ def evaluation(folder: Path, place: Place) -> dict:
     settings = tiny_settings()
     network, data = settled(tiny_network(settings)), noise_data(folder)
     found = {}
-    for name, artefacts in (("clean", None), ("spoilt", artefact_ranges(settings.tad))):
-        evaluator = Evaluator(data, settings.data, place=place, console=QUIET, artefacts=artefacts)
-        found[name] = flat(evaluator.rank(network.embed))
-        found[f"{name} features"] = [torch.from_numpy(part) for part in evaluator.features(network.embed)]
-    of_one = embed_pictures(
-        network.embed, [data.query[0].path], size=settings.data.size, batch=4, workers=0, place=place, console=QUIET
-    )
+    features_of = partial(embed_samples, network.embed, source=PictureSource.of(settings.data, place, QUIET))
+    for name, ranges in (("clean", None), ("degraded", settings.tad.ranges())):
+        evaluator = Evaluator(data, features_of, place=place, ranges=ranges)
+        found[name] = flat(evaluator.rank())
+        found[f"{name} features"] = [torch.from_numpy(part) for part in evaluator.features()]
+    of_one = features_of([[data.query[0].path]])
     return found | {"one picture": torch.from_numpy(of_one)}
 
 

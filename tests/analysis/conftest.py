@@ -9,7 +9,7 @@ from tiny_runs import Home
 from rlq.analysis import Drawn, Source, analyse, source
 from rlq.core.console import Console
 from rlq.methods.rlq.network import RlqNetwork
-from rlq.methods.rlq.weights import write_config
+from rlq.methods.weights_folder import write_config
 from rlq.training.checkpoint import save_weights
 
 
@@ -26,7 +26,7 @@ def untrained(home: Home, trained: Source, tmp_path_factory) -> Source:
         torch.manual_seed(3)
         network = RlqNetwork(trained.settings, identities=2)
     save_weights(folder / "model.safetensors", network)
-    write_config(folder, trained.settings, 2)
+    write_config(folder, trained.settings, identities=2)
     return source(folder, home.folder / "runs")
 
 

@@ -5,8 +5,8 @@ import torch
 from rlq.core.seeding import generator, seed_from
 from rlq.data.batches import Batch, PairBatch, collate_pairs, collate_plain, collate_target
 from rlq.data.clothes import ClothesClasses, Recolouring, mask_path
-from rlq.data.datasets import ExternalPairs, PlainPictures, TargetPictures, in_order, loader
-from rlq.data.degradation import DegradationRanges, degrade, draw_degradation
+from rlq.data.datasets import Classes, ExternalPairs, PlainPictures, TargetPictures, in_order, loader
+from rlq.data.degradation import DegradationRanges, Degrading, degrade, draw_degradation
 from rlq.data.pictures import read_picture
 from rlq.data.readers.celeb_reid import read_celeb_reid
 from rlq.data.readers.prcc import read_prcc
@@ -30,7 +30,8 @@ def target(prcc_folder, tmp_path_factory, write_mask):
     count = len(data.train)
 
     def make(copies: bool = True, seed: int = 0, **kwargs) -> TargetPictures:
-        kwargs = {"poses": np.ones(count, int), "genders": labels.pids % 2, **kwargs}
+        plain = {"pose": Classes(np.ones(count, int)), "gender": Classes(labels.pids % 2)}
+        kwargs = {"classes": plain, **kwargs}
         recolouring = Recolouring(classes, masks, data.root) if copies else None
         return TargetPictures(data.train, labels, TrainTransform(SIZE), seed, recolouring=recolouring, **kwargs)
 
@@ -42,7 +43,7 @@ def test_a_picture_and_its_recoloured_copy_are_two_rows_with_the_same_labels(tar
     rows = rows_of(pictures, Draw(0, 0, 5))
     labels = pictures.labels
     assert rows.images.shape == (2, 3, *SIZE) and rows.images.dtype == torch.float32
-    assert rows.pids.tolist() == [labels.pids[5]] * 2 and rows.genders.tolist() == [labels.pids[5] % 2] * 2
+    assert rows.pids.tolist() == [labels.pids[5]] * 2 and rows.labels["gender"].tolist() == [labels.pids[5] % 2] * 2
     assert rows.clothes[0] == labels.clothes[5]
     assert pictures.recolouring.classes.owner[rows.clothes[1]] == labels.pids[5]
     assert rows.clothes[1] >= len(labels.owner)
@@ -65,7 +66,7 @@ def test_a_spoilt_copy_is_the_picture_under_one_artefact_with_its_labels_and_lea
         picture = degrade(read_picture(usual.records[5].path), artefact)
         wanted = usual.transform(picture, seed_from(0, "cap", "transform", *draw, rows.rows - 1)).image
         assert torch.equal(rows.images[-1], torch.from_numpy(wanted))
-        for labels in (rows.pids, rows.clothes, rows.poses, rows.genders):
+        for labels in (rows.pids, rows.clothes, *rows.labels.values()):
             assert labels[-1] == labels[0]
         assert not torch.equal(rows.images[-1], rows_of(spoilt, Draw(2, 3, 5)).images[-1])
 
@@ -79,14 +80,13 @@ def test_copies_that_their_pixelation_cannot_spoil_are_counted_over_a_batch(targ
     assert collate_target([target()[Draw(0, at, at)] for at in range(3)]).unchanged == 0
 
 
-def test_labels_that_are_not_in_use_are_minus_one(target):
-    rows = rows_of(target(poses=None, genders=None), Draw(0, 0, 3))
-    assert rows.poses.tolist() == [-1, -1] and rows.genders.tolist() == [-1, -1]
+def test_labels_that_are_not_in_use_are_not_there(target):
+    assert rows_of(target(classes=None), Draw(0, 0, 3)).labels == {}
 
 
 def test_labels_of_another_length_are_refused(target):
-    with pytest.raises(ValueError, match=r"poses.*\[3\].*\[34\]"):
-        target(poses=np.ones(3))
+    with pytest.raises(ValueError, match=r"pose.*\[3\].*\[34\]"):
+        target(classes={"pose": Classes(np.ones(3))})
 
 
 def test_a_draw_alone_decides_what_is_drawn(target):
@@ -102,12 +102,12 @@ def test_a_draw_alone_decides_what_is_drawn(target):
 
 def test_mirrored_rows_take_the_mirrored_pose_if_there_is_one(target):
     count = 34
-    pictures = target(mirrored_poses=np.full(count, 2))
-    poses = collate_target([pictures[Draw(0, n, n)] for n in range(count)]).poses
+    pictures = target(classes={"pose": Classes(np.ones(count, int), np.full(count, 2))})
+    poses = collate_target([pictures[Draw(0, n, n)] for n in range(count)]).labels["pose"]
     assert set(poses.tolist()) == {1, 2} and 0.3 < (poses == 2).float().mean() < 0.7
     flips = [pictures.transform(read_picture(r.path), seed).flipped for seed, r in enumerate(pictures.records)]
     assert any(flips) and not all(flips)
-    assert {row.pose for n in range(count) for row in target()[Draw(0, n, n)]} == {1}
+    assert {row.labels["pose"] for n in range(count) for row in target()[Draw(0, n, n)]} == {1}
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -128,7 +128,7 @@ def test_batches_do_not_depend_on_workers(target, workers):
 
 def test_batches_move_to_a_device_with_all_their_tensors(target):
     batch = rows_of(target(), Draw(0, 0, 0)).to("meta")
-    assert {t.device.type for t in (batch.images, batch.pids, batch.clothes, batch.poses, batch.genders)} == {"meta"}
+    assert {t.device.type for t in (batch.images, batch.pids, batch.clothes, *batch.labels.values())} == {"meta"}
     assert isinstance(batch.paths, tuple) and batch.rows == 2
 
 
@@ -189,8 +189,10 @@ def test_plain_pictures_come_in_order_and_unchanged(external):
 
 def test_test_pictures_can_be_made_bad_and_always_in_the_same_way(external):
     paths = [record.path for record in external]
-    ranges = DegradationRanges(mix={"motion": 1.0})
-    first, again, other = (PlainPictures(paths, TestTransform(SIZE), ranges=ranges, seed=s) for s in (0, 0, 1))
+    motion = DegradationRanges(mix={"motion": 1.0})
+    first, again, other = (
+        PlainPictures(paths, TestTransform(SIZE), degrading=Degrading(motion, seed)) for seed in (0, 0, 1)
+    )
     clean = PlainPictures(paths, TestTransform(SIZE))
     assert np.array_equal(first[4][0], again[4][0])
     assert not np.array_equal(first[4][0], clean[4][0]) and not np.array_equal(first[4][0], other[4][0])

@@ -1,3 +1,4 @@
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,10 @@ from PIL import Image
 
 from rlq.core.console import Console
 from rlq.core.distributed import Place
-from rlq.core.settings import DataSettings
 from rlq.data.degradation import DegradationRanges, at_severity
+from rlq.data.picture_source import PictureSource
 from rlq.data.records import Protocol, Record, ReidData
+from rlq.evaluation.embed import embed_samples
 from rlq.evaluation.evaluator import Evaluator
 
 
@@ -27,15 +29,16 @@ def data(tmp_path: Path) -> ReidData:
 
 def features(data: ReidData, **options) -> tuple[np.ndarray, np.ndarray]:
     """Of a network that leaves pictures as they are."""
-    settings = DataSettings(dataset="noise", size=(20, 12), workers=0)
-    evaluator = Evaluator(data, settings, place=Place(torch.device("cpu")), console=Console(quiet=True), **options)
-    return evaluator.features(lambda images: images.flatten(1))
+    place = Place(torch.device("cpu"))
+    source = PictureSource((20, 12), place, Console(quiet=True))
+    features_of = partial(embed_samples, lambda images: images.flatten(1), source=source)
+    return Evaluator(data, features_of, place=place, **options).features()
 
 
 def test_a_side_is_spoilt_alone_as_it_is_spoilt_with_the_other(data):
     ranges = at_severity(DegradationRanges(), "motion", 3)
     clean = features(data)
-    spoilt = {side: features(data, artefacts=ranges, degraded=side) for side in ("query", "gallery", "both")}
+    spoilt = {side: features(data, ranges=ranges, degraded=side) for side in ("query", "gallery", "both")}
     for side, other in ((0, "gallery"), (1, "query")):
         own = ("query", "gallery")[side]
         np.testing.assert_array_equal(spoilt[own][side], spoilt["both"][side])
@@ -45,6 +48,6 @@ def test_a_side_is_spoilt_alone_as_it_is_spoilt_with_the_other(data):
 
 def test_the_seed_decides_what_is_left_to_chance(data):
     ranges = at_severity(DegradationRanges(), "motion", 3)
-    first, again, other = (features(data, artefacts=ranges, seed=seed)[0] for seed in (1, 1, 2))
+    first, again, other = (features(data, ranges=ranges, seed=seed)[0] for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).max() > 0.01

@@ -17,10 +17,12 @@ from mutations import changed_seeds, one_file
 from safetensors.torch import save as packed_tensors
 from tiny import tiny_network, tiny_settings
 
+from rlq.methods.base import CONFIG, WEIGHTS
 from rlq.methods.rlq.author_checkpoints import read_released
 from rlq.methods.rlq.export import write_safetensors
 from rlq.methods.rlq.network import RlqNetwork
-from rlq.methods.rlq.weights import CONFIG, WEIGHTS, load_network, write_config
+from rlq.methods.rlq.weights import load_network
+from rlq.methods.weights_folder import write_config
 from rlq.training.checkpoint import load_state, load_weights, save_weights
 
 CPU = torch.device("cpu")
@@ -49,7 +51,7 @@ def _folder() -> Files:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         save_weights(folder / WEIGHTS, RlqNetwork(settings, identities=4))
-        write_config(folder, settings, 4)
+        write_config(folder, settings, identities=4)
         return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 

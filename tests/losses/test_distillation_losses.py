@@ -4,14 +4,9 @@ import pytest
 import torch
 
 from rlq.losses.disentangle import absolute_cosine
-from rlq.losses.distillation import (
-    halves,
-    squared_distance_of_directions,
-    tad_consistency,
-    tad_distillation,
-    tad_self_supervision,
-)
+from rlq.losses.distillation import halves, squared_distance_of_directions
 from rlq.losses.divergence import kl_divergence
+from rlq.methods.rlq.tad_losses import tad_consistency, tad_distillation, tad_self_supervision
 
 
 def rows(*shape: int, seed: int = 0) -> torch.Tensor:

@@ -9,10 +9,10 @@ import torch.nn.functional as F
 
 from rlq.losses.clothes import clothes_adversarial, clothes_cross_entropy
 from rlq.losses.disentangle import absolute_cosine
-from rlq.losses.distillation import tad_distillation, tad_self_supervision
 from rlq.losses.divergence import kl_divergence
 from rlq.losses.identity import smoothed_cross_entropy
 from rlq.losses.triplet import batch_hard_triplet
+from rlq.methods.rlq.tad_losses import tad_distillation, tad_self_supervision
 
 
 @pytest.fixture

@@ -8,14 +8,15 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
+from tiny_runs import teacher_of
 
 from rlq.core.config import flatten
 from rlq.core.errors import SettingsError
 from rlq.data.catalogue import read
 from rlq.methods.rlq.inputs import gather_inputs
 from rlq.methods.rlq.network import RlqNetwork, clothes_head
-from rlq.runs import load
 from rlq.runs.folder import read_about
+from rlq.runs.load import prerequisite_fingerprint
 from rlq.tracking.interface import param_texts
 
 PROTOCOLS = ("CC", "SC", "General")
@@ -220,7 +221,7 @@ def test_settings_that_a_set_cannot_serve_stop_the_run_before_it_begins(home):
 def test_a_teacher_takes_size_backbone_and_places_from_its_student(home):
     changes = ("data.root=elsewhere", "tad.external_root=there", "backbone.last_stride=2", "data.patience=7")
     student = home.load(*changes)
-    teacher = load.teacher_experiment(student)
+    teacher = teacher_of(student)
     assert teacher.settings.data.root == "there" and teacher.settings.data.dataset == "synthetic_celeb"
     assert teacher.settings.data.size == (32, 16) and teacher.settings.backbone.last_stride == 2
     assert teacher.settings.data.patience == 7
@@ -240,9 +241,8 @@ def test_a_teacher_takes_size_backbone_and_places_from_its_student(home):
 )
 def test_a_teachers_fingerprint_changes_with_what_shapes_it_only(home, change, same):
     def of(*changes: str) -> str:
-        settings = load.teacher_experiment(home.load(*changes)).settings
-        return load.teacher_fingerprint(settings, "data")
+        return prerequisite_fingerprint(teacher_of(home.load(*changes)), ["data"])
 
     assert (of() == of(change)) is same
-    other = load.teacher_fingerprint(load.teacher_experiment(home.load()).settings, "other data")
+    other = prerequisite_fingerprint(teacher_of(home.load()), ["other data"])
     assert other != of() and len(other) == 16

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tiny_runs import EXPERIMENTS
+from tiny_runs import EXPERIMENTS, teacher_of
 
 from rlq.core.config import flatten, read_tree
 from rlq.core.errors import SettingsError
@@ -11,8 +11,8 @@ from rlq.data.catalogue import CATALOGUE, read
 from rlq.data.degradation import KINDS, DegradationRanges, degrade, draw_degradation
 from rlq.data.pictures import read_picture
 from rlq.data.transforms import resize
-from rlq.methods.rlq.settings import RlqSettings, artefact_ranges
-from rlq.runs import experiment, load
+from rlq.methods.rlq.settings import RlqSettings
+from rlq.runs import experiment
 
 
 def psnr(one: np.ndarray, other: np.ndarray) -> float:
@@ -28,7 +28,7 @@ def test_every_experiment_loads_and_names_sets_and_a_teacher_that_exist(file):
     assert settings.data.dataset in CATALOGUE
     if settings.tad.enabled:
         assert settings.tad.external in CATALOGUE
-        teacher = load.teacher_experiment(loaded).settings
+        teacher = teacher_of(loaded).settings
         assert teacher.data.dataset == settings.tad.external and not teacher.tad.enabled
         assert not teacher.cap.pose.enabled and not teacher.cap.gender.enabled and not teacher.clothes.augment
 
@@ -118,7 +118,7 @@ def test_a_run_on_another_base_can_be_repeated_by_what_it_says(tmp_path):
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_artefact_of_the_default_run_is_seen_at_the_networks_size(home, kind):
     settings = experiment.load(EXPERIMENTS / "synthetic.yaml").settings
-    ranges = artefact_ranges(settings.tad)
+    ranges = settings.tad.ranges()
     assert ranges.mix[kind] > 0.3
     only = DegradationRanges(
         ranges.pixelation, ranges.gaussian_kernel, ranges.gaussian_sigma, ranges.motion_kernel, {kind: 1.0}

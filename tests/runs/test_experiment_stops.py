@@ -13,6 +13,7 @@ from tiny_runs import Home, without_clocks
 
 from rlq.core.errors import RlqError, TrainingError
 from rlq.methods.rlq.cap import CapStep
+from rlq.methods.rlq.method import Rlq
 from rlq.runs.folder import read_about
 from rlq.training.checkpoint import load_state
 from rlq.training.signals import Stopped
@@ -111,13 +112,11 @@ def test_a_signal_ends_the_run_after_saving_and_with_its_exit_status(home, whole
 
 
 def test_a_signal_outside_of_training_ends_the_run_too(home, whole_run, monkeypatch):
-    from rlq.methods.rlq import closing
-
     def measure(*_args, **_options):
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(5)
 
-    monkeypatch.setattr(closing, "close", measure)
+    monkeypatch.setattr(Rlq, "finish", measure)
     with pytest.raises(Stopped):
         home.run("tracking.name=late signal", "schedule.baselines=false")
     assert home.named("late signal").info.status == "KILLED"
@@ -143,8 +142,8 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_one_clear_line(home, whole
 def test_the_term_that_is_not_finite_is_named(home, whole_run, monkeypatch):
     usual = CapStep.attribute_terms
 
-    def with_nan(self, outputs, poses, genders):
-        terms = usual(self, outputs, poses, genders)
+    def with_nan(self, outputs, labels):
+        terms = usual(self, outputs, labels)
         return terms | {"gender_ce": terms["gender_ce"] * float("nan")} if self.epoch == 1 else terms
 
     monkeypatch.setattr(CapStep, "attribute_terms", with_nan)

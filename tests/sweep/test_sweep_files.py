@@ -7,7 +7,9 @@ import pytest
 from sweep_files import EXPERIMENTS, settings_of, written
 
 from rlq.core.config import read_yaml
-from rlq.runs.load import load, teacher_experiment, teacher_fingerprint
+from rlq.methods.catalogue import method_of
+from rlq.runs.load import load, prerequisite_fingerprint
+from rlq.runs.prerequisites import experiment_of
 from rlq.sweep.checking import check
 from rlq.sweep.space import describe, flat_guess, space_signature
 from rlq.sweep.spec import Sweep, read_sweep
@@ -63,8 +65,10 @@ def test_the_first_guess_for_losses_is_the_recipe():
 
 
 def test_the_short_experiment_shares_the_teacher_of_the_whole_one():
-    teachers = [teacher_experiment(load(EXPERIMENTS / f"{name}.yaml")) for name in ("synthetic_short", "synthetic")]
-    assert len({teacher_fingerprint(teacher.settings, "data") for teacher in teachers}) == 1
+    students = [load(EXPERIMENTS / f"{name}.yaml") for name in ("synthetic_short", "synthetic")]
+    needed = [(one, method_of(one.settings).prerequisites(one.settings)) for one in students]
+    teachers = [experiment_of(one, teacher) for one, (teacher,) in needed]
+    assert len({prerequisite_fingerprint(teacher, ["data"]) for teacher in teachers}) == 1
     assert read_yaml(EXPERIMENTS / "synthetic_short.yaml")["tracking"] == {"figures": False}
 
 

@@ -2,6 +2,7 @@ import pytest
 from naming import assert_names
 
 from rlq.core.errors import SettingsError
+from rlq.core.scores import RANKING
 from rlq.training.loop import History, check_selection
 
 
@@ -55,9 +56,9 @@ def test_the_summary_leaves_out_what_was_never_measured():
 
 
 def test_a_selection_that_is_not_measured_is_refused_with_what_is():
-    check_selection("SC/mAP", ["CC", "SC"])
+    check_selection("SC/mAP", RANKING.metrics(["CC", "SC"]))
     with pytest.raises(SettingsError) as raised:
-        check_selection("CC/rank1", ["General"])
+        check_selection("CC/rank1", RANKING.metrics(["General"]))
     assert_names(raised.value, "schedule.select", "CC/rank1", "General/rank1, General/mAP")
     with pytest.raises(SettingsError, match=r"schedule\.select\b.*\bCC/rank2\b"):
-        check_selection("CC/rank2", ["CC"])
+        check_selection("CC/rank2", RANKING.metrics(["CC"]))

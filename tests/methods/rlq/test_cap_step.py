@@ -96,8 +96,8 @@ def test_the_total_is_the_weighted_sum_of_the_unweighted_terms_and_so_is_the_mod
         "id_bot": smoothed_cross_entropy(out.id_bot, batch.pids, smoothing=0.1),
         "triplet": batch_hard_triplet(out.bot, batch.pids, margin=0.3),
         "id_kl": kl_divergence(out.id_bot, out.id_cal, tau=0.8, coefficient=0.4096, reduction="elements"),
-        "pose_ce": smoothed_cross_entropy(out.pose_logits, batch.poses, smoothing=0.1),
-        "gender_ce": smoothed_cross_entropy(out.gender_logits, batch.genders, smoothing=0.1),
+        "pose_ce": smoothed_cross_entropy(out.pose_logits, batch.labels["pose"], smoothing=0.1),
+        "gender_ce": smoothed_cross_entropy(out.gender_logits, batch.labels["gender"], smoothing=0.1),
         "pose_cosine": absolute_cosine(out.bot, out.pose),
         "clothes_adversarial": clothes_adversarial(
             head(out.cal, frozen=True), batch.clothes, batch.pids, step.learner.owner, scale=16.0, smoothing=0.1
@@ -203,8 +203,8 @@ def test_smoothing_of_attributes_is_not_that_of_identities():
     batch = target_batch()
     out = copy.deepcopy(network)(batch.images)
     terms = step(batch)
-    torch.testing.assert_close(terms["pose_ce"], F.cross_entropy(out.pose_logits, batch.poses).detach())
-    torch.testing.assert_close(terms["gender_ce"], F.cross_entropy(out.gender_logits, batch.genders).detach())
+    torch.testing.assert_close(terms["pose_ce"], F.cross_entropy(out.pose_logits, batch.labels["pose"]).detach())
+    torch.testing.assert_close(terms["gender_ce"], F.cross_entropy(out.gender_logits, batch.labels["gender"]).detach())
     wanted = F.cross_entropy(out.id_bot, batch.pids, label_smoothing=0.3)
     torch.testing.assert_close(terms["id_bot"], wanted.detach())
 

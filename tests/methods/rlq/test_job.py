@@ -9,7 +9,7 @@ from tiny import ATTRIBUTES_OFF, CPU, IDENTITIES, noise_inputs, tiny_network, ti
 from rlq.core.console import Console
 from rlq.core.errors import SettingsError
 from rlq.data.clothes import ClothesClasses
-from rlq.methods.rlq import job as recipe
+from rlq.methods.rlq import job as job_module
 from rlq.methods.rlq.job import build, describe
 from rlq.methods.rlq.weights import load_network
 from rlq.training.checkpoint import save_weights
@@ -117,8 +117,8 @@ def test_the_description_counts_people_pictures_and_rows(inputs):
 def test_the_memory_of_a_large_clothes_head_is_told_before_it_is_built(inputs, capsys, monkeypatch):
     many = replace(inputs, clothes=ClothesClasses(inputs.labels.owner, IDENTITIES))
     own, width = len(inputs.labels.owner), tiny_network(tiny_settings()).feature_width
-    monkeypatch.setattr(recipe, "LARGE_HEAD", 0)
-    monkeypatch.setattr(recipe, "clothes_head", lambda *_args: 1 / 0)
+    monkeypatch.setattr(job_module, "LARGE_HEAD", 0)
+    monkeypatch.setattr(job_module, "clothes_head", lambda *_args: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         build(tiny_settings(), many, None, place=CPU, console=Console(), folder=None)
     told, classes = capsys.readouterr().out, own + 81 * IDENTITIES
@@ -129,6 +129,6 @@ def test_the_memory_of_a_large_clothes_head_is_told_before_it_is_built(inputs, c
 
 def test_a_small_clothes_head_and_none_at_all_are_built_without_a_word(inputs, capsys, monkeypatch):
     build(tiny_settings(), inputs, None, place=CPU, console=Console(), folder=None)
-    monkeypatch.setattr(recipe, "LARGE_HEAD", 0)
+    monkeypatch.setattr(job_module, "LARGE_HEAD", 0)
     build(tiny_settings("branches=[bot]", *ATTRIBUTES_OFF), inputs, None, place=CPU, console=Console(), folder=None)
     assert "warning" not in capsys.readouterr().out

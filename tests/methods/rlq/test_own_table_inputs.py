@@ -10,7 +10,9 @@ from naming import assert_names
 from PIL import Image
 
 from rlq.core.errors import DataError, SettingsError
-from rlq.methods.rlq.inputs import check_selectable, gather_inputs
+from rlq.core.scores import RANKING
+from rlq.methods.ranking import check_selectable
+from rlq.methods.rlq.inputs import gather_inputs
 
 COLUMNS = ("path", "pid", "camera", "split", "clothes", "gender", "pose")
 
@@ -104,7 +106,7 @@ def test_without_clothes_the_losses_on_clothes_are_off(gather):
     assert losses.clothes_adversarial == losses.kl_clothes == 0 and losses.id_cal == 1
     assert found.settings.clothes.labels == "none"
     with pytest.raises(SettingsError) as raised:
-        check_selectable(found.settings, found.data)
+        check_selectable(found.settings, found.data, RANKING)
     assert_names(raised.value, "schedule.select", "CC/rank1", "csv", "clothes")
 
 
@@ -136,12 +138,12 @@ def test_a_protocol_that_no_query_has_a_match_under_cannot_choose_an_epoch(gathe
         row["camera"] = "c1"
     found = gather("schedule.select=General/rank1")
     with pytest.raises(DataError, match=r"\bcsv\b.*\bGeneral\b.*\brlq data check csv\b"):
-        check_selectable(found.settings, found.data)
+        check_selectable(found.settings, found.data, RANKING)
 
 
 def test_the_clothes_of_lasts_test_are_not_to_be_had(gather):
     found = gather("schedule.select=SC/mAP")
     refusing = replace(found.data, name="last", refused={"SC": "LaST has clothes labels for training pictures only"})
     with pytest.raises(SettingsError) as raised:
-        check_selectable(found.settings, refusing)
+        check_selectable(found.settings, refusing, RANKING)
     assert_names(raised.value, "schedule.select", "SC/mAP", "last", refusing.refused["SC"])

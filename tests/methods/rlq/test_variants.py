@@ -190,7 +190,7 @@ def test_a_spoilt_copy_is_one_row_more_of_every_picture(tmp_path):
     cap.begin(1)
     batch = next(iter(cap.loader))
     assert batch.images.shape == (16, 3, 32, 16) and batch.paths[0] == batch.paths[1] != batch.paths[2]
-    for labels in (batch.pids, batch.clothes, batch.poses, batch.genders):
+    for labels in (batch.pids, batch.clothes, *batch.labels.values()):
         assert torch.equal(labels[::2], labels[1::2])
     assert not torch.equal(batch.images[::2], batch.images[1::2])
     terms = cap.step(batch)

@@ -7,8 +7,10 @@ from safetensors.torch import save_file
 from tiny import ATTRIBUTES_OFF, CPU, IDENTITIES, noise, tiny_network, tiny_settings, values_of
 
 from rlq.core.errors import DataError
+from rlq.methods.base import CONFIG, WEIGHTS
 from rlq.methods.rlq.network import RlqNetwork
-from rlq.methods.rlq.weights import CONFIG, WEIGHTS, load_network, start_from, write_config
+from rlq.methods.rlq.weights import load_network, start_from
+from rlq.methods.weights_folder import write_config
 from rlq.training.checkpoint import save_weights
 
 
@@ -19,7 +21,7 @@ def write(folder, *changes, seed=0):
     with torch.no_grad():
         network(noise(8, seed))
     save_weights(folder / WEIGHTS, network)
-    write_config(folder, settings, IDENTITIES)
+    write_config(folder, settings, identities=IDENTITIES)
     return network
 
 
@@ -49,7 +51,7 @@ def test_loading_asks_for_no_pretrained_weights(tmp_path):
     [
         (None, r"config\.json"),
         ("{", r"config\.json"),
-        ("[]", r"config\.json.*\bidentities\b.*\bsettings\b"),
+        ("[]", r"config\.json.*\bsettings\b.*\bidentities\b"),
         ('{"settings": {}}', r"config\.json.*\bidentities\b"),
         ('{"identities": 0, "settings": {}}', r"config\.json.*\bidentities\b"),
         ('{"identities": 10000000000, "settings": {}}', r"config\.json.*\bidentities\b"),
@@ -78,7 +80,7 @@ def test_weights_that_are_none_are_refused_by_name(tmp_path, content):
 
 def test_weights_of_another_network_than_the_config_says_are_refused(tmp_path):
     write(tmp_path)
-    write_config(tmp_path, tiny_settings(), IDENTITIES + 1)
+    write_config(tmp_path, tiny_settings(), identities=IDENTITIES + 1)
     with pytest.raises(DataError) as raised:
         load_network(tmp_path, CPU.device)
     assert_names(raised.value, "model.safetensors", "config.json", "id_heads")
