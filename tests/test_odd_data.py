@@ -2,12 +2,12 @@
 
 import io
 import os
-import re
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from naming import assert_names
 from PIL import Image, ImageOps
 from tiny_runs import Home
 
@@ -75,11 +75,11 @@ GOOD = {
     },
 }
 BAD = {
-    "empty.jpg": (b"", "empty file"),
-    "words.jpg": (b"these are words, and no picture", "no picture"),
-    "page.png": (b"<html><body>404 Not Found</body></html>", "no picture"),
-    "only_a_head.jpg": (GOOD["grey.jpg"][:60], "no picture"),
-    "huge.png": (saved("PNG", Image.new("1", (20_000, 20_000))), "20000 x 20000 pixels are 400 million, at most 100"),
+    "empty.jpg": (b"", ("empty",)),
+    "words.jpg": (b"these are words, and no picture", ("picture",)),
+    "page.png": (b"<html><body>404 Not Found</body></html>", ("picture",)),
+    "only_a_head.jpg": (GOOD["grey.jpg"][:60], ("picture",)),
+    "huge.png": (saved("PNG", Image.new("1", (20_000, 20_000))), ("20000 x 20000", 400, 100)),
 }
 
 
@@ -115,14 +115,13 @@ def test_the_smallest_pictures_go_through_artefacts_and_transforms(tmp_path, nam
 
 @pytest.mark.parametrize("name", BAD)
 def test_what_is_refused_has_one_reason_for_all(tmp_path, name):
-    content, reason = BAD[name]
+    content, named = BAD[name]
     (tmp_path / name).write_bytes(content)
-    assert reason in look_at(tmp_path / name).reason
+    reason = look_at(tmp_path / name).reason
+    assert_names(reason, *named)
     with pytest.raises(DataError) as error:
         read_picture(tmp_path / name)
-    assert str(error.value).startswith(f"{tmp_path / name}: not a picture that can be decoded (") and reason in str(
-        error.value
-    )
+    assert_names(error.value, tmp_path / name, reason)
 
 
 def made_table(folder: Path, rows: list[tuple[str, str, str, str, str]], contents: dict[str, bytes]) -> Path:
@@ -197,26 +196,25 @@ def test_a_refused_picture_is_told_by_every_command(home, whole_run, noise, tmp_
     told.append(home.command("embed", "whole", root, "--output", tmp_path / "features.npz"))
     for shown in told:
         assert shown.exit_code == 1 and "Traceback" not in shown.output
-        assert "huge.png" in shown.output and "20000 x 20000 pixels" in shown.output, shown.output
-        assert "words.jpg" in shown.output and "no picture" in shown.output
+        assert_names(shown.output, "huge.png", "20000 x 20000", "words.jpg")
 
 
 @pytest.mark.parametrize(
     ("training", "test", "told"),
     [
-        (people(1, split="train", each=16), None, "1 .*(identit|people|person)"),
-        ([], None, "no training pictures"),
-        (people(4, split="train"), [], "no query and gallery"),
-        (people(4, split="train"), people(1, split="gallery", first=10), "has gallery rows only"),
+        (people(1, split="train", each=16), None, ("1 ", 4, "data.batch")),
+        ([], None, ("csv", "training", "rlq evaluate")),
+        (people(4, split="train"), [], ("csv", "query", "gallery", "data.selection=holdout")),
+        (people(4, split="train"), people(1, split="gallery", first=10), ("pictures.csv", "gallery", "query")),
         (
             people(4, split="train"),
             [*people(1, split="gallery", first=10), ("q.png", "11", "7", "query", "0")],
-            "no query of csv has a match in the gallery under CC",
+            ("csv", "query", "gallery", " CC", "rlq data check csv"),
         ),
         (
             people(4, split="train", cameras=1),
             [*people(1, split="gallery", first=10, cameras=1), ("q.png", "10", "0", "query", "0")],
-            "no query of csv has a match in the gallery under CC",
+            ("csv", "query", "gallery", " CC", "rlq data check csv"),
         ),
     ],
     ids=["one identity", "no training", "no test", "no query", "no match", "one camera"],
@@ -226,7 +224,7 @@ def test_a_set_that_cannot_be_trained_on_is_refused_in_words(home, noise, tmp_pa
     root = made_table(tmp_path / "own", [*training, *(usual if test is None else test)], noise)
     shown = train(home, root)
     assert shown.exit_code == 1 and "Traceback" not in shown.output
-    assert re.search(told, shown.output), shown.output
+    assert_names(shown.stderr, *told)
 
 
 def test_a_person_with_one_picture_is_repeated_and_trains(home, noise, tmp_path):

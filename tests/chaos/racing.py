@@ -1,5 +1,6 @@
 """The same thing asked for twice at once: one does it and the other waits, or is refused with a clear word."""
 
+import re
 from pathlib import Path
 
 from chaos.acts import (
@@ -29,14 +30,15 @@ def one_run(scene: Scene) -> Outcome:
     command = ("train", "--resume", run_of(scene))
     works = scene.start(*command, before=halt_at_word(2))  # the first one says that it is resumed
     assert scene.wait_for(halted(scene, works), works), scene.output(works)[-2000:]
-    line = line_with(scene.run(*command, status=1), "is in use")
+    line = line_with(scene.run(*command, status=1), run_of(scene).name)
     assert scene.kill_at(works, 0.0)
     both = _together(scene, command)
     statuses = [scene.finish(process) for process in both]
     assert 0 in statuses, f"neither came through: {[scene.output(process)[-800:] for process in both]}"
     for process, status in zip(both, statuses, strict=True):
         last = scene.output(process).strip().splitlines()[-1]
-        refused = status == 1 and ("is in use" in last or "is finished" in last)
+        # the run is in use, and named by its folder; or it is finished, and a new one is offered
+        refused = status == 1 and last.startswith("Error") and (run_of(scene).name in last or "rlq train" in last)
         assert status == 0 or refused, f"the other ended with {status}: {last}"
     same_end(scene, run_of(scene), peace, run_of(peace))
     return Outcome(2, "weights, result, MLflow: bit for bit; the other's word", {"statuses": statuses, "line": line})
@@ -47,8 +49,9 @@ def one_teacher(scene: Scene) -> Outcome:
     peace = scene.undisturbed("teacher", teach_in_peace)
     both = _together(scene, ("train", "with_teacher.yaml", "--set", "data.cache=true"))
     _all_end(scene, both)
-    trained = [scene.output(process).count("none for these settings yet") for process in both]
-    waited = [scene.output(process).count("trained before") for process in both]
+    teachers = [re.findall(r"^teacher .*", scene.output(process), re.MULTILINE) for process in both]
+    trained = [sum(".yaml" in line for line in lines) for lines in teachers]  # says from which file
+    waited = [sum(".yaml" not in line for line in lines) for lines in teachers]
     mine, yours = scene.one("runs/teachers/*/run.json").parent, peace.one("runs/teachers/*/run.json").parent
     weights = "last/model.safetensors"
     assert (mine / weights).read_bytes() == (yours / weights).read_bytes(), "the teacher differs"

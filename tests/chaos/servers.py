@@ -84,7 +84,7 @@ def restarted(scene: Scene) -> Outcome:
         server.start()
         go_on(scene, process)
         assert scene.finish(process) == 0, scene.output(process)[-2000:]
-        line = line_with(scene.output(process), "everything is kept in")
+        line = line_with(scene.output(process), "tracking: ")
         assert "rlq track sync" not in scene.output(process), scene.output(process)[-2000:]
         server.whole(run_of(scene), peace)
     return Outcome(1, f"the run never waits for it; {WHOLE}", {"line": line})

@@ -18,7 +18,7 @@ from chaos.scene import Scene
 from chaos.workers import one_line
 
 PLENTY = 1 << 30
-FULL = ("No space left", "File too large", "is full", "is the disk full?")
+FULL = ("No space left", "File too large", "full")
 NO_MEANS = "root minds no modes of files, and may not mount here"
 
 

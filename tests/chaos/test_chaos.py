@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from chaos.moments import go_on, halted, seen
 from chaos.processes import Forked, kill_group, members
 from chaos.scene import Scene
 from chaos.settings import FILES
+from naming import assert_names
 
 
 @pytest.fixture
@@ -77,7 +79,7 @@ def test_a_fault_that_fails_is_told_with_its_reason_and_its_folder_is_kept(base)
     assert (fine.failure, fine.tried, fine.compared, fine.details) == ("", 2, "nothing", {"seed": 3})
     assert failed.failure == "file is lost with seed 3"
     assert failed.folder == str(base / "one-fault-3") and (base / "one-fault-3/data/file").read_text() == "data"
-    assert "FAILED file is lost with seed 3" in failed.line() and "kept in" in failed.line()
+    assert_names(failed.line(), "FAILED", failed.failure, failed.folder)
     assert fine.line().endswith("ok")
 
 
@@ -93,41 +95,45 @@ def test_every_fault_happens_once_per_seed_and_one_failure_is_seen_in_the_table(
     assert [(one.name, one.seed) for one in found if one.failure] == [("b", 2)]
     lines = run.summary(found).splitlines()
     assert [cell.strip() for cell in lines[1].split("|")] == ["kill", "a", "6", "nothing", "survived"]
-    assert [cell.strip() for cell in lines[2].split("|")] == ["race", "b", "4", "nothing", "FAILED with seed 2"]
-    assert lines[4:] == [
-        "kill     6 faults inflicted in 3 scenes, 0 not tried, 0 scenes failed",
-        "race     4 faults inflicted in 3 scenes, 0 not tried, 1 scenes failed",
-        "all      10 faults inflicted in 6 scenes, 0 not tried, 1 scenes failed",
-    ]
+    *cells, outcome = (cell.strip() for cell in lines[2].split("|"))
+    assert cells == ["race", "b", "4", "nothing"]
+    assert_names(outcome, "FAILED", 2)
+    assert counts(lines[4:]) == {"kill": [6, 3, 0, 0], "race": [4, 3, 0, 1], "all": [10, 6, 0, 1]}
     assert len(json.loads(json.dumps(run.report(found, 1.0)))["faults"]) == 6
 
 
 def test_what_cannot_be_tried_here_is_no_success_and_no_failure(base):
     mounted = Fault("full", "starve", lambda scene: not_tried("nothing may be mounted here"))
     found = [run.inflict(fault, 1, base) for fault in (mounted, Fault("a", "kill", survive))]
-    assert found[0].line().endswith("not tried: nothing may be mounted here") and not found[0].failure
+    assert found[0].line().endswith("nothing may be mounted here") and not found[0].failure
     lines = run.summary(found).splitlines()
-    told = ["starve", "full", "0", "-", "not tried: nothing may be mounted here"]
-    assert [cell.strip() for cell in lines[1].split("|")] == told
-    assert lines[-1] == "all      2 faults inflicted in 1 scenes, 1 not tried, 0 scenes failed"
+    *cells, outcome = (cell.strip() for cell in lines[1].split("|"))
+    assert cells == ["starve", "full", "0", "-"] and outcome.endswith("nothing may be mounted here")
+    assert counts(lines[-1:]) == {"all": [2, 1, 1, 0]}
+
+
+def counts(lines: list[str]) -> dict[str, list[int]]:
+    """The numbers of each line of the totals: faults, scenes, those not tried, those that failed."""
+    return {line.split()[0]: [int(number) for number in re.findall(r"\d+", line)] for line in lines}
 
 
 def test_a_fault_that_inflicts_nothing_has_failed(base):
     found = run.inflict(Fault("a", "kill", lambda scene: Outcome(0, "all is as it was")), 1, base)
-    assert found.failure == "nothing was inflicted, and it does not say why"
+    assert found.failure and "Traceback" not in found.failure and not found.tried
 
 
 @pytest.mark.parametrize("act", [be_broken, end_at_once])
 def test_a_fault_that_is_broken_itself_has_failed(base, act):
     (found,) = run.inflict_all([Fault("a", "kill", act)], [1], base)
-    assert "its own process ended by an error" in found.failure
+    assert found.failure and not found.tried
 
 
 def test_at_the_end_of_the_time_the_rest_has_failed(base):
     began = time.monotonic()
     found = list(run.inflict_all([Fault("a", "kill", hang), Fault("b", "kill", survive)], [1], base, limit=1.0))
     assert time.monotonic() - began < 20
-    assert [one.failure for one in found] == ["the 1 s were over", "not begun: the 1 s were over"]
+    begun, not_begun = (one.failure for one in found)
+    assert "1 s" in begun and "1 s" in not_begun and begun != not_begun
 
 
 def test_faults_are_chosen_by_name_or_for_the_short_form():
@@ -135,8 +141,9 @@ def test_faults_are_chosen_by_name_or_for_the_short_form():
     assert [fault.name for fault in run.chosen(faults)] == ["a", "b"]
     assert [fault.name for fault in run.chosen(faults, short=True)] == ["a"]
     assert [fault.name for fault in run.chosen(faults, only=["b"])] == ["b"]
-    with pytest.raises(SystemExit, match="there is no fault c; there are a, b"):
+    with pytest.raises(SystemExit) as told:
         run.chosen(faults, only=["a", "c"])
+    assert_names(told.value, " c", "a, b")
 
 
 def test_no_two_faults_have_one_name_and_the_short_form_has_each_kind_that_kills():
@@ -171,10 +178,11 @@ def test_children_of_a_process_that_is_killed_alone_are_seen(scene):
 def test_a_process_that_hangs_is_killed_and_told_with_its_output(scene):
     process = begin(scene, "import time; print('busy', flush=True); time.sleep(60)")
     scene.wait_for(lambda: scene.output(process))
-    with pytest.raises(AssertionError, match="hung for 0 s: busy"):
+    with pytest.raises(AssertionError) as told:
         scene.finish(process, timeout=0.1)
+    assert_names(told.value, "0 s", "busy")
     assert process.wait(5) == -signal.SIGKILL
-    with pytest.raises(AssertionError, match="waited 0 s in vain"):
+    with pytest.raises(AssertionError, match="0 s"):
         scene.wait_for(lambda: False, begin(scene, "import time; time.sleep(60)"), timeout=0.1)
     scene.close()
 
@@ -182,10 +190,11 @@ def test_a_process_that_hangs_is_killed_and_told_with_its_output(scene):
 def test_a_command_that_is_forked_ends_as_one_that_is_started(scene):
     for plain in (False, True):
         assert "Usage: rlq train" in scene.run("train", "--help", plain=plain)
-        assert "No such command" in scene.run("no-such-command", status=2, plain=plain)
+        assert "'no-such-command'" in scene.run("no-such-command", status=2, plain=plain)
     assert isinstance(scene._processes[0], Forked) and not isinstance(scene._processes[2], Forked)
-    with pytest.raises(AssertionError, match="(?s)ended with 2, not 0: .*No such command"):
+    with pytest.raises(AssertionError) as told:
         scene.run("no-such-command")
+    assert_names(told.value, 2, 0, "'no-such-command'")
 
 
 def test_what_is_undisturbed_happens_once(scene):
@@ -202,11 +211,11 @@ def test_folders_that_differ_in_a_byte_or_a_file_are_told(tmp_path):
     (tmp_path / "a/.hidden").touch()
     same_files(tmp_path / "a", tmp_path / "b")
     (tmp_path / "b/file").write_text("other")
-    with pytest.raises(AssertionError, match=r"\['file'\] of .*a differ from those of .*b"):
-        same_files(tmp_path / "a", tmp_path / "b")
-    (tmp_path / "b/more").touch()
-    with pytest.raises(AssertionError, match=r"has \['more'\] more or less than"):
-        same_files(tmp_path / "a", tmp_path / "b")
+    for name in ("file", "more"):
+        (tmp_path / "b" / name).touch()
+        with pytest.raises(AssertionError) as told:
+            same_files(tmp_path / "a", tmp_path / "b")
+        assert_names(told.value, [name], tmp_path / "a", tmp_path / "b")
 
 
 def test_a_file_is_left_half_written_by_whoever_halts_in_it(scene):

@@ -27,7 +27,7 @@ def killed(scene: Scene) -> Outcome:
         strike(scene, process, signal.SIGKILL, int(chance.integers(1, 80)))
         assert scene.finish(process) == 1, f"nobody missed the worker: {scene.output(process)[-1000:]}"
         lines.append(one_line(scene, process))
-        assert "data worker" in lines[-1] and "resume" in lines[-1], lines[-1]
+        assert "data.workers" in lines[-1] and "--resume" in lines[-1], lines[-1]
         process = scene.start("train", "--resume", run_of(scene), before=slow_pictures)
     assert scene.finish(process) == 0, scene.output(process)[-2000:]
     same_end(scene, run_of(scene), peace, run_of(peace))

@@ -1,5 +1,6 @@
 import json
 
+from naming import assert_names
 from PIL import Image
 
 from rlq.analysis import ANALYSES
@@ -15,8 +16,11 @@ def test_figure_and_numbers_are_kept_and_the_table_is_printed(home, whole_run, t
     words = ("--output", tmp_path / "new", "--seed", 2, "--option", "pictures=6")
     shown = home.command("analyse", "sharpness", "whole", *words)
     assert shown.exit_code == 0, shown.output
-    assert shown.stdout.startswith("| 6 pictures of synthetic_celeb, mean")
-    assert shown.stdout.endswith(f"kept     {tmp_path}/new/sharpness.png and .json\n")
+    header, *_, last = shown.stdout.splitlines()
+    assert header.startswith("| ")
+    assert_names(header, 6, "synthetic_celeb")
+    assert last.startswith("kept ")
+    assert_names(last, f"{tmp_path}/new/sharpness.png", ".json")
     kept = json.loads((tmp_path / "new/sharpness.json").read_text())
     assert (kept["analysis"], kept["seed"], kept["options"]) == ("sharpness", 2, {"pictures": 6})
     assert kept["runs"]["whole"]["run_id"] == whole_run.run_id and kept["numbers"]["pictures"] == 6
@@ -26,11 +30,12 @@ def test_figure_and_numbers_are_kept_and_the_table_is_printed(home, whole_run, t
 
 def test_wrong_words_are_one_line(home, whole_run, tmp_path):
     for words, told in (
-        (("nothing", "whole"), "there is no analysis nothing; there are curves"),
-        (("curves", "nobody"), "there is no run nobody in runs"),
-        (("tsne", "whole", "--option", "picures=3"), "tsne: unknown setting picures; did you mean pictures?"),
-        (("tsne", "whole", "--option", "pictures"), "--option 'pictures' should read NAME=VALUE"),
+        (("nothing", "whole"), ("nothing", "curves")),
+        (("curves", "nobody"), ("nobody", "runs")),
+        (("tsne", "whole", "--option", "picures=3"), ("tsne", "picures", "pictures")),
+        (("tsne", "whole", "--option", "pictures"), ("--option", "pictures", "NAME=VALUE")),
     ):
         shown = home.command("analyse", *words, "--output", tmp_path)
-        assert shown.exit_code == 1 and told in shown.stderr and shown.stderr.count("\n") == 1
+        assert shown.exit_code == 1 and shown.stderr.count("\n") == 1
+        assert_names(shown.stderr, *told)
     assert list(tmp_path.iterdir()) == []

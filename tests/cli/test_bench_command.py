@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from naming import assert_names
 
 
 def test_the_names_are_listed_and_an_unknown_one_is_answered_with_them(home):
@@ -10,7 +11,7 @@ def test_the_names_are_listed_and_an_unknown_one_is_answered_with_them(home):
     assert names[:3] == ["evaluation", "data", "artefacts"]
     refused = home.command("bench", "evaluations")
     assert refused.exit_code == 1
-    assert f"there is no benchmark evaluations; there are {', '.join(names)}" in refused.output
+    assert_names(refused.output, "evaluations", ", ".join(names))
 
 
 @pytest.mark.slow  # what it measures has tests of its own

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from naming import assert_names
 
 from rlq.cli import main
 from rlq.cli.pose import VECTORS
@@ -22,7 +23,7 @@ def test_import_and_cluster_from_the_command_line(home, own):
     taken = own.parent / "alphapose.json"
     (own / "rlq/keypoints.json").rename(taken)
     shown = home.command("pose", "import", taken, "--data", "prcc", "--root", own)
-    assert shown.exit_code == 0 and "AlphaPose: " in shown.stdout and (own / "rlq/keypoints.json").is_file()
+    assert shown.exit_code == 0 and "AlphaPose" in shown.stdout and (own / "rlq/keypoints.json").is_file()
     sheets = own.parent / "sheets"
     words = ["--data", "prcc", "--root", own, "--k", "3", "--k", "4:6:2", "--vector", "angles", "--sheet", sheets]
     shown = home.command("pose", "cluster", *words)
@@ -83,24 +84,26 @@ def test_the_vectors_on_the_command_line_are_those_there_are():
 @pytest.mark.parametrize("count", ["1", "x", "5:", "5:4", "5:10:0", "2:10:3:4", "-3", "1.5"])
 def test_a_wrong_number_of_clusters_is_wrong_usage(count):
     shown = CliRunner().invoke(main, ["pose", "cluster", "--data", "prcc", "--k", count])
-    assert shown.exit_code == 2 and f"{count!r} is no number of clusters such as 15, nor a row" in shown.output
+    assert shown.exit_code == 2
+    assert_names(shown.output, "'--k'", repr(count))
 
 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["import", "nowhere.json", "--data", "prcc"], "'nowhere.json' does not exist"),
-        (["extract"], "Missing option '--data'"),
-        (["cluster", "--data", "prcc", "--vector", "legs"], "'legs' is not one of"),
+        (["import", "nowhere.json", "--data", "prcc"], ("'nowhere.json'",)),
+        (["extract"], ("'--data'",)),
+        (["cluster", "--data", "prcc", "--vector", "legs"], ("--vector", "'legs'", "'angles'")),
     ],
 )
 def test_wrong_usage_is_status_2(words, told):
     shown = CliRunner().invoke(main, ["pose", *words])
-    assert shown.exit_code == 2 and told in shown.output
+    assert shown.exit_code == 2
+    assert_names(shown.output, *told)
 
 
 def test_an_error_is_one_line(own, home):
     (own / "rlq/keypoints.json").write_text('[{"image_id": 1},\n oops]')
     shown = home.command("pose", "cluster", "--data", "prcc", "--root", own)
     assert shown.exit_code == 1 and shown.stderr.count("\n") == 1
-    assert f"{own}/rlq/keypoints.json: line 2, column 2: no valid JSON" in shown.stderr
+    assert_names(shown.stderr, f"{own}/rlq/keypoints.json", "line 2", "column 2", "JSON")

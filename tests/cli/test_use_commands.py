@@ -1,10 +1,12 @@
 """rlq evaluate, embed and track sync on a finished run."""
 
 import json
+import re
 import shutil
 
 import numpy as np
 import pytest
+from naming import assert_names
 from tiny_runs import TARGET
 
 from rlq.core import files
@@ -60,19 +62,20 @@ def test_the_table_shows_percent_counts_and_what_is_not_in_the_paper(home, whole
     assert lines[0].split() == ["protocol", "R-1", "R-5", "R-10", "R-20", "mAP", "queries", "valid", "gallery"]
     cells = {line.split()[0]: line.split()[1:] for line in lines[2:5]}
     assert cells["CC"][0] == f"{100 * whole_run.metrics['best/CC/rank1']:.1f}" and cells["CC"][-3:] == ["8", "8", "8"]
-    assert lines[5] == "General: not in the paper"
+    assert lines[5].startswith("General: ")
 
 
 def test_single_shot_is_named_and_has_numbers_of_its_own(home, whole_run):
     multi, single = (home.command("evaluate", "whole", "--shots", shots) for shots in ("multi", "single"))
-    assert multi.stdout.endswith("gallery: multi-shot\n")
-    assert single.stdout.endswith("gallery: single-shot, mean of 10 draws\n")
+    assert_names(multi.stdout.splitlines()[-1], "gallery", "multi-shot")
+    assert_names(single.stdout.splitlines()[-1], "gallery", "single-shot", 10)
     found = json.loads(home.command("evaluate", "whole", "--shots", "single", "--json").stdout)
     assert found["CC"]["gallery"] == 4 and found["CC"]["draws"] == 10
     metrics = home.tracked(whole_run.run_id).data.metrics
     assert metrics["test-best-single/CC/mAP"] == pytest.approx(found["CC"]["mAP"])
     shown = home.command("evaluate", "whole", "--data", "synthetic_celeb", "--shots", "single")
-    assert shown.exit_code == 1 and "--shots single is for PRCC's layout; synthetic_celeb has one way" in shown.stderr
+    assert shown.exit_code == 1
+    assert_names(shown.stderr, "--shots single", "PRCC", "synthetic_celeb")
 
 
 def test_the_reading_of_celebs_cameras_can_be_chosen(home, whole_run):
@@ -90,7 +93,7 @@ def test_json_stays_alone_when_a_built_in_set_has_to_be_made(home, whole_run, tm
     for words in (["evaluate", "whole", "--data", "synthetic"], ["data", "check", "synthetic"]):
         shown = home.command(*words, "--root", tmp_path / words[0], "--json")
         assert shown.exit_code == 0 and len(json.loads(shown.stdout)) >= 3
-        assert f"data     making {tmp_path / words[0]}/synthetic/prcc (once)" in shown.stderr
+        assert re.search(rf"^data .*{re.escape(str(tmp_path / words[0]))}/synthetic/prcc", shown.stderr, re.MULTILINE)
 
 
 def test_another_set_and_spoilt_pictures_have_numbers_of_their_own(home, whole_run):
@@ -108,8 +111,9 @@ def test_another_set_and_spoilt_pictures_have_numbers_of_their_own(home, whole_r
 def test_spoilt_queries_have_numbers_of_their_own_by_severity_side_and_seed(home, whole_run):
     words = ["evaluate", "whole", "--artefact", "motion"]
     shown = home.command(*words, "--severity", 3, "--degrade", "query")
-    assert shown.exit_code == 0 and shown.stdout.endswith("spoilt first: motion 3 query\n")
-    assert "spoilt first" not in home.command(*words).stdout
+    assert shown.exit_code == 0
+    assert_names(shown.stdout.splitlines()[-1], "motion 3 query")
+    assert "motion" not in home.command(*words).stdout
     again = flat(home.command(*words, "--severity", 3, "--degrade", "query", "--json").stdout)
     seeded = flat(home.command(*words, "--degrade", "gallery", "--artefact-seed", 7, "--json").stdout)
     metrics = home.tracked(whole_run.run_id).data.metrics
@@ -121,7 +125,8 @@ def test_spoilt_queries_have_numbers_of_their_own_by_severity_side_and_seed(home
 @pytest.mark.parametrize("words", [("--severity", 3), ("--degrade", "query"), ("--artefact-seed", 1)])
 def test_how_pictures_are_spoilt_needs_an_artefact(home, whole_run, words):
     shown = home.command("evaluate", "whole", *words)
-    assert shown.exit_code == 1 and "say how pictures are spoilt; --artefact says by what" in shown.stderr
+    assert shown.exit_code == 1
+    assert_names(shown.stderr, words[0], "--artefact ")
 
 
 def test_a_teachers_numbers_go_into_the_teachers_run_and_no_second_store_is_made(home, whole_run):
@@ -141,14 +146,14 @@ def test_a_teachers_numbers_go_into_the_teachers_run_and_no_second_store_is_made
 @pytest.mark.parametrize("words", [("evaluate", "nobody"), ("embed", "nobody", ".", "--output", "f.npz")])
 def test_an_unknown_run_is_answered_with_those_that_exist(home, whole_run, words):
     shown = home.command(*words)
-    assert shown.exit_code == 1 and shown.stderr.startswith("Error: there is no run nobody in runs; runs there: ")
-    assert f"{whole_run.run_id[:8]} (whole)" in shown.stderr
+    assert shown.exit_code == 1 and shown.stderr.startswith("Error: ")
+    assert_names(shown.stderr, "nobody", "runs", f"{whole_run.run_id[:8]} (whole)")
 
 
 def test_another_set_that_is_not_there_is_one_line(home, whole_run):
     shown = home.command("evaluate", "whole", "--data", "prcc", "--root", "nowhere")
     assert shown.exit_code == 1 and shown.stderr.count("\n") == 1
-    assert "PRCC (prcc) is not below data.root = nowhere" in shown.stderr
+    assert_names(shown.stderr, "prcc", "data.root", "nowhere/PRCC")
 
 
 @pytest.fixture
@@ -167,7 +172,9 @@ def test_features_of_a_folder_are_sorted_float32_and_of_unit_length(home, whole_
     output = tmp_path / "new" / "f.npz"
     shown = home.command("embed", "whole", pictures, "--output", output)
     assert shown.exit_code == 0, shown.output
-    assert shown.stdout == f"4 pictures, {np.load(output)['features'].shape[1]} numbers each, in {output}\n"
+    assert shown.stdout.count("\n") == 1
+    assert_names(shown.stdout, output)
+    assert_names(shown.stdout.replace(str(output), ""), 4, np.load(output)["features"].shape[1])
     with np.load(output, allow_pickle=False) as file:
         names, features = file["names"].tolist(), file["features"]
     assert names == sorted(names) == ["a-1.jpg", "a/10.JPG", "a/2.jpg", "b.jpg"]
@@ -200,10 +207,12 @@ def test_bad_pictures_are_all_listed_or_left_out(home, whole_run, pictures, tmp_
     shown = home.command("embed", "whole", pictures, "--output", output)
     assert shown.exit_code == 1 and not output.exists()
     head, first, second = shown.stderr.splitlines()
-    assert head == "Error: 2 of 4 pictures cannot be read (--skip-bad leaves them out):"
+    assert head.startswith("Error: ")
+    assert_names(head, 2, 4, "--skip-bad")
     assert first.startswith("  a/2.jpg: ") and second.startswith("  b.jpg: ")
     shown = home.command("embed", "whole", pictures, "--output", output, "--skip-bad")
-    assert shown.exit_code == 0 and shown.stdout.endswith("; 2 skipped\n")
+    assert shown.exit_code == 0
+    assert re.findall(r"\b2\b", shown.stdout.replace(str(output), "")) == ["2", "2"]  # taken, and left out
     assert np.load(output)["names"].tolist() == ["a-1.jpg", "a/10.JPG"]
 
 
@@ -218,16 +227,19 @@ def test_a_write_that_fails_leaves_the_old_features_as_they_were(home, whole_run
     (pictures / "b.jpg").unlink()
     monkeypatch.setattr(files.os, "fsync", full)
     shown = home.command("embed", "whole", pictures, "--output", output)
-    assert shown.exit_code == 1 and "f.npz cannot be written: No space left on device" in shown.stderr
+    assert shown.exit_code == 1
+    assert_names(shown.stderr, output, "No space left on device")
     assert output.read_bytes() == before and [path.name for path in output.parent.iterdir()] == ["f.npz"]
 
 
 def test_a_folder_without_pictures_and_an_output_of_another_kind_are_refused(home, whole_run, pictures, tmp_path):
     (tmp_path / "empty").mkdir()
     shown = home.command("embed", "whole", tmp_path / "empty", "--output", tmp_path / "f.npz")
-    assert shown.exit_code == 1 and "holds no pictures (.jpg, .jpeg, .png" in shown.stderr
+    assert shown.exit_code == 1
+    assert_names(shown.stderr, tmp_path / "empty", ".jpg, .jpeg, .png")
     shown = home.command("embed", "whole", pictures, "--output", tmp_path / "f.csv")
-    assert shown.exit_code == 1 and "f.csv should end in .npz" in shown.stderr
+    assert shown.exit_code == 1
+    assert_names(shown.stderr, "f.csv", ".npz")
 
 
 def test_sync_sends_a_run_to_another_store_once(home, whole_run, tmp_path):
@@ -235,9 +247,9 @@ def test_sync_sends_a_run_to_another_store_once(home, whole_run, tmp_path):
     uri = f"sqlite:///{tmp_path}/other.db"
     shown = home.command("track", "sync", folder, "--uri", uri)
     assert shown.exit_code == 0, shown.output
-    assert int(shown.stdout.removeprefix("sent ")) > 100
-    assert home.command("track", "sync", folder, "--uri", uri).stdout == "sent 0\n"
-    assert home.command("track", "sync", folder).stdout == "sent 0\n"
+    again = (home.command("track", "sync", folder, *words).stdout for words in (("--uri", uri), ()))
+    (first,), *later = (re.findall(r"\d+", text) for text in (shown.stdout, *again))
+    assert int(first) > 100 and later == [["0"], ["0"]]
     from mlflow import MlflowClient
 
     (copy,) = MlflowClient(uri).search_runs(["1"])
@@ -247,4 +259,5 @@ def test_sync_sends_a_run_to_another_store_once(home, whole_run, tmp_path):
 
 def test_a_folder_that_is_no_run_cannot_be_synced(home, tmp_path):
     shown = home.command("track", "sync", tmp_path)
-    assert shown.exit_code == 1 and f"{tmp_path} holds no run" in shown.stderr
+    assert shown.exit_code == 1
+    assert_names(shown.stderr, tmp_path)

@@ -1,7 +1,7 @@
-import re
 from pathlib import Path
 
 import pytest
+from naming import assert_names
 
 from rlq.core.config import apply_changes, flatten, known_names, read_tree, to_yaml, validate
 from rlq.core.errors import SettingsError
@@ -66,58 +66,64 @@ def test_a_change_reads_its_value_as_plain_yaml():
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("change", "named"),
     [
-        ("optim.lrr=1", "unknown setting optim.lrr; did you mean optim.lr?"),
-        ("bakbone.split=1", "unknown setting bakbone; did you mean backbone?"),
-        ("seed=true", "seed = True: .*valid integer"),
-        ("seed=1.5", "seed = 1.5"),
-        ("optim.lr=yes", "optim.lr = 'yes'"),
-        ("data.batch=6", "should be a multiple of data.instances = 4, and at least two"),
-        ("tad.mix.motion=1", "add up to 2"),
-        ("schedule.epochs=10", r"clothes_from = 25 is never reached .*milestones \[20, 40\] are never reached"),
-        ("optim.warmup=200", "as long as schedule.epochs"),
-        ("tad.gaussian_kernel=[6, 6]", "holds no odd number"),
-        ("tad.pixelation=[20, 10]", r"should be \[smallest, largest\]"),
-        ("branches=[cal]", "cap.pose.on = bot, but branches"),
-        ("order=[cap]", "should name tad and cap once each"),
-        ("backbone.split=5", "backbone.split = 5"),
-        ("method=cal", "'rlq'"),
-        ("seed", "NAME=VALUE"),
-        ("a=[", "not valid YAML"),
+        ("optim.lrr=1", ("optim.lrr",)),
+        ("bakbone.split=1", ("bakbone", "backbone")),
+        ("seed=true", ("seed", True)),
+        ("seed=1.5", ("seed", 1.5)),
+        ("optim.lr=yes", ("optim.lr", "'yes'")),
+        ("data.batch=6", ("data.batch", 6, "data.instances", 4)),
+        ("tad.mix.motion=1", ("pixelation", "gaussian", "motion", 1, 2)),
+        (
+            "schedule.epochs=10",
+            ("schedule.clothes_from", 25, "optim.milestones", "[20, 40]", "schedule.epochs", 10),
+        ),
+        ("optim.warmup=200", ("optim.warmup", 200, "schedule.epochs")),
+        ("tad.gaussian_kernel=[6, 6]", ("tad.gaussian_kernel", "[6, 6]")),
+        ("tad.pixelation=[20, 10]", ("tad.pixelation", "[20, 10]", "[smallest, largest]")),
+        ("branches=[cal]", ("cap.pose.on", "bot", "branches", "['cal']")),
+        ("order=[cap]", ("order", "['cap']", "tad")),
+        ("backbone.split=5", ("backbone.split", 5, 4)),
+        ("method=cal", ("method", "'cal'", "'rlq'")),
+        ("seed", ("--set", "'seed'", "NAME=VALUE")),
+        ("a=[", ("'a=['", "YAML")),
     ],
 )
-def test_a_setting_that_cannot_be_meant_is_refused_by_name(change, message):
-    with pytest.raises(SettingsError, match=message):
+def test_a_setting_that_cannot_be_meant_is_refused_by_name(change, named):
+    with pytest.raises(SettingsError) as refused:
         load(change)
+    assert_names(refused.value, *named)
 
 
 def test_a_key_given_twice_is_refused_with_both_lines(tmp_path):
     path = write(tmp_path, "twice.yaml", "seed: 1\ndata: {dataset: prcc}\nseed: 2\n")
-    with pytest.raises(SettingsError, match=re.escape("seed is given twice, in lines 1 and 3")):
+    with pytest.raises(SettingsError) as refused:
         read_tree(path)
+    assert_names(str(refused.value).replace(str(tmp_path), ""), "twice.yaml", "seed", 1, 3)
 
 
 def test_files_that_extend_each_other_in_a_ring_are_refused(tmp_path):
     write(tmp_path, "a.yaml", "extends: b.yaml\n")
     path = write(tmp_path, "b.yaml", "extends: a.yaml\n")
-    with pytest.raises(SettingsError, match=re.escape("extends itself, by way of b.yaml -> a.yaml -> b.yaml")):
+    with pytest.raises(SettingsError, match=r"b\.yaml -> a\.yaml -> b\.yaml"):
         read_tree(path)
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "named"),
     [
-        ("- 1\n", "holds a list"),
-        ("a: [1\n", "not valid YAML"),
-        ("extends: [a]\n", "extends should name one file"),
-        ("extends: nowhere.yaml\n", "cannot be read"),
-        ("seed: !!python/object/apply:os.system ['true']\n", "not valid YAML"),
+        ("- 1\n", ("x.yaml", "list")),
+        ("a: [1\n", ("x.yaml", "YAML", "line 1")),
+        ("extends: [a]\n", ("x.yaml", "extends", "['a']")),
+        ("extends: nowhere.yaml\n", ("nowhere.yaml",)),
+        ("seed: !!python/object/apply:os.system ['true']\n", ("x.yaml", "line 1", "!!python/object/apply:os.system")),
     ],
 )
-def test_a_file_that_is_no_experiment_is_refused(tmp_path, text, message):
-    with pytest.raises(SettingsError, match=message):
+def test_a_file_that_is_no_experiment_is_refused(tmp_path, text, named):
+    with pytest.raises(SettingsError) as refused:
         read_tree(write(tmp_path, "x.yaml", text))
+    assert_names(refused.value, *named)
 
 
 def test_words_and_numbers_are_read_as_people_mean_them(tmp_path):

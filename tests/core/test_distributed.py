@@ -1,6 +1,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from naming import assert_names
 from tiny import CPU, assert_equal_gradients, gradients_of, target_batch, tiny_network, tiny_settings
 from torch import nn
 from two_processes import CAP_LOSSES, ROWS, TAD_LOSSES, everything, in_two_processes, settled
@@ -186,16 +187,18 @@ def test_alone_the_device_is_the_cpu_unless_there_is_a_gpu(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     assert distributed.start("auto") == distributed.start("cpu") == Place(torch.device("cpu"), 0, 1)
     assert distributed.start("cpu").is_main
-    with pytest.raises(SettingsError, match=r"compute\.device = cuda, but torch sees no GPU; use auto or cpu"):
+    with pytest.raises(SettingsError) as told:
         distributed.start("cuda")
+    assert_names(told.value, "compute.device", "cuda", "auto", "cpu")
 
 
 def test_each_process_needs_a_gpu_of_its_own(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setenv("LOCAL_RANK", "2")
-    with pytest.raises(SettingsError, match="process 2 has no GPU of its own: torch sees 2"):
+    with pytest.raises(SettingsError) as told:
         distributed.start("auto")
+    assert_names(told.value, "GPU", 2)
 
 
 def test_the_type_of_the_arithmetic_follows_setting_and_hardware(monkeypatch):

@@ -1,8 +1,10 @@
 import json
+import re
 import shutil
 from dataclasses import replace
 
 import pytest
+from naming import assert_names
 
 from rlq.core.errors import DataError
 from rlq.data.catalogue import read
@@ -53,10 +55,14 @@ def test_json_and_text_say_the_same(home, report):
 
 def test_counts_are_compared_with_the_published_ones(home):
     report = dataset_report.check("prcc", home.folder / "data/synthetic/prcc")
-    lines = {line.split()[0]: line for line in report.to_text().splitlines() if line}
-    assert "96 (differs from 17896)" in lines["train"] and "16 (not published)" not in lines["train"]
-    assert "3 (equal)" in lines["train"] and "4 (not published)" in lines["gallery"]
-    assert "8 (differs from 3543)" in lines["CC"] and "16 (not published)" in lines["General"]
+    rows = [re.split(r" {2,}", line) for line in report.to_text().splitlines()]
+    cells = {label: row for label, *row in rows if row}
+    numbers = {label: [re.findall(r"\d+", cell) for cell in row] for label, row in cells.items()}
+    pictures, _, clothes, cameras = numbers["train"]
+    assert pictures == ["96", "17896"] and clothes[0] == "16" and len(clothes) == 2
+    assert cameras == ["3"] and ["4"] in numbers["gallery"]  # equal to the published one; nothing published
+    assert numbers["CC"][1] == ["8", "3543"] and numbers["General"][1] == ["16"]
+    assert cells["train"][3].partition(" ")[2] != cells["General"][1].partition(" ")[2]
     tree = json.loads(report.to_json())
     assert tree["published"]["splits"]["train"]["pictures"] == 17896
     assert tree["published"]["valid_queries"] == {"CC": 3543, "SC": 3873}
@@ -72,16 +78,17 @@ def test_a_picture_in_two_splits_or_under_two_people_is_found(home, tmp_path):
     shutil.copy(queries[0], min((folder / "rgb/test/A").iterdir()) / "cropped_rgb9998.jpg")
     shutil.copy(min(people[2].iterdir()), people[2] / "A_cropped_rgb9997.jpg")  # the same person: no harm
     report = dataset_report.check("prcc", folder)
-    shown = {found.why: set(found.paths) for found in report.duplicates}
-    assert set(shown) == {"2 people", "query and gallery"}
-    assert shown["2 people"] == {f"rgb/train/{people[0].name}/{shared.name}", "rgb/train/002/A_cropped_rgb9999.jpg"}
-    assert "duplicates: 2 pictures lie in two splits or under two people:" in report.to_text()
+    (of_people,), (of_splits,) = ([one for one in report.duplicates if part in one.why] for part in ("2", "query"))
+    assert len(report.duplicates) == 2 and "gallery" in of_splits.why
+    wanted = {f"rgb/train/{people[0].name}/{shared.name}", "rgb/train/002/A_cropped_rgb9999.jpg"}
+    assert set(of_people.paths) == wanted
+    assert re.search(r"^duplicates\b.*\b2\b", report.to_text(), re.MULTILINE)
     assert len(json.loads(report.to_json())["duplicates"]) == 2
 
 
 def test_colours_are_left_out_when_not_wanted_and_the_queries_are_counted_all_the_same(home):
     report = dataset_report.check("synthetic", home.folder / "data", colours=False)
-    assert not report.rankings and "--colours does it" in report.to_text()
+    assert not report.rankings and "--colours" in report.to_text()
     assert json.loads(report.to_json())["protocols"]["CC"] == {"queries": 8, "valid_queries": 8, "gallery": 8}
 
 
@@ -91,10 +98,10 @@ def test_people_of_the_test_who_are_in_training_are_told(home, tmp_path):
     person = min((folder / "rgb/test/C").iterdir())
     shutil.copytree(person, folder / "rgb/test/C/001")
     report = dataset_report.check("prcc", folder)
-    assert "people: 1 pids of the test are in training too (001); are they the same people?" in report.to_text()
+    assert re.search(r"^people\b.*\b1\b.*\b001\b", report.to_text(), re.MULTILINE)
     assert json.loads(report.to_json())["shared_pids"] == ["001"]
     again = dataset_report.check("synthetic_celeb", home.folder / "data")
-    assert "people: numbers begin anew in the test" in again.to_text() and not again.data.shared_pids
+    assert re.search(r"^people\b\D*$", again.to_text(), re.MULTILINE) and not again.data.shared_pids
 
 
 def test_clothes_that_nobody_labelled_are_not_counted(home):
@@ -106,9 +113,12 @@ def test_clothes_that_nobody_labelled_are_not_counted(home):
 
 def test_the_side_files_that_are_there_are_named(report):
     assert report.side_files == ["keypoints.json", "gender.csv", "masks"]
-    assert "(not there: pose_clusters.csv, bad_upper.txt, bad_lower.txt)" in report.to_text()
+    assert_names(
+        report.to_text(), "keypoints.json, gender.csv, masks", "pose_clusters.csv, bad_upper.txt, bad_lower.txt"
+    )
 
 
 def test_a_set_that_is_not_there_is_an_error(tmp_path):
-    with pytest.raises(DataError, match="PRCC .prcc. is not below data.root"):
+    with pytest.raises(DataError) as told:
         dataset_report.check("prcc", tmp_path)
+    assert_names(told.value, "prcc", "data.root", tmp_path)

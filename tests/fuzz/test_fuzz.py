@@ -80,14 +80,14 @@ def says_nothing(folder):
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        (lambda folder: {}["a"], "made up KeyError: 'a'\ninput: .*x.*1"),
+        (lambda folder: {}["a"], "made up .*KeyError: 'a'\n.*x.*1"),
         (lambda folder: folder.parse(), "AttributeError"),
-        (never_ends, "did not end within 0.2 s"),
-        (needs_much, r"took \d{3} MiB of memory"),
-        (writes_beside, "touched what is not its own: .*stranger"),
-        (writes_and_tidies_up, "touched what is not its own: .*stranger"),
-        (starts_a_program, "touched what is not its own: .*subprocess.Popen"),
-        (says_nothing, "DataError without a word"),
+        (never_ends, r"0\.2 s"),
+        (needs_much, r"\d{3} MiB"),
+        (writes_beside, "stranger"),
+        (writes_and_tidies_up, "stranger"),
+        (starts_a_program, r"subprocess\.Popen"),
+        (says_nothing, "DataError"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

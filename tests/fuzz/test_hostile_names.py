@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from naming import assert_names
 from table_rows import made_up, material
 from tiny import tiny_settings
 
@@ -73,7 +74,7 @@ def test_a_row_is_a_file_of_its_table(name):
 
 def test_a_rows_name_has_to_fit_into_the_name_of_a_file():
     tree = {"file": Path("x.yaml"), "title": "x", "bases": {"prcc.yaml": ["CC"]}, "rows": [{"name": "x" * 121}]}
-    with pytest.raises(SettingsError, match="xxx... is too long for the name of a row"):
+    with pytest.raises(SettingsError, match=r"xxx\.\.\."):
         validate(Table, tree, "x.yaml")
 
 
@@ -92,8 +93,9 @@ def test_a_sweep_is_a_file_and_a_folder_among_the_sweeps_or_refused(name):
 @pytest.mark.parametrize("name", [name for name in HOSTILE if name != "-rf"])
 def test_hostile_names_of_sweeps_are_refused(name):
     parts = {"experiment": Path("x.yaml"), "parameters": {"optim.lr": {"values": [1e-3, 1e-4]}}}
-    with pytest.raises(SettingsError, match="should be 1 to 120 letters|names a file and a folder"):
+    with pytest.raises(SettingsError) as told:
         validate(Sweep, {"name": name, **parts}, "sweep.yaml")
+    assert_names(told.value, "sweep.yaml", "name")
 
 
 @few

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from matplotlib.figure import Figure
+from naming import assert_names
 from table_rows import made_up, material
 from tiny_runs import EXPERIMENTS
 
@@ -48,11 +49,14 @@ def test_a_report_of_a_table_is_written_in_all_formats(table):
     assert names == {"k.md", "k.tex", "k.html", "numbers.json"} | figures
     assert {path for path in written.folder.rglob("*") if path.is_file()} == set(written.files)
     text = (written.folder / "k.md").read_text()
-    assert text.startswith("# Clusters (figure 8 middle of the paper)\n\n    rlq report k.yaml\n")
+    title, _, command = text.splitlines()[:3]
+    assert title.startswith("# Clusters ") and "8 middle" in title and command == "    rlq report k.yaml"
     assert all(f"]({name})" in text for name in figures)
     assert all((written.folder / name).read_bytes().startswith(PNG_START) for name in figures)
-    assert "Not drawn, curves of synthetic: it takes 1 run or more, and the folders of 0 are here." in written.text
-    assert "in no figure: K = 5, K = 15, K = 25." in written.text
+    lines = written.text.splitlines()
+    (not_drawn,) = [line for line in lines if "curves" in line]
+    assert_names(not_drawn, "synthetic", 1, 0)
+    assert any("K = 5, K = 15, K = 25" in line for line in lines)
     assert "| K = 15 |" in written.text and "figures/" not in written.text
 
 
@@ -129,26 +133,31 @@ def test_curves_and_what_is_asked_for_are_drawn_from_the_folders_that_are_here(h
     drawings, remarks = figures.draw(here, own=None, asked=["one"], seed=3, console=Console(quiet=True))
     assert [one.name for one in drawings] == ["synthetic-one", "synthetic-curves"]
     assert fake == [["BM"], ["BM", "RLQ"]] and drawings[0].numbers == {"seed": 3}
-    assert drawings[0].note == "Of one. Left out: RLQ." and drawings[0].text == "| text |"
+    assert drawings[0].note.startswith("Of one. ") and "RLQ" in drawings[0].note and drawings[0].text == "| text |"
     assert all(one.png.startswith(PNG_START) for one in drawings)
-    assert remarks == ["Rows of synthetic without a run folder here, so in no figure: away."]
+    (remark,) = remarks
+    assert_names(remark, "synthetic", "away")
+    assert "BM" not in remark and "RLQ" not in remark
 
 
 @pytest.mark.parametrize(
     ("name", "told"),
-    [("broken", "the pictures are away"), ("three", "it takes 3 runs or more, and the folders of 2 are here")],
+    [("broken", ("the pictures are away",)), ("three", (3, 2))],
 )
 def test_a_figure_of_the_table_that_cannot_be_drawn_is_a_remark_and_one_asked_for_is_an_error(here, fake, name, told):
     _, remarks = figures.draw(here, own=name, asked=[], seed=0, console=Console(quiet=True))
-    assert f"Not drawn, {name} of synthetic: {told}." in remarks
-    with pytest.raises(RlqError, match=f"^{name} of synthetic: {told}"):
+    (remark,) = [remark for remark in remarks if name in remark]
+    assert_names(remark, "synthetic", *told)
+    with pytest.raises(RlqError) as refused:
         figures.draw(here, own=None, asked=[name], seed=0, console=Console(quiet=True))
+    assert_names(refused.value, name, "synthetic", *told)
 
 
 @pytest.mark.parametrize("own", ["rain", None])
 def test_an_unknown_analysis_is_answered_with_the_known_ones(here, own):
-    with pytest.raises(RlqError, match="there is no analysis rain; known: curves, "):
+    with pytest.raises(RlqError) as told:
         figures.draw(here, own=own, asked=[] if own else ["rain"], seed=0, console=Console(quiet=True))
+    assert_names(told.value, "rain", "curves, ")
 
 
 def test_runs_are_found_by_id_and_reported_without_a_table(home, whole_run, tmp_path):
@@ -166,36 +175,37 @@ def test_runs_are_found_by_id_and_reported_without_a_table(home, whole_run, tmp_
 def test_a_run_that_is_not_finished_is_refused_with_what_to_do(home, whole_run, tmp_path):
     about = read_about(home.folder / whole_run.folder)
     write_about(tmp_path / "run", replace(about, status="KILLED"))
-    with (
-        home.entered(),
-        pytest.raises(RlqError, match=r"whole in .* is KILLED, a report takes finished runs; rlq train --r"),
-    ):
+    with home.entered(), pytest.raises(RlqError) as refused:
         report([str(tmp_path / "run")], console=Console(quiet=True))
+    assert_names(refused.value, "whole", "KILLED", "rlq train --resume")
 
 
 @pytest.mark.parametrize(
     ("words", "options", "told"),
     [
-        (["nobody"], {}, "there is no run nobody in runs"),
-        (["a.yaml", "b"], {}, "name one table file, or runs; not a.yaml with 1 more"),
-        (["nowhere.yaml"], {}, "nowhere.yaml cannot be read"),
-        (["x"], {"base": Path("b.yaml")}, "--base b.yaml goes with a table file"),
-        (["x"], {"analyses": ["rain"]}, "there is no analysis rain; known: curves"),
+        (["nobody"], {}, ("nobody", "runs")),
+        (["a.yaml", "b"], {}, ("table", "a.yaml", 1)),
+        (["nowhere.yaml"], {}, ("nowhere.yaml",)),
+        (["x"], {"base": Path("b.yaml")}, ("--base", "b.yaml")),
+        (["x"], {"analyses": ["rain"]}, ("rain", "curves")),
     ],
 )
 def test_wrong_words_are_answered(tmp_path, words, options, told):
-    with contextlib.chdir(tmp_path), pytest.raises(RlqError, match=told):
+    with contextlib.chdir(tmp_path), pytest.raises(RlqError) as refused:
         report(words, console=Console(quiet=True), **options)
+    assert_names(refused.value, *told)
 
 
 def test_a_protocol_or_seed_that_no_row_has_is_refused(table):
-    with pytest.raises(RlqError, match="synthetic: no row has numbers of SC; there are those of CC"):
+    with pytest.raises(RlqError) as refused:
         make(table, protocols=["SC"])
-    with pytest.raises(RlqError, match=r"synthetic: no row with seed 7, 8; there are seeds 1, 2"):
+    assert_names(refused.value, "synthetic", "SC", "CC")
+    with pytest.raises(RlqError) as refused:
         make(table, asked=Asked(seeds=(7, 8)))
+    assert_names(refused.value, "synthetic", "7, 8", "1, 2")
 
 
 def test_a_folder_that_cannot_be_written_is_named(table):
     (table.parent / "out").write_text("a file")
-    with pytest.raises(RlqError, match=r"out/.* cannot be written"):
+    with pytest.raises(RlqError, match="/out/"):
         make(table)

@@ -1,7 +1,9 @@
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from naming import assert_names
 from table_rows import SETTINGS, made_up
 from tiny_runs import EXPERIMENTS
 
@@ -63,7 +65,7 @@ def test_rows_of_other_settings_than_now_are_noticed_by_their_fingerprint(table,
     old = as_now(table, "BM", 1)
     write_row(results, replace(old, fingerprint="old", settings=old.settings | {"optim.lr": 0.5}))
     (material,) = of_table(table, base=EXPERIMENTS / "synthetic.yaml", results=results)
-    assert "optim.lr = 0.5 instead of 0.001; BM (seed 1)." in section(material, Asked()).warnings[0]
+    assert_names(section(material, Asked()).warnings[0], "optim.lr", 0.5, 0.001, "BM", "seed 1")
 
 
 def test_another_base_shows_the_protocols_of_the_table(table, results):
@@ -73,26 +75,25 @@ def test_another_base_shows_the_protocols_of_the_table(table, results):
     assert material.how_to_run == (
         f"rlq ablate {table.file} --base {EXPERIMENTS / 'ltcc.yaml'} --results {results}"
     ).replace(f"{Path.cwd()}/", "")
-    with pytest.raises(RlqError, match=r"ltcc: no row has numbers of General; there are those of CC$"):
+    with pytest.raises(RlqError) as refused:
         check_protocols(material)
+    assert_names(refused.value, "ltcc", "General", "CC")
 
 
 def test_a_table_without_rows_says_where_there_are_some_and_how_to_run_it(table, results):
-    with pytest.raises(
-        RlqError, match=r"no finished row on .*synthetic\.yaml, .*prcc\.yaml; .*parts holds none; rlq abla"
-    ):
+    with pytest.raises(RlqError) as refused:
         of_table(table, base=None, results=results)
+    assert_names(refused.value, "synthetic.yaml", "prcc.yaml", results / "parts", "rlq ablate")
     write_row(results, made_up("BM", 1, base="ltcc"))
-    with pytest.raises(
-        RlqError, match=r"rows are there of ltcc \(--base\); rlq ablate .*parts\.yaml --base .*synthetic"
-    ):
+    with pytest.raises(RlqError, match=r"rlq ablate .*parts\.yaml --base .*synthetic") as refused:
         of_table(table, base=None, results=results)
+    assert_names(refused.value, "ltcc")
 
 
 def test_a_row_file_that_is_broken_is_named(table, results):
     path = write_row(results, made_up("BM", 1))
     path.write_text("{")
-    with pytest.raises(RlqError, match=rf"{path} holds no row of a table"):
+    with pytest.raises(RlqError, match=re.escape(str(path))):
         of_table(table, base=None, results=results)
 
 
@@ -108,10 +109,9 @@ def test_runs_of_one_title_are_told_apart_by_what_they_differ_in():
 
 def test_the_same_run_of_the_same_seed_twice_is_refused():
     rows = [made_up("RLQ", 1), made_up("RLQ", 1, run_id="1234abcd99")]
-    with pytest.raises(
-        RlqError, match=r"RLQ with seed 1 is there twice, .* and 1234abcd; a mean takes one run per seed"
-    ):
+    with pytest.raises(RlqError) as refused:
         _named(rows)
+    assert_names(refused.value, "RLQ", "seed 1", rows[0].run_id[:8], "1234abcd")
 
 
 def test_runs_become_rows_with_their_own_commit_and_what_they_differ_in(home, whole_run):

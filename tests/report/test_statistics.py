@@ -21,7 +21,7 @@ def scores():
 def test_a_spread_is_mean_and_deviation_of_the_sample():
     assert spread([0.5, 0.6, 0.8]) == Spread(pytest.approx(19 / 30), pytest.approx(stats.tstd([0.5, 0.6, 0.8])), 3)
     assert spread([0.5]) == Spread(0.5, None, 1)
-    with pytest.raises(ValueError, match="at least one value"):
+    with pytest.raises(ValueError, match="value"):
         spread([])
 
 
@@ -90,12 +90,12 @@ def test_the_same_seed_gives_the_same_interval_and_another_one_nearly(scores):
 def test_a_query_counts_only_if_it_is_valid_in_both():
     gap = paired_bootstrap(np.array([1.0, 1.0, np.nan, 0.5]), np.array([0.0, np.nan, 0.0, 0.5]))
     assert (gap.queries, gap.difference) == (2, 0.5)
-    with pytest.raises(ValueError, match="none of 2 queries is valid in both rows"):
+    with pytest.raises(ValueError, match="2 queries"):
         paired_bootstrap(np.array([1.0, np.nan]), np.array([np.nan, 1.0]))
 
 
 def test_rows_of_different_length_are_refused_with_both_shapes():
-    with pytest.raises(ValueError, match=r"ours \[3\] .* reference \[4\]"):
+    with pytest.raises(ValueError, match=r"\[3\].*\[4\]"):
         paired_bootstrap(np.zeros(3), np.zeros(4))
 
 

@@ -62,7 +62,7 @@ def test_published_numbers_of_other_data_are_marked():
     found = grid(made())
     assert columns(found)[-4:] == [f"CC published ({name}) {m}" for name in ("ltcc", "prcc") for m in ("rank-1", "mAP")]
     assert [column.quiet for column in found.columns] == [False] * 5 + [True] * 4
-    assert any("of ltcc, prcc: other data; only the order of rows compares" in note for note in made().notes)
+    assert any("ltcc, prcc" in note for note in made().notes)
     assert not any(column.quiet for column in grid(made(dataset="prcc")).columns)
 
 
@@ -95,7 +95,7 @@ def test_markdown_names_its_figures_and_warnings():
     warned = made(rows=[made_up("BM", 1), made_up("RLQ", 1, device="NVIDIA")])
     text = markdown.document(report(warned, drawings=[drawing]), {"synthetic-curves": "figures/c.png"})
     assert "![Curves](figures/c.png)\n\nA note.\n\n| a |" in text
-    assert "- **Careful:** The rows mix devices" in text and text.endswith("- left\n")
+    assert re.search(r"^- \*\*.+\*\* .*NVIDIA", text, re.MULTILINE) and text.endswith("- left\n")
 
 
 def test_latex_has_the_structure_of_booktabs():
@@ -182,7 +182,7 @@ def test_the_page_sorts_by_full_numbers_and_marks_gain_and_noise():
     text = html.page(report())
     values = [float(value) for value in re.findall(r'data-value="([^"]+)"', text)]
     assert made().lines[2].scores["CC", "mAP"].spread.mean in values
-    assert re.search(r'<td class="first up" data-value="0\.\d+" title="95 % interval over 59 queries', text)
+    assert re.search(r'<td class="first up" data-value="0\.\d+" title="[^"]*\b59\b', text)
     assert re.search(r'<td class="noise" [^>]*>[+]\d', text)
     assert '<tr class="reference"><td data-value="1">BM</td>' in text
 

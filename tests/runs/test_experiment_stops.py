@@ -8,6 +8,7 @@ import time
 
 import pytest
 import torch
+from naming import assert_names
 from safetensors.torch import load_file
 from tiny_runs import Home, without_clocks
 
@@ -93,10 +94,10 @@ def test_figures_that_show_people_stay_here_when_asked(home, broken_and_resumed)
 
 
 def test_a_finished_run_is_not_resumed(home, whole_run):
-    with pytest.raises(
-        RlqError, match=r"whole \(\w{8}\) is finished; a new run starts with rlq train .*synthetic.yaml"
-    ):
+    with pytest.raises(RlqError) as refused:
         home.resume(whole_run.run_id)
+    assert_names(refused.value, "rlq train ", "synthetic.yaml")
+    assert_names(refused.value, "whole", whole_run.run_id[:8])
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
@@ -104,10 +105,10 @@ def test_a_signal_ends_the_run_after_saving_and_with_its_exit_status(home, whole
     name = f"stopped by {number.name}"
     break_in(monkeypatch, lambda: os.kill(os.getpid(), number), epoch=1, step=2)
     shown = home.command(*home.train_words(f"tracking.name={name}"))
-    assert shown.exit_code == status and f"stopped by {number.name}" in shown.output
+    assert shown.exit_code == status and number.name in shown.output.splitlines()[-1]
     assert "Traceback" not in shown.output
     run = home.named(name)
-    assert run.info.status == "KILLED" and run.data.tags["rlq.ended_by"] == f"stopped by {number.name}"
+    assert run.info.status == "KILLED" and number.name in run.data.tags["rlq.ended_by"]
     assert load_state(folder_of(home, name) / "last.pt")["epoch"] == 1
 
 
@@ -127,13 +128,10 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_one_clear_line(home, whole
     shown = home.command(*home.train_words("tracking.name=burnt", "optim.lr=1e30", "schedule.baselines=false"))
     assert shown.exit_code == 1
     (line,) = [line for line in shown.output.splitlines() if line.startswith("Error")]
-    told = re.fullmatch(
-        r"Error: (\w+) of the (tad|cap) pass is (nan|inf) in step \d+ of epoch \d+, at the pictures (.*); "
-        r"a lower optim\.lr or compute\.precision=float32 may help",
-        line,
-    )
-    assert told is not None, line
-    pictures = told[4].split(", ")
+    for pattern in (r"\b(tad|cap)\b", r"\b(nan|inf)\b", r"\bstep \d+\b", r"\bepoch \d+\b"):
+        assert re.search(pattern, line), (pattern, line)
+    assert_names(line, "optim.lr", "compute.precision=float32")
+    pictures = re.findall(r"[^\s,;]+\.jpg", line)
     assert len(pictures) == 3 and all((home.folder / picture).is_file() for picture in pictures)
     run = home.named("burnt")
     assert run.info.status == "FAILED" and run.data.tags["rlq.ended_by"] == line.removeprefix("Error: ")
@@ -147,8 +145,9 @@ def test_the_term_that_is_not_finite_is_named(home, whole_run, monkeypatch):
         return terms | {"gender_ce": terms["gender_ce"] * float("nan")} if self.epoch == 1 else terms
 
     monkeypatch.setattr(CapStep, "attribute_terms", with_nan)
-    with pytest.raises(TrainingError, match=r"^gender_ce of the cap pass is nan in step 0 of epoch 1, at the pictures"):
+    with pytest.raises(TrainingError) as told:
         home.run("tracking.name=nan", "schedule.baselines=false")
+    assert_names(told.value, "gender_ce", "cap", "nan", "step 0", "epoch 1", ".jpg")
     assert set(home.history(home.named("nan").info.run_id)["loss/cap/total"]) == {0}
 
 
@@ -200,7 +199,7 @@ class TestProcesses:
         process.send_signal(number)
         output, _ = process.communicate(timeout=60)
         assert process.returncode == status
-        assert output.splitlines()[-1] == f"stopped by {number.name}" and "Traceback" not in output
+        assert number.name in output.splitlines()[-1] and "Traceback" not in output
         assert home.named(name).info.status == "KILLED"
         result = home.resume(name)
         assert_same_end(home, home.folder / result.folder, result.run_id, reference)

@@ -1,4 +1,5 @@
 import pytest
+from naming import assert_names
 from sweep_files import of
 
 from rlq.core.errors import SettingsError
@@ -24,7 +25,7 @@ def test_both_signs_say_what_is_to_be_at_most_what():
 
 @pytest.mark.parametrize("text", ["a", "a < b", "a == b", "a <= b <= c", "<= 3", "a <=", 5, None, "a = b", "a <= nan"])
 def test_other_forms_are_refused(text):
-    with pytest.raises(ValueError, match="should read NAME <= NAME|no number to compare"):
+    with pytest.raises(ValueError, match="<=|nan"):
         parse(text)
 
 
@@ -53,5 +54,6 @@ def test_metrics_count_when_there_are_some(tmp_path):
     metrics = {"model/parameters_inference": 4e5, "best/CC/rank1": 0.25}
     found = violations(searched, {"backbone.split": 2}, metrics)
     assert found["model/parameters_inference <= 1e6"] == -6e5 and found["CC/rank1 >= 0.3"] == pytest.approx(0.05)
-    with pytest.raises(SettingsError, match="CC/rank1 >= 0.3: best/CC/rank1 is not measured; measured are model/par"):
+    with pytest.raises(SettingsError) as caught:
         violations(searched, {}, {"model/parameters_inference": 4e5})
+    assert_names(caught.value, "CC/rank1 >= 0.3", "best/CC/rank1", "model/parameters_inference")

@@ -42,9 +42,8 @@ def test_what_fails_for_a_moment_is_done_in_the_end(tmp_path, monkeypatch, caplo
     trial = study.ask()
     trial.set_user_attr("worker", "me")
     assert left == [0] and study.trials[0].user_attrs == {"worker": "me"}
-    assert [record.getMessage() for record in caplog.records if record.name == retry.__name__] == [
-        "the storage does not answer; it is asked again for 60 s"
-    ]
+    (told,) = [record.getMessage() for record in caplog.records if record.name == retry.__name__]
+    assert "60 s" in told
 
 
 def test_what_stays_away_is_told_after_a_while(tmp_path, monkeypatch):

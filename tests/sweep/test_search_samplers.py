@@ -2,6 +2,7 @@ import importlib.util
 
 import optuna
 import pytest
+from naming import assert_names
 from optuna.pruners import HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 from sweep_files import of
 
@@ -112,10 +113,12 @@ def test_a_missing_package_is_named_with_the_command(tmp_path, monkeypatch):
     gone = ("cmaes", "scipy")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name in gone else found(name, *more))
     check_extras(of(tmp_path, parameters=NUMBERS))
-    with pytest.raises(SettingsError, match=r"line \d+: sampler cmaes needs cmaes, .*: pip install 'rlq\[cmaes\]'"):
+    with pytest.raises(SettingsError, match=r"line \d+") as missing:
         check_extras(of(tmp_path, parameters=NUMBERS, sampler="cmaes"))
-    with pytest.raises(SettingsError, match="sampler gp needs scipy, which is not installed: pip install scipy"):
+    assert_names(missing.value, "cmaes", "pip install 'rlq[cmaes]'")
+    with pytest.raises(SettingsError) as missing:
         check_extras(of(tmp_path, parameters=NUMBERS, sampler="gp"))
+    assert_names(missing.value, "gp", "pip install scipy")
 
 
 def test_cmaes_draws_numbers_where_it_is_installed(tmp_path):

@@ -6,6 +6,7 @@ import threading
 
 import optuna
 import pytest
+from naming import assert_names
 from optuna.trial import TrialState, create_trial
 
 from rlq.core.errors import RlqError
@@ -58,48 +59,52 @@ def test_a_journal_file_works_and_notices_no_death(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("url", "message"),
+    ("url", "named"),
     [
-        ("study.db", "'study.db' is no address of a storage; wanted is one of sqlite:///FILE"),
-        ("nosuch://host/x", "nosuch://host/x is not understood; wanted is one of sqlite:///FILE"),
-        ("postgresql://host:port/x", "postgresql://host:port/x is not understood"),
-        ("journal:", "names no file"),
+        ("study.db", ("'study.db'", "sqlite:///FILE")),
+        ("nosuch://host/x", ("nosuch://host/x", "sqlite:///FILE")),
+        ("postgresql://host:port/x", ("postgresql://host:port/x",)),
+        ("journal:", ("journal:",)),
     ],
 )
-def test_an_address_that_makes_no_sense_is_answered_with_those_that_do(url, message):
-    with pytest.raises(RlqError, match=message):
+def test_an_address_that_makes_no_sense_is_answered_with_those_that_do(url, named):
+    with pytest.raises(RlqError) as refused:
         opened(url)
+    assert_names(refused.value, *named)
 
 
 def test_a_server_that_is_away_is_named_without_its_password(nobody):
     pytest.importorskip("psycopg")
-    with pytest.raises(
-        RlqError, match=f"storage postgresql://127.0.0.1:{nobody}/rlq cannot be used: .*refused"
-    ) as told:
+    with pytest.raises(RlqError) as told:
         opened(f"postgresql://me:very-secret@127.0.0.1:{nobody}/rlq?application_name=very-secret")
+    assert_names(told.value, f"postgresql://127.0.0.1:{nobody}/rlq", "refused")
     assert "very-secret" not in str(told.value)
 
 
 def test_a_missing_driver_is_named_with_what_installs_it(without):
     without("psycopg")
-    with pytest.raises(RlqError, match=r"postgresql://host/x needs the package psycopg: pip install 'rlq\[postgres\]'"):
+    with pytest.raises(RlqError) as missing:
         opened("postgresql://me:secret@host/x")
+    assert_names(missing.value, "postgresql://host/x", "psycopg", "pip install 'rlq[postgres]'")
     without("pymysql")
-    with pytest.raises(RlqError, match=r"mysql://host/x needs the package pymysql: pip install 'rlq\[mysql\]'"):
+    with pytest.raises(RlqError) as missing:
         opened("mysql://host/x")
+    assert_names(missing.value, "mysql://host/x", "pymysql", "pip install 'rlq[mysql]'")
     without("grpc")
-    with pytest.raises(RlqError, match=r"grpc://host:1 needs the package grpcio: pip install 'rlq\[grpc\]'"):
+    with pytest.raises(RlqError) as missing:
         opened("grpc://host:1")
+    assert_names(missing.value, "grpc://host:1", "grpcio", "pip install 'rlq[grpc]'")
 
 
 def test_files_that_hold_no_study_are_refused(tmp_path):
     (tmp_path / "picture.db").write_bytes(b"not a database" * 100)
-    with pytest.raises(RlqError, match="picture.db cannot be used: file is not a database"):
+    with pytest.raises(RlqError) as told:
         opened(f"sqlite:///{tmp_path}/picture.db")
-    with pytest.raises(RlqError, match="cannot be used"):
+    assert_names(told.value, "picture.db", "file is not a database")
+    with pytest.raises(RlqError, match=r"picture\.db/study\.db"):
         opened(f"sqlite:///{tmp_path}/picture.db/study.db")
     (tmp_path / "study.log").write_text("no\njournal\nat all\n")
-    with pytest.raises(RlqError, match="study.log cannot be used"):
+    with pytest.raises(RlqError, match=r"study\.log"):
         opened(f"journal:{tmp_path}/study.log")
 
 
@@ -107,7 +112,7 @@ def test_errors_of_the_database_are_ours_and_other_errors_stay(tmp_path):
     from sqlalchemy.exc import OperationalError
 
     with (
-        pytest.raises(RlqError, match="sqlite:///x.db cannot be used: disk is full"),
+        pytest.raises(RlqError, match=r"sqlite:///x\.db.*disk is full"),
         reaching("sqlite:///x.db"),
     ):
         raise OperationalError("INSERT", {}, Exception("disk is full"))

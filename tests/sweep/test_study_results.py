@@ -2,10 +2,11 @@
 
 import pytest
 from fake_runs import CLUSTERS, Lines
+from naming import assert_names
 
 from rlq.core.errors import RlqError
 from rlq.sweep import run as searching
-from rlq.sweep.study import parent_of, tally
+from rlq.sweep.study import Tally, parent_of, tally
 
 
 def test_several_metrics_give_all_trials_that_none_beats_in_each(sweeping, runs):
@@ -23,13 +24,17 @@ def test_several_metrics_give_all_trials_that_none_beats_in_each(sweeping, runs)
     }
     told = searching.closing_tree(plan, study)
     assert {trial["trial"] for trial in told["best"]} == front
-    assert f"{len(front)} trials are beaten by no other" in searching.closing_words(plan, study) or len(front) == 1
+    shown = [line for line in searching.closing_words(plan, study).splitlines() if line.startswith("best ")]
+    assert len(shown) == len(front)
+    for number, line in zip(sorted(front), sorted(shown), strict=True):
+        assert_names(line, number, "best/CC/rank1", "model/parameters_inference")
 
 
 def test_a_metric_that_is_not_measured_ends_the_study_by_its_name(sweeping, runs):
     plan = sweeping.plan(metric={"name": "best/XX/rank1", "goal": "maximize"})
-    with pytest.raises(RlqError, match="XX/rank1 is not .*: CC/mAP, CC/rank1"):
+    with pytest.raises(RlqError) as refused:
         sweeping.search(plan)
+    assert_names(refused.value, "XX/rank1", "CC/mAP", "CC/rank1")
     assert len(runs.settings) == 1
 
 
@@ -38,7 +43,7 @@ def test_the_best_trial_keeps_constraints_on_what_was_measured(sweeping, runs):
     study = sweeping.search(
         sweeping.plan(constraints=["model/parameters_inference <= 20000"], sampler="grid", trials=8)
     )
-    assert str(tally(study)) == "8 complete"
+    assert tally(study) == Tally(complete=8, pruned=0, failed=0, running=0, waiting=0)
     assert study.best_params == {"cap.pose.clusters": 20}
 
 
@@ -48,11 +53,12 @@ def test_choosing_on_the_test_set_is_labelled_everywhere(sweeping, runs):
     study = sweeping.search(plan, console)
     assert {settings.data.selection for settings in runs.settings} == {"test"}
     assert {member.tags["rlq.selection"] for member in runs.members} == {"test"}
-    assert {member.tags["rlq.label"] for member in runs.members} == {"chosen on the test set"}
-    assert "chosen on the test set" in console.texts[0]
-    assert searching.closing_words(plan, study).count("chosen on the test set") == 2
+    (label,) = {member.tags["rlq.label"] for member in runs.members}
+    assert "test" in label
+    assert label in console.texts[0]
+    assert searching.closing_words(plan, study).count(label) == 2
     parent = sweeping.client.get_run(parent_of(study))
-    assert parent.data.tags["rlq.label"] == "chosen on the test set"
+    assert parent.data.tags["rlq.label"] == label
 
 
 def test_a_tree_of_the_results_is_for_programs(sweeping, runs):

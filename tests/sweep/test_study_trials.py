@@ -1,13 +1,16 @@
 """Single trials of a study, with runs that take no time: what goes wrong in them, and how that is told."""
 
+import re
+
 import pytest
 from fake_runs import Lines, states
+from naming import assert_names
 from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 
 from rlq.core.errors import RlqError
 from rlq.sweep import run as searching
-from rlq.sweep.study import parent_of, tally
+from rlq.sweep.study import Tally, parent_of, tally
 from rlq.sweep.trial import Objective
 from rlq.training.signals import Stopped
 
@@ -25,8 +28,9 @@ def test_an_error_in_one_trial_fails_that_trial_and_no_other(sweeping, runs):
     failed = study.trials[1]
     assert failed.user_attrs["reason"] == "RuntimeError: out of memory, nearly"
     assert 'raise RuntimeError("out of memory, nearly")' in failed.user_attrs["traceback"]
-    assert "fail: RuntimeError: out of memory, nearly" in console.text
-    assert "#1: RuntimeError: out of memory, nearly" in searching.closing_words(sweeping.plan(), study)
+    assert any(re.match(r"trial +1\b.*fail", text) and failed.user_attrs["reason"] in text for text in console.texts)
+    closing = searching.closing_words(sweeping.plan(), study)
+    assert any("1" in line and failed.user_attrs["reason"] in line for line in closing.splitlines())
 
 
 def test_a_study_whose_first_trials_fail_alike_stops_with_the_reason(sweeping, runs):
@@ -34,8 +38,9 @@ def test_a_study_whose_first_trials_fail_alike_stops_with_the_reason(sweeping, r
         raise RlqError("no pictures there")
 
     runs.curve = broken
-    with pytest.raises(RlqError, match="the first 3 trials all failed: no pictures there; the rest stays queued"):
+    with pytest.raises(RlqError) as told:
         sweeping.search(sweeping.plan(trials=5))
+    assert_names(told.value, 3, "no pictures there")
     assert len(runs.settings) == 3
     runs.curve = lambda settings: [0.4]
     study = sweeping.search(sweeping.plan(trials=5))
@@ -55,7 +60,7 @@ def test_a_pruned_trial_says_why_and_is_no_failure(sweeping, runs):
     plan = sweeping.plan(pruner={"name": "median", "startup": 3}, trials=5)
     study = sweeping.search(plan)
     assert states(study) == ["COMPLETE"] * 3 + ["PRUNED"] * 2
-    assert study.trials[3].user_attrs["reason"] == "median pruner: CC/rank1 = 10.0 % after epoch 1"
+    assert_names(study.trials[3].user_attrs["reason"], "median", "CC/rank1", "10.0 %", "epoch 1")
     assert study.trials[3].intermediate_values == {0: 0.1}
     assert "traceback" not in study.trials[3].user_attrs
 
@@ -114,7 +119,7 @@ def test_a_trial_whose_storage_went_away_is_queued_again_and_has_not_failed(swee
         return [0.3]
 
     runs.curve = away
-    with pytest.raises(RlqError, match="cannot be used: the server is being restarted"):
+    with pytest.raises(RlqError, match="the server is being restarted"):
         sweeping.search(sweeping.plan())
     study = sweeping.search(sweeping.plan())
     assert tally(study).complete == 4 and tally(study).failed == 0
@@ -129,14 +134,14 @@ def test_a_trial_begun_although_all_were_taken_does_not_count(sweeping, runs):
     study.optimize(objective, n_trials=1, catch=(RlqError,))
     assert len(runs.settings) == 4
     assert study.trials[4].state == TrialState.FAIL
-    assert str(tally(study)) == "4 complete"
+    assert tally(study) == Tally(complete=4, pruned=0, failed=0, running=0, waiting=0)
 
 
 def test_draws_that_break_a_constraint_are_drawn_again(sweeping, runs):
     plan = sweeping.plan(constraints=["cap.pose.clusters <= 20"], trials=6)
     study = sweeping.search(plan)
-    assert str(tally(study)) == "6 complete"
+    assert tally(study) == Tally(complete=6, pruned=0, failed=0, running=0, waiting=0)
     assert all(settings.cap.pose.clusters <= 20 for settings in runs.settings)
     refused = [trial for trial in study.trials if trial.state == TrialState.PRUNED]
-    assert {trial.user_attrs["reason"] for trial in refused} == {"not trained: it breaks cap.pose.clusters <= 20"}
+    assert all("cap.pose.clusters <= 20" in trial.user_attrs["reason"] for trial in refused)
     assert len(study.trials) == 6 + len(refused)

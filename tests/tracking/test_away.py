@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 from mlflow import MlflowClient
+from naming import assert_names
 
 from rlq.tracking import MlflowTracker, TrackingError, outbox, sync
 
@@ -70,15 +71,13 @@ def test_without_a_server_the_run_goes_on_quickly_and_is_sent_later(begin: Begin
     a_whole_run(tracker)
     assert time.monotonic() - start < 3
     assert tracker.run_id == tracker.local_id and tracker.links() == {}
-    assert [record.message for record in caplog.records] == [
-        f"tracking: {dead} does not take the data (no answer); the run goes on, everything is kept in {tracker.folder}",
-        (
-            f"tracking: 12 things of this run are not in {dead}: no answer. Nothing is lost, they are in "
-            f"{tracker.folder}. Send them later with: rlq track sync {tracker.folder}"
-        ),
-    ]
-    with pytest.raises(TrackingError, match=f"12 things of .* are still not in {dead}: no answer"):
+    at_first, at_the_end = (record.message for record in caplog.records)
+    assert_names(at_first, dead, tracker.folder)
+    assert "rlq track sync" not in at_first
+    assert_names(at_the_end, 12, dead, f"rlq track sync {tracker.folder}")
+    with pytest.raises(TrackingError) as unsent:
         sync(tracker.folder)
+    assert_names(unsent.value, 12, tracker.folder, dead)
     assert sync(tracker.folder, store) == 12
     assert sync(tracker.folder, store) == 0
     assert in_store(store, tracker.local_id) == WHOLE
@@ -104,7 +103,7 @@ def test_a_child_finds_its_parent_even_if_both_began_without_a_server(begin: Beg
     child = begin("child", uri=dead, parent_run_id=parent.run_id)
     child.end()
     parent.end()
-    with pytest.raises(TrackingError, match="the parent run local-.* is not there yet; sync its folder"):
+    with pytest.raises(TrackingError, match=parent.run_id):
         sync(child.folder, store)
     sync(parent.folder, store)
     assert sync(child.folder, store) == 1
@@ -131,7 +130,10 @@ def test_after_a_failure_the_store_is_left_alone_for_a_while(begin: Begin, monke
     tracker.log_metrics({"loss": 1.0}, step=400)
     assert tracker.delivery.unsent() == 0
     tracker.end()
-    assert len(caplog.records) == 2 and "takes the data again" in caplog.records[1].message
+    away, back = (record.message for record in caplog.records)
+    assert_names(away, tracker.delivery.uri, tracker.folder)
+    assert_names(back, tracker.delivery.uri)
+    assert away != back
 
 
 class Faulty:
@@ -191,8 +193,9 @@ def test_a_file_that_cannot_be_stored_does_not_hold_up_the_rest(begin: Begin, st
         tracker.end()
         assert [file.path for file in client.list_artifacts(tracker.run_id)] == ["small.txt"]
         assert client.get_run(tracker.run_id).info.status == "FINISHED"
-        with pytest.raises(TrackingError, match="1 things of .*413 Request Entity Too Large"):
+        with pytest.raises(TrackingError) as told:
             sync(tracker.folder)
+        assert_names(told.value, 1, "413 Request Entity Too Large")
     assert sync(tracker.folder) == 1
 
 
@@ -202,7 +205,7 @@ def test_what_the_store_refuses_is_named_and_the_rest_goes_on(begin: Begin, stor
     tracker.log_text("x", "folder/gone.txt")
     MlflowClient(store).delete_run(tracker.run_id)
     tracker.log_params({"a": 1})
-    assert "refuses params" in caplog.text and "must be in the 'active' state" in caplog.text
+    assert_names(caplog.text, "params", "'active'")
     tracker.end()
     MlflowClient(store).restore_run(tracker.run_id)
     assert sync(tracker.folder) == 2
@@ -214,7 +217,7 @@ def test_a_file_that_was_removed_before_it_was_sent_is_named(begin: Begin, dead:
     tracker.log_text("x", "report.md")
     tracker.end()
     (tracker.folder / "artifacts" / "report.md").unlink()
-    with pytest.raises(TrackingError, match=r"artifacts/report\.md is gone"):
+    with pytest.raises(TrackingError, match=r"artifacts/report\.md"):
         sync(tracker.folder, store)
 
 
@@ -253,7 +256,7 @@ def answering() -> Iterator[Callable[[int], str]]:
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_server_that_does_not_let_us_in_stops_the_run_before_it_begins(begin: Begin, answering, status: int):
-    with pytest.raises(TrackingError, match=f"refuses the run: .*{status}"):
+    with pytest.raises(TrackingError, match=str(status)):
         begin(uri=answering(status))
 
 

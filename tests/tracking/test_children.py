@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 
 import pytest
 from mlflow import MlflowClient
+from naming import assert_names
 
 from rlq.tracking import MlflowTracker, TrackingError, close_run, family_links, open_run, sync
 
@@ -51,7 +52,7 @@ def test_a_closed_run_goes_on_where_its_folder_is(begin: Begin, store: str):
 def test_a_run_that_began_without_a_store_is_closed_by_its_local_id_once_it_is_sent(begin: Begin, dead: str, store):
     tracker = begin(uri=dead)
     tracker._lock.release()
-    with pytest.raises(TrackingError, match="has not been sent; rlq track sync"):
+    with pytest.raises(TrackingError, match="rlq track sync"):
         close_run(store, tracker.run_id, reason="dead")
     sync(tracker.folder, store)
     assert close_run(store, tracker.local_id, reason="dead")
@@ -60,10 +61,12 @@ def test_a_run_that_began_without_a_store_is_closed_by_its_local_id_once_it_is_s
 
 
 def test_a_store_that_is_away_or_has_no_such_run_is_told(dead: str, store: str):
-    with pytest.raises(TrackingError, match=rf"the run abc cannot be closed in {dead}: no answer"):
+    with pytest.raises(TrackingError) as away:
         close_run(dead.replace("http://", "http://me:secret@"), "abc", reason="dead")
-    with pytest.raises(TrackingError, match=r"cannot be closed in sqlite.*not found"):
+    assert_names(away.value, "abc", dead)
+    with pytest.raises(TrackingError) as unknown:
         close_run(store, "0" * 32, reason="dead")
+    assert_names(unknown.value, "sqlite", "0" * 32)
 
 
 def a_family(begin: Begin) -> tuple[MlflowTracker, dict[str, MlflowTracker]]:
@@ -184,5 +187,5 @@ def test_a_run_on_a_real_server_is_closed_from_outside_its_folder(begin, dead: s
     assert (run.info.status, run.data.tags["rlq.ended_by"]) == ("KILLED", "worker 7 was killed")
     os.killpg(server.pid, signal.SIGKILL)
     server.wait()
-    with pytest.raises(TrackingError, match="no answer"):
+    with pytest.raises(TrackingError, match=dead):
         close_run(dead, tracker.run_id, reason="again")

@@ -5,6 +5,7 @@ import tempfile
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import FileInfo
+from naming import assert_names
 
 from rlq.tracking import TrackingError, fetch_files, find_stored, open_run, source_digest
 from rlq.tracking.provenance import source_digest as uncached
@@ -38,12 +39,14 @@ def test_a_run_is_found_with_its_tags_and_latest_metrics(store):
 
 def test_a_word_for_several_runs_or_none_is_answered_with_what_there_is(store):
     uri, ids = store
-    with pytest.raises(TrackingError, match=rf"twin may be any of .*{ids['a'][:8]} \(twin\)"):
+    with pytest.raises(TrackingError) as several:
         find_stored(uri, "twin")
-    with pytest.raises(TrackingError, match="there is no run abc in sqlite.*wanted is a run id"):
-        find_stored(uri, "abc")  # too short for the start of an id
-    with pytest.raises(TrackingError, match="there is no run %%%% in"):
-        find_stored(uri, "%%%%")  # no pattern of the database's
+    assert_names(several.value, f"{ids['a'][:8]} (twin)", f"{ids['b'][:8]} (twin)")
+    for word in ("abc", "%%%%"):  # too short for the start of an id; no pattern of the database's
+        with pytest.raises(TrackingError) as none:
+            find_stored(uri, word)
+        assert_names(none.value, word, "sqlite")
+        assert "(twin)" not in str(none.value)
 
 
 def test_files_of_the_top_level_come_by_their_endings(store, tmp_path):
@@ -66,9 +69,10 @@ def test_fetching_leaves_nothing_behind_and_takes_no_name_that_leads_out(store, 
 
 def test_a_store_that_is_away_is_named(tmp_path):
     uri = "http://127.0.0.1:9"  # the port where nothing ever listens
-    with pytest.raises(TrackingError, match="http://127.0.0.1:9 cannot be asked for twin: no answer"):
+    with pytest.raises(TrackingError) as away:
         find_stored(uri, "twin")
-    with pytest.raises(TrackingError, match="the files of run abcd cannot be fetched"):
+    assert_names(away.value, uri, "twin")
+    with pytest.raises(TrackingError, match="abcd"):
         fetch_files(uri, "abcd", tmp_path, (".yaml",))
 
 

@@ -1,5 +1,6 @@
 """Registered models: a function goes into a store and comes out again."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from mlflow import MlflowClient
+from naming import assert_names
 from torch import nn
 
 from rlq.tracking import TrackingError, check_model_name, load_function, register_folder, save_function
@@ -38,7 +40,7 @@ def send(uri: str, folder: Path, name: str = "sums", run_id: str | None = None):
 def test_a_saved_function_takes_any_number_of_rows(function: Path):
     for count in (1, 2, 7):
         assert load_function(function)(torch.ones(count, 3, 4, 3, dtype=torch.uint8)).tolist() == [[12.0] * 3] * count
-    with pytest.raises(ValueError, match="1 rows, two or more"):
+    with pytest.raises(ValueError, match=r"\b1\b"):
         save_function(Sums(), function.parent / "b", EXAMPLE[:1], 3, ["torch"])
 
 
@@ -55,16 +57,18 @@ def test_versions_count_on_and_carry_run_params_and_tags(begin, store: str, func
 
 
 def test_a_store_that_is_away_or_has_no_such_run_registers_nothing(store: str, dead: str, function: Path):
-    with pytest.raises(TrackingError, match=f"sums cannot be registered in {dead}: no answer"):
+    with pytest.raises(TrackingError) as away:
         send(dead.replace("http://", "http://me:secret@"), function)
-    with pytest.raises(TrackingError, match="cannot be registered in sqlite.*not found"):
+    assert_names(away.value, "sums", dead)
+    with pytest.raises(TrackingError) as unknown:
         send(store, function, run_id="0" * 32)
+    assert_names(unknown.value, "sqlite", "0" * 32)
     assert MlflowClient(store).search_registered_models() == []
 
 
 @pytest.mark.parametrize("name", ["a/b", "a:1", "", "  ", "..", "a?"])
 def test_names_that_would_break_addresses_are_refused(name: str):
-    with pytest.raises(TrackingError, match="cannot name a model"):
+    with pytest.raises(TrackingError, match=re.escape(repr(name))):
         check_model_name(name)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from mlflow import MlflowClient
+from naming import assert_names
 
 from rlq.tracking import MlflowTracker, TrackingError, begun_run, open_run, sync
 from rlq.tracking.journal import EVENTS
@@ -136,9 +138,10 @@ def test_a_name_that_mlflow_cannot_store_is_refused_before_anything_is_kept(begi
     tracker = begin()
     with pytest.raises(ValueError, match="rank@1"):
         tracker.log_metrics({"loss": 1.0, "rank@1": 0.5}, step=0)
-    with pytest.raises(ValueError, match=r"should end in \.json"):
+    with pytest.raises(ValueError, match=r"a\.txt") as told:
         tracker.log_dict({}, "a.txt")
-    with pytest.raises(ValueError, match="is no folder"):
+    assert_names(told.value, ".json")
+    with pytest.raises(ValueError, match=re.escape(str(tracker.folder / "none"))):
         tracker.log_model(tracker.folder / "none", "rlq", {})
     assert not tracker.delivery.metrics.rows
     tracker.end()
@@ -191,7 +194,7 @@ def test_a_run_continues_in_a_new_folder_without_repeating_itself(begin: Begin, 
 
 
 def test_an_unknown_run_cannot_be_resumed_and_leaves_no_folder(begin: Begin, tmp_path: Path):
-    with pytest.raises(TrackingError, match=r"refuses the run: .*not found"):
+    with pytest.raises(TrackingError, match="0" * 32):
         begin("b", resume_run_id="0" * 32)
     assert not (tmp_path / "runs" / "b").exists()
     begin("b").end()
@@ -200,7 +203,7 @@ def test_an_unknown_run_cannot_be_resumed_and_leaves_no_folder(begin: Begin, tmp
 def test_a_bad_tag_leaves_the_folder_as_it_was(begin: Begin, tmp_path: Path):
     (tmp_path / "runs" / "b").mkdir()
     (tmp_path / "runs" / "b" / "mine.txt").write_text("kept")
-    with pytest.raises(ValueError, match="cannot name"):
+    with pytest.raises(ValueError, match="a@b"):
         begin("b", tags={"a@b": "c"})
     assert {path.name for path in (tmp_path / "runs" / "b").iterdir()} <= {"mine.txt", "tracking.lock"}
 
@@ -208,10 +211,11 @@ def test_a_bad_tag_leaves_the_folder_as_it_was(begin: Begin, tmp_path: Path):
 def test_a_folder_keeps_one_run(begin: Begin):
     first = begin()
     first.end()
-    with pytest.raises(TrackingError, match=f"already holds the run {first.run_id}; resume it"):
+    with pytest.raises(TrackingError, match=first.run_id):
         begin()
-    with pytest.raises(TrackingError, match=f"holds the run {first.run_id}, not 1234"):
+    with pytest.raises(TrackingError) as refused:
         begin(resume_run_id="1234")
+    assert_names(refused.value, first.run_id, "1234")
 
 
 def test_a_run_whose_process_was_killed_before_anybody_knew_its_id_is_resumed_by_its_folder(
@@ -237,8 +241,9 @@ def test_a_first_line_that_was_torn_off_is_no_run_and_a_broken_one_is_told(begin
     assert begun_run(folder) is not None
     for broken in ("{}\n", "[]\n", "[" * 100_000 + "\n"):
         (folder / EVENTS).write_text(broken)
-        with pytest.raises(TrackingError, match="line 1 does not open a run; mend it, or move"):
+        with pytest.raises(TrackingError) as told:
             begin()
+        assert_names(told.value, EVENTS, "line 1")
         assert (folder / EVENTS).read_text() == broken
 
 
@@ -256,9 +261,9 @@ def test_the_same_model_is_kept_once_and_a_changed_one_again(begin: Begin, clien
 def test_two_processes_cannot_write_one_run(begin: Begin, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("rlq.tracking.mlflow.LOCK_TIMEOUT", 0.1)
     tracker = begin()
-    with pytest.raises(TrackingError, match="in use: another process"):
+    with pytest.raises(TrackingError, match=re.escape(str(tracker.folder))):
         sync(tracker.folder)
-    with pytest.raises(TrackingError, match="in use: another process"):
+    with pytest.raises(TrackingError, match=re.escape(str(tracker.folder))):
         begin(resume_run_id=tracker.run_id)
     tracker.end()
     assert sync(tracker.folder) == 0
@@ -271,14 +276,14 @@ def test_without_an_address_the_store_is_made_in_the_folder_above(begin: Begin, 
 
 
 def test_a_folder_without_a_run_cannot_be_synced(tmp_path: Path):
-    with pytest.raises(TrackingError, match="holds no run"):
+    with pytest.raises(TrackingError, match=re.escape(str(tmp_path))):
         sync(tmp_path)
 
 
 def test_an_experiment_in_the_bin_stops_the_run_before_it_begins(begin: Begin, client: MlflowClient):
     begin().end()
     client.delete_experiment(client.get_experiment_by_name("prcc").experiment_id)
-    with pytest.raises(TrackingError, match="in the bin"):
+    with pytest.raises(TrackingError, match="mlflow experiments restore"):
         begin("b")
 
 

@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -37,13 +38,13 @@ def test_good_names_pass(name):
 
 @pytest.mark.parametrize("name", ["rank@1", "mAP (%)", "", "a//b", "../a", "/a", "a/", "x" * 251, "größe"])
 def test_names_that_mlflow_cannot_store_are_refused(name):
-    with pytest.raises(ValueError, match="cannot name a param"):
+    with pytest.raises(ValueError, match=re.escape(repr(name))):
         check_name(name)
 
 
 @pytest.mark.parametrize("name", ["", "/etc/passwd", "../up.png", "a/../../b", "a\\b"])
 def test_artifacts_stay_below_the_run(name):
-    with pytest.raises(ValueError, match="cannot name an artifact"):
+    with pytest.raises(ValueError, match=re.escape(repr(name))):
         check_artifact(name)
 
 
@@ -86,7 +87,7 @@ def test_nan_and_infinity_are_told_apart_from_numbers():
 
 def test_a_fingerprint_that_is_too_long_is_refused_with_its_length():
     assert check_digest("3f2a9c01") == "3f2a9c01"
-    with pytest.raises(ValueError, match="has 64 characters"):
+    with pytest.raises(ValueError, match=r"\b64\b"):
         check_digest("0" * 64)
 
 

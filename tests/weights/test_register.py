@@ -1,5 +1,6 @@
 """A run's network as a registered model: loaded from MLflow alone, it gives the features of `rlq embed`."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -73,7 +74,8 @@ def test_a_version_says_which_run_it_is_of_and_the_next_one_counts_on(registered
     }
     assert len(version.tags["rlq.settings_fingerprint"]) == 16
     shown = home.command("weights", "register", whole_run.run_id, "--name", "rlq-test", "--weights", "last")
-    assert f"model    rlq-test, version {int(registered.version) + 1}, in sqlite" in shown.output
+    wanted = rf"^model +rlq-test\b.*\b{int(registered.version) + 1}\b.*sqlite"
+    assert re.search(wanted, shown.output, re.MULTILINE)
     assert 'mlflow.pytorch.load_model("models:/rlq-test/' in shown.output
     assert client.get_model_version("rlq-test", str(int(registered.version) + 1)).tags["rlq.weights"] == "last"
 
@@ -97,9 +99,9 @@ def test_weights_without_a_run_are_registered_too(home, whole_run, tmp_path):
 def test_what_cannot_be_registered_is_told_before_anything_is_exported(home, whole_run, tmp_path, monkeypatch):
     monkeypatch.setattr("rlq.weights.register.save_function", None)
     with home.entered():
-        with pytest.raises(TrackingError, match=r"'a/b' cannot name a model: letters, digits"):
+        with pytest.raises(TrackingError, match="'a/b'"):
             register(whole_run.run_id, "a/b")
-        with pytest.raises(RlqError, match="there is no run nobody"):
+        with pytest.raises(RlqError, match="nobody"):
             register("nobody", "rlq-test")
-        with pytest.raises(RlqError, match=r"does not have this run yet: rlq track sync .* sends it"):
+        with pytest.raises(RlqError, match=r"rlq track sync "):
             register(whole_run.run_id, "rlq-test", uri=f"sqlite:///{tmp_path}/other.db")
