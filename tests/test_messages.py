@@ -18,7 +18,7 @@ MESSAGES = {
         "experiment.yaml: schedule.clothes_from = 9 is never reached in schedule.epochs = 8 (epochs count from 0); "
         "lower it, or turn the loss off with losses.clothes_adversarial=0"
     ),
-    "unknown method": "experiment.yaml: method = 'rql': Input should be 'rlq'",
+    "unknown method": "method = 'rql': there is no such method; known are rlq",
     "unknown data set": (
         "unknown data set 'synthetik'; did you mean synthetic? Known: ccvid, celeb_reid, celeb_reid_light, csv, "
         "deepchange, last, ltcc, ntu120, prcc, synthetic, synthetic_celeb, vc_clothes"

@@ -25,6 +25,6 @@ def embed(
         written = embed_folder(
             run_or_weights, folder, output, weights=weights, skip_bad=skip_bad, fast=fast, tracklets=tracklets
         )
-        kind, skipped = ("tracklets" if written.of_tracklets else "pictures"), written.bad
-        more = f"; {skipped} pictures skipped" if skipped else ""
+        kind = "tracklets" if written.of_tracklets else "pictures"
+        more = f"; {written.bad} skipped" if written.bad else ""
         click.echo(f"{written.samples} {kind}, {written.width} numbers each, in {output}{more}")

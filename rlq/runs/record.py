@@ -111,10 +111,9 @@ def _tags(
 
 def data_tags(inputs: Inputs) -> dict[str, str]:
     """Return the fingerprints of everything that a run reads, by their tags."""
-    found = {"rlq.labels_fingerprint": inputs.labels_fingerprint}
-    for number, source in enumerate(inputs.sources):
-        found["rlq.data_fingerprint" if number == 0 else f"rlq.{source.role}_fingerprint"] = source.digest
-    return found
+    target, *others = inputs.sources
+    found = {"rlq.data_fingerprint": target.digest, "rlq.labels_fingerprint": inputs.labels_fingerprint}
+    return found | {f"rlq.{source.role}_fingerprint": source.digest for source in others}
 
 
 def _write_settings(loaded: Loaded, folder: Path) -> list[Path]:

@@ -85,7 +85,7 @@ def differences(found: Found, console: Console | None = None) -> list[str]:
     words = {
         "rlq.source": f"the code of rlq ({_commits(found.stored)})",
         "rlq.settings_fingerprint": "what this rlq reads out of the run's settings",
-        "rlq.labels_fingerprint": f"the labels beside the pictures of {settings.data.dataset}",
+        "rlq.labels_fingerprint": f"the labels of {settings.data.dataset}, such as poses, genders or masks",
         "rlq.data_fingerprint": f"the pictures or lists of {settings.data.dataset} in {inputs.sources[0].root}",
         **{f"rlq.{one.role}_fingerprint": f"the pictures of {one.name}" for one in inputs.sources[1:]},
     }

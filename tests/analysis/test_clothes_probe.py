@@ -95,11 +95,12 @@ def test_branches_are_cut_apart_as_they_were_joined():
     bot, cal = np.random.default_rng(0).standard_normal((2, 3, 4))
     joined = np.concatenate([bot, cal], axis=1)
     joined /= np.linalg.norm(joined, axis=1, keepdims=True)
-    parts = branch_parts(joined, ("cal", "bot"))
+    parts = branch_parts(joined, {"f_BOT": slice(0, 4), "f_CAL": slice(4, 8)})
     assert list(parts) == ["f_BOT", "f_CAL"]
     for part, whole in zip(parts.values(), (bot, cal), strict=True):
         np.testing.assert_allclose(part, whole / np.linalg.norm(whole, axis=1, keepdims=True), rtol=1e-6)
-    assert list(branch_parts(joined, ("cal",))) == ["f_CAL"]
+    assert list(branch_parts(joined, {"f_CAL": slice(0, 8)})) == ["f_CAL"]
+    np.testing.assert_array_equal(branch_parts(joined, {})[""], joined)  # a feature without named parts stays whole
 
 
 def test_both_branches_of_a_run_are_asked_both_questions(trained, ask):

@@ -61,6 +61,6 @@ def test_people_without_an_answer_and_a_missing_file_are_named(home, trained, tm
     last = lines[-1].split(",")[1]  # a test person
     file.write_text("".join(line for line in lines if line.split(",")[1] != last))
     with pytest.raises(DataError, match=rf"gender\.csv\b.*\b1\b.*\b0*{int(last)}$"):
-        answers_of(data, trained.settings, str(file))
+        answers_of(data, trained, str(file))
     with pytest.raises(DataError, match=r"nowhere\.csv"):
-        answers_of(data, trained.settings, "nowhere.csv")
+        answers_of(data, trained, "nowhere.csv")

@@ -42,7 +42,7 @@ def test_one_setting_has_to_be_meant(run, ask):
     one, other = run("a", 0.1), run("b", 0.2, "cap.pose.clusters=5", "optim.lr=1e-4")
     with pytest.raises(RlqError) as raised:
         ask("sweep", one, other)
-    assert_names(raised.value, "cap.pose.clusters, optim.lr", "--option parameter=")
+    assert_names(raised.value, "cap.pose.clusters", "optim.lr", "--option parameter=")
     assert [p["value"] for p in ask("sweep", one, other, parameter="optim.lr").numbers["points"]] == [1e-4, 1e-3]
     with pytest.raises(RlqError, match="settings"):
         ask("sweep", one, one)

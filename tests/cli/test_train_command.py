@@ -8,7 +8,7 @@ import pytest
 import yaml
 from naming import assert_names
 
-from rlq.methods.rlq import figures
+from rlq.methods.rlq.method import Rlq
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def refused(shown) -> str:
 
 
 def test_a_run_prints_its_epochs_the_yardsticks_and_what_to_do_next(home, whole_run, monkeypatch):
-    monkeypatch.setattr(figures, "draw", lambda *_args, **_options: {})
+    monkeypatch.setattr(Rlq, "figures", lambda *_args, **_options: ())
     shown = home.command(*home.train_words("tracking.name=printed"))
     assert shown.exit_code == 0
     lines = shown.output.splitlines()
@@ -109,7 +109,7 @@ def test_without_any_data_it_says_where_it_looked_for_what_and_how_to_begin(home
 
 
 def test_all_that_is_missing_is_listed_at_once_with_a_command_that_trains(home, bare_root, monkeypatch):
-    monkeypatch.setattr(figures, "draw", lambda *_args, **_options: {})
+    monkeypatch.setattr(Rlq, "figures", lambda *_args, **_options: ())
     message = refused(home.command(*prcc(home, f"data.root={bare_root}", "tracking.name=bare")))
     external, masks, poses, genders = (line for line in message.splitlines() if line.startswith("  - "))
     assert_names(external, "Celeb-reID", "data.root")
