@@ -10,7 +10,7 @@ from rlq.core.console import table
 from rlq.methods.base import Method
 from rlq.sweep.parameters import Parameter, allowed_values, coded, walk
 from rlq.sweep.spec import Sweep
-from rlq.sweep.validation import experiment_of, experiment_values
+from rlq.sweep.validation import experiment_values, experiment_with_fixed
 
 if TYPE_CHECKING:
     import optuna
@@ -176,7 +176,7 @@ def _guess_text(guess: Mapping[str, Any] | str, sweep: Sweep, settings: Settings
 
 
 def _own_guess(guess: str, sweep: Sweep, settings: Settings) -> dict[str, Any]:
-    return experiment_values(sweep, experiment_of(sweep, settings), sweep.enqueue.index(guess))
+    return experiment_values(sweep, experiment_with_fixed(sweep, settings), sweep.enqueue.index(guess))
 
 
 def _assignments(values: Mapping[str, Any]) -> str:

@@ -38,7 +38,7 @@ def check(sweep: Sweep, settings: Settings) -> None:
     settings is refused unless some values of the other parameters make it valid.
     """
     _check_names(sweep, settings)
-    experiment = experiment_of(sweep, settings)
+    experiment = experiment_with_fixed(sweep, settings)
     _check_fixed(sweep, experiment)
     for name, parameter in sweep.parameters.items():
         _check_parameter(sweep, experiment, name, parameter)
@@ -48,7 +48,7 @@ def check(sweep: Sweep, settings: Settings) -> None:
         _check_guess(sweep, experiment, values, position)
 
 
-def experiment_of(sweep: Sweep, settings: Settings) -> Experiment:
+def experiment_with_fixed(sweep: Sweep, settings: Settings) -> Experiment:
     """Return the function that puts values into the experiment with the sweep's fixed settings.
 
     The function raises SettingsError for values that the experiment does not accept.

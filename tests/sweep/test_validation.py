@@ -2,7 +2,7 @@ import pytest
 from sweep_files import of, settings_of, written
 
 from rlq.core.errors import SettingsError
-from rlq.sweep.validation import check, experiment_of, experiment_values
+from rlq.sweep.validation import check, experiment_values, experiment_with_fixed
 
 SETTINGS = settings_of()  # synthetic_short.yaml: 5 epochs, clothes from 1, milestone 4
 REFUSED = {
@@ -130,7 +130,7 @@ def test_the_experiments_own_values_are_a_guess(tmp_path):
     }
     sweep = of(tmp_path, parameters=parameters, enqueue=["experiment"])
     check(sweep, SETTINGS)
-    assert experiment_values(sweep, experiment_of(sweep, SETTINGS), 0) == {
+    assert experiment_values(sweep, experiment_with_fixed(sweep, SETTINGS), 0) == {
         "cap.pose.clusters": 15,
         "losses.kl": "official",
         "tad.pixelation": [10, 40],
