@@ -17,24 +17,24 @@ from rlq.cli.options import FILE
     help="Vary this experiment instead of the one that FILE names.",
 )
 @click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Change a setting of every trial.")
-@click.option("--trials", type=click.IntRange(min=1), help="How many, of all workers together; else as FILE says.")
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds after which no trial is begun.")
+@click.option("--trials", type=click.IntRange(min=1), help="Trials of all workers together. Default: as in FILE.")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds after which no trial is started.")
 @click.option(
     "--storage",
     envvar="RLQ_STORAGE",
-    help="Where the study is kept, for all who join it: sqlite:///FILE, postgresql://..., mysql://..., journal:FILE or "
-    "grpc://HOST:PORT. Else a SQLite file among the runs.",
+    help="The storage of the study, the same for all workers: sqlite:///FILE, postgresql://..., mysql://..., "
+    "journal:FILE or grpc://HOST:PORT. Default: a SQLite file among the runs.",
 )
-@click.option("--workers", type=click.IntRange(min=1), default=1, help="Start so many processes here.")
+@click.option("--workers", type=click.IntRange(min=1), default=1, help="Number of processes on this machine.")
 @click.option(
     "--selection",
     type=click.Choice(["holdout", "test"]),
-    help="Whose people choose: held-out training people, or the test's.",
+    help="Choose on held-out training people, or on the test set.",
 )
-@click.option("--smoke", is_flag=True, help="Two trials of a few steps: does everything work?")
-@click.option("--print-space", is_flag=True, help="Show what would be searched, and stop.")
-@click.option("--mend", is_flag=True, help="Give up trials whose worker is gone, queue them again, and stop.")
-@click.option("--force", is_flag=True, help="With --mend: also those of other machines that have gone silent.")
+@click.option("--smoke", is_flag=True, help="Run two trials of a few steps, to check that everything works.")
+@click.option("--print-space", is_flag=True, help="Show the search space, and stop.")
+@click.option("--mend", is_flag=True, help="Requeue trials whose worker is gone, and stop.")
+@click.option("--force", is_flag=True, help="With --mend: also trials of other machines that send no heartbeat.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end instead of tables.")
 @click.option("--one-of-several", "member", is_flag=True, hidden=True, help="A process that --workers has started.")
 def sweep(
@@ -53,9 +53,9 @@ def sweep(
     as_json: bool,
     member: bool,
 ) -> None:
-    """Search what the sweep FILE describes, and print the best trials.
+    """Run the search that the sweep FILE describes, and print the best trials.
 
-    The same command started again goes on with the study; on another machine, with the same --storage, it joins it.
+    The same command continues the study; on another machine, with the same --storage, it joins the study.
     """
     if force and not mend:
         raise click.UsageError("--force goes with --mend")
@@ -81,15 +81,15 @@ def sweep(
             click.echo(plan.describe())
             return
         if mend:
-            mended = searching.mend_search(plan, force=force, console=console)
-            click.echo(f"{mended} trials are queued again or given up; the same command without --mend goes on")
+            requeued = searching.mend_search(plan, force=force, console=console)
+            click.echo(f"{requeued} trials are queued again or given up; the same command without --mend continues")
             return
-        told = {"--base": base, "--trials": trials, "--timeout": timeout, "--selection": selection}
+        options = {"--base": base, "--trials": trials, "--timeout": timeout, "--selection": selection}
         words = [str(file), *(word for change in changes for word in ("--set", change))]
-        words += [str(word) for name, value in told.items() if value is not None for word in (name, value)]
+        words += [str(word) for name, value in options.items() if value is not None for word in (name, value)]
         words += ["--smoke"] * smoke + ["--one-of-several"]
         study = searching.search(plan, workers=workers, words=words, member=member, console=console)
-        if study is None:  # another process of a group tells
+        if study is None:  # the main process of the group prints the results
             return
         if as_json:
             click.echo(json.dumps(searching.closing_tree(plan, study)))

@@ -1,4 +1,4 @@
-"""One searched setting: what it may be. Conditions between parameters, and the order in which they are drawn."""
+"""The parameters of a sweep: the possible values of each, conditions between them, and the order of drawing."""
 
 import json
 import math
@@ -11,7 +11,7 @@ from pydantic import Field, PlainValidator, StrictBool, model_validator
 from rlq.core.config import Settings
 
 Kind = Literal["values", "number", "range", "value"]
-MANY = 1000  # points of a scale that are still listed one by one
+MOST_POINTS = 1000  # of a scale that are checked one by one
 
 
 def _number(value: Any) -> int | float:
@@ -24,19 +24,20 @@ Number = Annotated[int | float, PlainValidator(_number)]
 
 
 class Parameter(Settings):
-    """What one setting may be: one of `values`, a number from `min` to `max`, two ends within `range`, or one `value`.
+    """The possible values of one setting: a list of `values`, a number from `min` to `max`, two ends within `range`, or
+    one fixed `value`.
 
-    Ends that are whole numbers, with a whole step or none, draw whole numbers.
+    Whole ends with a whole step, or without a step, draw whole numbers.
     """
 
     values: tuple[Any, ...] | None = None
     min: Number | None = None
     max: Number | None = None
-    range: tuple[Number, Number] | None = None  # the smallest and the largest end; a draw is [low, high]
+    range: tuple[Number, Number] | None = None  # the lowest and the highest end; a draw is [low, high]
     step: Number | None = None
     log: StrictBool = False
     value: Any = None
-    when: dict[str, Any] = Field(default_factory=dict)  # other parameter -> value, or list of values, that it needs
+    when: dict[str, Any] = Field(default_factory=dict)  # other parameter -> value or list of values
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -44,7 +45,7 @@ class Parameter(Settings):
         kinds = sorted({"min and max" if key in ("min", "max") else key for key in given})
         if len(kinds) != 1:
             raise ValueError(
-                f"wants one of values, min and max, range, or value; found {' and '.join(kinds) or 'none'}"
+                f"needs one of values, min and max, range, or value; found {' and '.join(kinds) or 'none'}"
             )
         for key in ("step", "log"):
             if getattr(self, key) and self.kind in ("values", "value"):
@@ -62,7 +63,7 @@ class Parameter(Settings):
 
     @property
     def ends(self) -> tuple[int | float, int | float]:
-        """Of a number or a range: the smallest and the largest number in it."""
+        """The lowest and the highest number, of a number or a range."""
         low, high = self.range or (self.min, self.max)
         return low, high  # type: ignore[return-value]
 
@@ -73,20 +74,20 @@ class Parameter(Settings):
 
     @property
     def stride(self) -> int | float | None:
-        """Between two neighbours of a scale; None: it is continuous, or logarithmic."""
+        """The distance of two neighbours; None for a continuous or a logarithmic scale."""
         return None if self.log else self.step or (1 if self.whole else None)
 
     @property
     def choices(self) -> tuple[Any, ...]:
-        """`values` as Optuna takes them."""
+        """The `values` as Optuna accepts them."""
         return tuple(coded(value) for value in self.values or ())
 
-    def choice(self, taken: Any) -> Any:
-        """The value that stands behind one of `choices`."""
-        return (self.values or ())[self.choices.index(taken)]
+    def choice(self, code: Any) -> Any:
+        """Return the value that one of `choices` stands for."""
+        return (self.values or ())[self.choices.index(code)]
 
     def points(self) -> list[Any] | None:
-        """Every value, of a range every end; None where they are not a list."""
+        """Return every value, or every possible end of a range; None for a scale without points."""
         if self.kind == "values":
             return list(self.values or ())
         if self.kind == "value":
@@ -99,30 +100,30 @@ class Parameter(Settings):
         return [_step(low, self.stride, number) for number in range(_steps(low, high, self.stride) + 1)]
 
     def snapped(self, drawn: int | float) -> int | float:
-        """A drawn number as the file would write it: 0.3, where steps of 0.1 add up to 0.30000000000000004."""
+        """Round a drawn number to the decimals of the file: 0.3, where steps of 0.1 add up to 0.30000000000000004."""
         if self.stride is None:
             return drawn
         return _step(self.ends[0], self.stride, round((drawn - self.ends[0]) / self.stride))
 
     def pairs(self) -> list[list[Any]]:
-        """Every [low, high] of a range that has points."""
+        """Return every [low, high] of a range with points."""
         points = self.points() or []
         return [[low, high] for i, low in enumerate(points) for high in points[i:]]
 
     def count(self) -> int | None:
-        """How many different values a draw can have; None: any number."""
+        """Return the number of different draws; None for a continuous scale."""
         points = self.points()
         if points is None:
             return None
         return len(points) * (len(points) + 1) // 2 if self.kind == "range" else len(points)
 
     def samples(self) -> list[Any]:
-        """Values that show whether a setting takes this parameter: all of a list, else the ends and the middle."""
+        """Return the values to check against a setting: all points, or the ends and the middle of a long scale."""
         points = self.points()
         if self.kind in ("values", "value"):
             return points or []
         low, high = self.ends
-        if points is None or len(points) > MANY:
+        if points is None or len(points) > MOST_POINTS:
             middle = math.sqrt(low * high) if self.log else (low + high) / 2
             points = [low, int(middle) if self.whole else middle, high]
         if self.kind == "number":
@@ -130,7 +131,7 @@ class Parameter(Settings):
         return [[low, high], *([point, point] for point in points)]
 
     def refusal(self, value: Any) -> str | None:
-        """Why a first guess cannot be drawn, or None."""
+        """Return the reason why a first guess cannot be drawn, or None."""
         if self.kind == "value":
             return f"this parameter is always {self.value!r}"
         if self.kind == "values":
@@ -143,7 +144,7 @@ class Parameter(Settings):
         return outside or (f"should be in order, [{value[1]}, {value[0]}]" if value[0] > value[1] else None)
 
     def text(self) -> str:
-        """What it may be, in words."""
+        """Describe the possible values in words."""
         if self.kind in ("values", "value"):
             return ", ".join(v if isinstance(v, str) else json.dumps(v) for v in self.points() or [])
         low, high = self.ends
@@ -151,7 +152,7 @@ class Parameter(Settings):
         return f"{low:g} to {high:g}{step}{', logarithmic' if self.log else ''}"
 
     def shape(self) -> dict[str, Any]:
-        """All that matters of it, the same for two spellings of one thing."""
+        """Return what defines the parameter, equal for two spellings of the same search."""
         if self.kind in ("values", "value"):
             shape: dict[str, Any] = {self.kind: self.values if self.kind == "values" else self.value}
         else:
@@ -167,7 +168,7 @@ class Parameter(Settings):
 
     def _check_scale(self) -> None:
         if self.range is None and (self.min is None or self.max is None):
-            raise ValueError(f"wants both min and max, only {'max' if self.min is None else 'min'} is given")
+            raise ValueError(f"needs both min and max, only {'max' if self.min is None else 'min'} is given")
         (low, high), step = self.ends, self.step
         names = ("range", "range") if self.range else ("min", "max")
         if low > high:
@@ -196,26 +197,26 @@ class Parameter(Settings):
         return f"is not in {self.text()}" if off or (self.whole and not isinstance(value, int)) else None
 
 
-def wanted(condition: Any) -> list[Any]:
-    """The values that one entry of `when` allows: itself, or each of its list."""
+def allowed_values(condition: Any) -> list[Any]:
+    """Return the values that one entry of `when` allows."""
     return list(condition) if isinstance(condition, list | tuple) else [condition]
 
 
 def is_met(when: Mapping[str, Any], drawn: Mapping[str, Any]) -> bool:
-    """Whether a parameter with these conditions is drawn; one that hangs on an undrawn parameter is not."""
-    return all(name in drawn and drawn[name] in wanted(condition) for name, condition in when.items())
+    """Return whether a parameter with these conditions is drawn; a condition on an undrawn parameter is not met."""
+    return all(name in drawn and drawn[name] in allowed_values(condition) for name, condition in when.items())
 
 
 def in_order(parameters: Mapping[str, Parameter]) -> list[str]:
-    """Their names, each after those that its `when` names. Of parameters that wait for each other, none."""
+    """Return the names, each after those in its `when`. Parameters that depend on each other are left out."""
     order: list[str] = []
-    while ready := [n for n, p in parameters.items() if n not in order and all(o in order for o in p.when)]:
+    while ready := [n for n, p in parameters.items() if n not in order and all(other in order for other in p.when)]:
         order += ready
     return order
 
 
 def walk(parameters: Mapping[str, Parameter], choose: Callable[[str, Parameter], Any]) -> dict[str, Any]:
-    """A value for each parameter whose conditions are met, in an order in which they can be."""
+    """Choose a value for each parameter whose conditions are met; a parameter comes after those that it depends on."""
     values: dict[str, Any] = {}
     for name in in_order(parameters):
         if is_met(parameters[name].when, values):
@@ -224,17 +225,17 @@ def walk(parameters: Mapping[str, Parameter], choose: Callable[[str, Parameter],
 
 
 def coded(value: Any) -> Any:
-    """A value as Optuna takes it: a list or mapping, which it does not, as its JSON text."""
+    """Return a value in a form that Optuna accepts: the JSON text of a list or a mapping, everything else as it is."""
     plain = value is None or isinstance(value, bool | int | float | str)
     return value if plain else json.dumps(value, sort_keys=True)
 
 
 def _steps(low: float, high: float, step: float) -> int:
-    """Whole steps from low that do not pass high."""
+    """Return how many whole steps fit between low and high."""
     return int((Decimal(str(high)) - Decimal(str(low))) / Decimal(str(step)))
 
 
 def _step(low: float, step: float, number: int) -> int | float:
-    """The number so many steps above low, in the decimals of the file."""
-    found = Decimal(str(low)) + number * Decimal(str(step))
-    return int(found) if isinstance(low, int) and isinstance(step, int) else float(found)
+    """Return the point `number` steps above low, in the decimals of the file."""
+    point = Decimal(str(low)) + number * Decimal(str(step))
+    return int(point) if isinstance(low, int) and isinstance(step, int) else float(point)

@@ -1,4 +1,4 @@
-"""The parent run in MLflow: one per study, made by whoever makes the study, brought up to date by every worker."""
+"""The parent run of a study in MLflow: created with the study, and updated by every worker."""
 
 import logging
 from pathlib import Path
@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from rlq.sweep import plots
+from rlq.sweep import summary
 from rlq.sweep.plan import CHOSEN_ON_TEST, Plan
 from rlq.sweep.storage import shown
-from rlq.sweep.study import attempts, parent_of, tally
-from rlq.sweep.summary import best_trials
+from rlq.sweep.study import METRICS, RUN, SEEDS, attempts, parent_of, tally
 from rlq.tracking import (
     MlflowTracker,
     TrackingError,
@@ -30,12 +29,12 @@ log = logging.getLogger(__name__)
 
 
 def uri_of(plan: Plan) -> str:
-    """The tracking store of the sweep's runs."""
+    """Return the address of the tracking store of the sweep's runs."""
     return resolve_uri(Path(plan.base.settings.tracking.folder))
 
 
 def make_parent(plan: Plan) -> str:
-    """Begin the parent run and return its id; it stays open. Raises TrackingError."""
+    """Create the parent run, leave it open and return its id. Raises TrackingError."""
     sweep = plan.sweep
     label = {"rlq.label": CHOSEN_ON_TEST} if sweep.selection == "test" else {}
     tags = {
@@ -49,7 +48,7 @@ def make_parent(plan: Plan) -> str:
         **git_tags(Path.cwd()),
         **{f"version.{library}": version for library, version in library_versions().items()},
     }
-    with _only_here(plan):
+    with _locked(plan):
         tracker = open_run(
             folder=_free_folder(plan),
             uri=uri_of(plan),
@@ -63,20 +62,20 @@ def make_parent(plan: Plan) -> str:
     return tracker.run_id
 
 
-def bring_up_to_date(plan: Plan, study: "Study", *, stopped: bool = False) -> list[str]:
-    """Put the state of the study into its parent run: counts, best trial, plots. Returns notes about what is missing.
+def update(plan: Plan, study: "Study", *, stopped: bool = False) -> list[str]:
+    """Log counts, best trial and plots of the study in its parent run. Return notes about what is missing.
 
-    The run ends with the study; while others work it goes on. A tracking store that is away only delays it.
+    The run stays open while other workers run trials. A tracking store that is unreachable adds a note.
     """
     names = [metric.key for metric in plan.sweep.objectives]
-    drawn, notes = plots.figures(study, names)
+    figures, notes = summary.figures(study, names)
     counts = tally(study)
     try:
-        with _only_here(plan):
+        with _locked(plan):
             tracker = _open(plan, parent_of(study))
-            for name, figure in drawn.items():
+            for name, figure in figures.items():
                 tracker.log_figure(figure, name)
-            for name, page in plots.pages(study, names).items():
+            for name, page in summary.pages(study, names).items():
                 tracker.log_text(page, name)
             _log_best(tracker, plan, study)
             done = counts.complete + counts.pruned + counts.failed
@@ -87,15 +86,15 @@ def bring_up_to_date(plan: Plan, study: "Study", *, stopped: bool = False) -> li
             else:
                 tracker.end("KILLED" if stopped and counts.waiting else "FINISHED")
     except TrackingError as error:
-        notes.append(f"the parent run was not brought up to date: {error}")
+        notes.append(f"the parent run was not updated: {error}")
     return notes
 
 
-def close_dead(plan: Plan, trial: "FrozenTrial", reason: str) -> None:
-    """Close the runs of a trial whose worker died. A store that is away is no reason to stop."""
+def close_runs(plan: Plan, trial: "FrozenTrial", reason: str) -> None:
+    """Close the runs of a trial whose worker died. A tracking store that is unreachable only causes a warning."""
     attributes = trial.user_attrs
-    seeds = [seed["run_id"] for seed in attributes.get("seeds", {}).values()]
-    for run_id in dict.fromkeys([*seeds, *([attributes["run_id"]] if "run_id" in attributes else [])]):
+    seeds = [seed[RUN] for seed in attributes.get(SEEDS, {}).values()]
+    for run_id in dict.fromkeys([*seeds, *([attributes[RUN]] if RUN in attributes else [])]):
         try:
             close_run(uri_of(plan), run_id, status="KILLED", reason=reason)
         except TrackingError as error:
@@ -103,33 +102,33 @@ def close_dead(plan: Plan, trial: "FrozenTrial", reason: str) -> None:
 
 
 def links(plan: Plan, study: "Study") -> dict[str, str]:
-    """Addresses of the trials in the MLflow pages."""
+    """Return the addresses of the trials in the MLflow pages."""
     metric = plan.sweep.objectives[0]
     return family_links(uri_of(plan), parent_of(study), metric=metric.key, falls=metric.goal == "minimize")
 
 
 def resolved(plan: Plan) -> dict[str, Any]:
-    """The sweep as it is run: the file with the command line's words in it."""
+    """Return the sweep as it is run: the file with the options of the command line."""
     tree = plan.sweep.model_dump(mode="json", exclude_unset=True)
-    told = {"experiment": str(plan.sweep.experiment), "trials": plan.sweep.trials, "selection": plan.sweep.selection}
+    options = {"experiment": str(plan.sweep.experiment), "trials": plan.sweep.trials, "selection": plan.sweep.selection}
     changes = {"set": list(plan.changes)} if plan.changes else {}
-    return tree | told | {"fixed": {**plan.values, **plan.last}} | changes
+    return tree | options | {"fixed": {**plan.values, **plan.last}} | changes
 
 
 def _log_best(tracker: MlflowTracker, plan: Plan, study: "Study") -> None:
-    best = best_trials(study)
+    best = summary.best_trials(study)
     if not best:
         return
     done = len([trial for trial in attempts(study) if trial.state.is_finished()])
     first = best[0]
     values = dict(zip([metric.key for metric in plan.sweep.objectives], first.values or (), strict=True))
-    test = {n: v for n, v in first.user_attrs.get("metrics", {}).items() if n.startswith("test/")}
+    test = {n: v for n, v in first.user_attrs.get(METRICS, {}).items() if n.startswith("test/")}
     tracker.log_metrics({**test, **values}, step=done)
     tracker.log_tags(
         {"rlq.best_trial": str(first.number), **{f"best.{name}": str(value) for name, value in first.params.items()}}
     )
     trials = [
-        {"trial": t.number, "values": t.values, "params": t.params, "run_id": t.user_attrs.get("run_id")} for t in best
+        {"trial": t.number, "values": t.values, "params": t.params, "run_id": t.user_attrs.get(RUN)} for t in best
     ]
     tracker.log_dict({"best": trials}, "best.json")
 
@@ -145,20 +144,20 @@ def _open(plan: Plan, run_id: str) -> MlflowTracker:
     )
 
 
-def _only_here(plan: Plan) -> FileLock:
-    """Workers of one machine write to the parent run one after the other."""
+def _locked(plan: Plan) -> FileLock:
+    """Return the lock with which workers of one machine take turns to write to the parent run."""
     plan.folder.mkdir(parents=True, exist_ok=True)
     return FileLock(plan.folder / "parent.lock")
 
 
 def _free_folder(plan: Plan) -> Path:
-    """Where a new parent run keeps its data; an earlier study of this name may have left one."""
-    taken = [path for path in sorted(plan.folder.glob("parent*")) if path.is_dir()]
-    return plan.folder / (f"parent-{len(taken) + 1}" if taken else "parent")
+    """Return the folder of a new parent run; an earlier study of this name may have used the first ones."""
+    earlier = [path for path in sorted(plan.folder.glob("parent*")) if path.is_dir()]
+    return plan.folder / (f"parent-{len(earlier) + 1}" if earlier else "parent")
 
 
 def _folder_of(plan: Plan, run_id: str) -> Path:
-    """This machine's folder of the parent run: the one that holds it, or a new one."""
+    """Return this machine's folder of the parent run: the one that has it, or a new one."""
     for path in sorted(plan.folder.glob("parent*/tracking.json")):
         if f'"{run_id}"' in path.read_text():
             return path.parent

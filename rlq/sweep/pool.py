@@ -1,4 +1,4 @@
-"""Several workers on this machine: processes that join the same study, each with a log file of its own."""
+"""Several workers on this machine: processes that join the same study, each with its own log file."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from rlq.core.console import Console
 from rlq.core.errors import RlqError
 from rlq.sweep.plan import Plan
 from rlq.sweep.study import SURPLUS, tally
-from rlq.sweep.summary import one_line
+from rlq.sweep.summary import trial_line
 from rlq.training.signals import Stopped
 
 if TYPE_CHECKING:
@@ -25,11 +25,11 @@ STOPPING = 120  # seconds that workers have to save their state after Ctrl-C
 
 
 def run_workers(plan: Plan, study: "Study", number: int, words: Sequence[str], *, console: Console) -> None:
-    """Start `number` processes of `rlq sweep` with these words, and wait for them; a line per trial that ends.
+    """Start `number` processes of `rlq sweep` with these arguments and wait for them; print a line per ended trial.
 
-    Raises Stopped after Ctrl-C or SIGTERM, which all workers get too, and RlqError when one of them failed.
+    Raises Stopped after Ctrl-C or SIGTERM, which is passed on to all workers, and RlqError when one of them failed.
     """
-    known = {trial.number for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()}
+    shown = {trial.number for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()}
     logs = [plan.folder / f"worker-{n + 1}.log" for n in range(number)]
     console.line(f"workers  {number}, their lines are in {plan.folder}/worker-*.log")
     with _signals() as received:
@@ -37,10 +37,10 @@ def run_workers(plan: Plan, study: "Study", number: int, words: Sequence[str], *
         try:
             while any(process.poll() is None for process in processes) and not received:
                 time.sleep(POLL)
-                known |= _tell(plan, study, known, console)
+                shown |= _show_ended(plan, study, shown, console)
         finally:
-            _end(processes, received, console)
-    _tell(plan, study, known, console)
+            _stop(processes, received, console)
+    _show_ended(plan, study, shown, console)
     if received:
         raise Stopped(received[0])
     _check(processes, logs, tally(study).over, console)
@@ -55,56 +55,56 @@ def _start(words: Sequence[str], log: Path, environment: dict[str, str]) -> subp
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             env=environment,
-            start_new_session=True,  # Ctrl-C reaches them by us alone, once
+            start_new_session=True,  # so that they get Ctrl-C only once, from this process
         )
 
 
 def _environment(plan: Plan, number: int) -> dict[str, str]:
-    """The cores are shared: more threads than cores slow every worker down."""
+    """Return the environment of a worker, with its share of the cores: too many threads slow all workers down."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    own = {} if plan.base.settings.compute.threads else {"OMP_NUM_THREADS": str(max(1, cores // number))}
-    return own | os.environ | {"RLQ_STORAGE": plan.storage}  # not among the words, as it may hold a password
+    threads = {} if plan.base.settings.compute.threads else {"OMP_NUM_THREADS": str(max(1, cores // number))}
+    return threads | os.environ | {"RLQ_STORAGE": plan.storage}  # not an argument, as it may contain a password
 
 
-def _tell(plan: Plan, study: "Study", known: set[int], console: Console) -> set[int]:
-    """A line for each trial that has ended since."""
-    ended = [t for t in study.get_trials(deepcopy=False) if t.state.is_finished() and t.number not in known]
+def _show_ended(plan: Plan, study: "Study", shown: set[int], console: Console) -> set[int]:
+    """Print a line for each trial that has ended since, and return their numbers."""
+    ended = [t for t in study.get_trials(deepcopy=False) if t.state.is_finished() and t.number not in shown]
     for trial in ended:
         if SURPLUS not in trial.user_attrs:
-            console.line(one_line(plan, trial))
+            console.line(trial_line(plan, trial))
     return {trial.number for trial in ended}
 
 
-def _end(processes: list[subprocess.Popen], received: list[int], console: Console) -> None:
-    """Ask those that still run to stop, then insist."""
+def _stop(processes: list[subprocess.Popen], received: list[int], console: Console) -> None:
+    """Send SIGTERM to the workers that still run; kill them after STOPPING seconds or at a second Ctrl-C."""
     running = [process for process in processes if process.poll() is None]
     if not running:
         return
     console.line(f"stopping {len(running)} workers; they save their state first")
-    asked = len(received)
+    signals_before = len(received)
     for process in running:
         process.send_signal(signal.SIGTERM)
     deadline = time.monotonic() + STOPPING
     while any(process.poll() is None for process in running):
-        if time.monotonic() > deadline or len(received) > asked:  # too long, or a second Ctrl-C
+        if time.monotonic() > deadline or len(received) > signals_before:
             for process in running:
                 process.kill()
         time.sleep(0.1)
 
 
 def _check(processes: list[subprocess.Popen], logs: list[Path], over: bool, console: Console) -> None:
-    """Say which workers failed; an error only where they have left something undone."""
-    told = []
+    """Report the workers that failed: as an error when trials are left, else as a warning."""
+    failures = []
     for process, log in zip(processes, logs, strict=True):
         if process.returncode:
             how = f"status {process.returncode}"
             if process.returncode < 0:
                 how = f"killed by {signal.Signals(-process.returncode).name}"
             last = log.read_text(errors="replace").strip().rpartition("\n")[2]
-            told.append(f"{log.name} ({how}): {last[:300]}")
-    if not told:
+            failures.append(f"{log.name} ({how}): {last[:300]}")
+    if not failures:
         return
-    text = f"{len(told)} of {len(processes)} workers failed: {'; '.join(told)}"
+    text = f"{len(failures)} of {len(processes)} workers failed: {'; '.join(failures)}"
     if not over:
         raise RlqError(text)
     console.line(f"warning  {text}")
@@ -112,7 +112,7 @@ def _check(processes: list[subprocess.Popen], logs: list[Path], over: bool, cons
 
 @contextmanager
 def _signals() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM instead of dying of them."""
+    """Collect SIGINT and SIGTERM instead of ending this process."""
     received: list[int] = []
 
     def note(number: int, _frame: Any) -> None:

@@ -1,18 +1,28 @@
-"""A database server that is away for a while, as while it restarts, is asked again."""
+"""Retries of calls to a database server: while it is unreachable, and when several machines create its tables."""
 
 import functools
 import logging
-import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_fixed,
+    wait_incrementing,
+)
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
 
-AWAY = 60.0  # seconds for which it is asked again
-PAUSE = 0.5  # seconds between two attempts
-# What may be said twice without harm, as the answer to the first time may be what was lost. A trial that is begun or
-# ended is not among it: whoever has that fail leaves the trial to the study, which queues it again.
+PATIENCE = 60.0  # seconds for which a call is retried
+PAUSE = 0.5  # seconds between two attempts; when creating tables, so much longer each time
+ATTEMPTS = 5  # to create the tables
+# Calls that are safe to repeat when only the answer was lost. Beginning and ending a trial are not: when they fail, the
+# study requeues the trial.
 REPEATABLE = (
     "_get_trials",
     "get_all_studies",
@@ -34,32 +44,49 @@ REPEATABLE = (
     "set_trial_user_attr",
 )
 
+Result = TypeVar("Result")
+
 log = logging.getLogger(__name__)
 
 
-def ask_again(storage: "RDBStorage", seconds: float = AWAY) -> None:
-    """Let a storage try what it is asked for again, for so many seconds, before it raises what it raises."""
-    for name in REPEATABLE:
-        setattr(storage, name, _again(getattr(storage, name), seconds))
-
-
-def _again(ask: Callable[..., Any], seconds: float) -> Callable[..., Any]:
+def add_retries(storage: "RDBStorage", seconds: float = PATIENCE) -> None:
+    """Make a storage retry its repeatable calls for so many seconds before they raise their last error."""
     from optuna.exceptions import StorageInternalError
     from sqlalchemy.exc import OperationalError
 
-    @functools.wraps(ask)
-    def asked(*arguments: Any, **options: Any) -> Any:
-        end = time.monotonic() + seconds
-        told = False
-        while True:
-            try:
-                return ask(*arguments, **options)
-            except (OperationalError, StorageInternalError):
-                if time.monotonic() >= end:
-                    raise
-            if not told:
-                log.warning("the storage does not answer; it is asked again for %.0f s", seconds)
-            told = True
-            time.sleep(PAUSE)
+    def warn_once(state: RetryCallState) -> None:
+        if state.attempt_number == 1:
+            log.warning("the storage does not answer; retrying for %.0f s", seconds)
 
-    return asked
+    retrying = Retrying(
+        retry=retry_if_exception_type((OperationalError, StorageInternalError)),
+        stop=stop_after_delay(seconds),
+        wait=wait_fixed(PAUSE),
+        before_sleep=warn_once,
+        reraise=True,
+    )
+    for name in REPEATABLE:
+        setattr(storage, name, _with_retries(getattr(storage, name), retrying))
+
+
+def retry_colliding(create: Callable[[], Result]) -> Result:
+    """Call `create` again when another machine has created the tables of a new database at the same time."""
+    from sqlalchemy.exc import IntegrityError, ProgrammingError
+
+    retrying = Retrying(
+        retry=retry_if_exception_type((IntegrityError, ProgrammingError)),
+        stop=stop_after_attempt(ATTEMPTS),
+        wait=wait_incrementing(start=PAUSE, increment=PAUSE),
+        reraise=True,
+    )
+    return retrying(create)
+
+
+def _with_retries(call: Callable[..., Any], retrying: Retrying) -> Callable[..., Any]:
+    @functools.wraps(call)
+    def retried(*arguments: Any, **options: Any) -> Any:
+        return retrying.copy()(
+            call, *arguments, **options
+        )  # a copy, as these calls use each other and threads call them
+
+    return retried

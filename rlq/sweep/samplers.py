@@ -1,4 +1,4 @@
-"""Optuna's samplers and pruners by the words of a sweep file."""
+"""Optuna's samplers and pruners by their names in a sweep file."""
 
 import importlib.util
 import warnings
@@ -25,7 +25,7 @@ from rlq.core.seeding import seed_from
 from rlq.sweep.parameters import coded
 from rlq.sweep.spec import SamplerSettings, Sweep
 
-NEEDS = {  # sampler -> packages that it imports, and what installs them
+NEEDS = {  # sampler -> packages that it imports, and the command that installs them
     "cmaes": (("cmaes",), "pip install 'rlq[cmaes]'"),
     "gp": (("scipy", "torch"), "pip install scipy torch"),
     "qmc": (("scipy",), "pip install scipy"),
@@ -33,30 +33,30 @@ NEEDS = {  # sampler -> packages that it imports, and what installs them
 
 
 def check_extras(sweep: Sweep) -> None:
-    """Raises SettingsError for a package that the sampler needs and this installation lacks."""
+    """Raise SettingsError when a package that the sampler needs is not installed."""
     packages, command = NEEDS.get(sweep.sampler.name, ((), ""))
     missing = [package for package in packages if importlib.util.find_spec(package) is None]
     if missing:
-        words = f"sampler {sweep.sampler.name} needs {' and '.join(missing)}, which is not installed: {command}"
-        raise sweep.error(words, "sampler")
+        message = f"sampler {sweep.sampler.name} needs {' and '.join(missing)}, which is not installed: {command}"
+        raise sweep.error(message, "sampler")
 
 
 def make_sampler(sweep: Sweep) -> BaseSampler:
-    """The sampler of a sweep, the same in every process that works on it."""
+    """Return the sampler of a sweep, the same in every process that works on it."""
     settings = sweep.sampler
     if settings.name == "grid":
         return GridSampler(grid(sweep), seed=settings.seed)
-    if settings.name == "qmc":  # its sequence, kept in the study, is one only if all workers have one seed
+    if settings.name == "qmc":  # all workers share one sequence, kept in the study: they need the same seed
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             return QMCSampler(scramble=True, seed=settings.seed)
-    if settings.name == "cmaes":  # its state, too, is kept in the study
+    if settings.name == "cmaes":  # its state is also kept in the study
         return CmaEsSampler(seed=settings.seed, **_given(n_startup_trials=settings.startup))
     return TrialSeeded(settings)
 
 
 def make_pruner(sweep: Sweep) -> BasePruner:
-    """The pruner of a sweep, or one that never prunes."""
+    """Return the pruner of a sweep, or one that never prunes."""
     pruner = sweep.pruner
     if pruner is None:
         return NopPruner()
@@ -67,7 +67,7 @@ def make_pruner(sweep: Sweep) -> BasePruner:
 
 
 def grid(sweep: Sweep) -> dict[str, list[Any]]:
-    """Every parameter's points as Optuna takes them; a range is one parameter whose points are pairs of ends."""
+    """Return the points of every parameter as Optuna accepts them; the points of a range are pairs of ends."""
     searched = {name: p for name, p in sweep.parameters.items() if p.kind != "value"}
     return {
         name: [coded(point) for point in (p.pairs() if p.kind == "range" else p.points() or [])]
@@ -76,9 +76,9 @@ def grid(sweep: Sweep) -> dict[str, list[Any]]:
 
 
 class TrialSeeded(BaseSampler):
-    """A sampler whose random stream depends on the sweep's seed and the trial's number only.
+    """A sampler whose random stream depends only on the sweep's seed and the trial's number.
 
-    With one seed for all, every worker, and every later session, would begin with the same draws.
+    With the seed alone, every worker and every later session would repeat the same draws.
     """
 
     def __init__(self, settings: SamplerSettings) -> None:
@@ -87,7 +87,7 @@ class TrialSeeded(BaseSampler):
         self._sampler: BaseSampler = RandomSampler()
 
     def of(self, trial: FrozenTrial) -> BaseSampler:
-        """The sampler of one trial."""
+        """Return the sampler of one trial."""
         if trial.number != self._number:
             self._number, self._sampler = trial.number, _seeded(self.settings, trial.number)
         return self._sampler
@@ -123,5 +123,5 @@ def _seeded(settings: SamplerSettings, number: int) -> BaseSampler:
 
 
 def _given(**options: Any) -> dict[str, Any]:
-    """Those that are not None; for the others Optuna has its defaults."""
+    """Return the options that are not None; Optuna has defaults for the others."""
     return {name: value for name, value in options.items() if value is not None}

@@ -1,33 +1,82 @@
-"""The sweep file: what is varied, what is measured, how values are chosen. No word of it is dropped."""
+"""The sections of a sweep file as frozen settings: what is varied, what is measured, how values are chosen.
 
-import difflib
+Pure data. `rlq.sweep.plan` reads the file and `rlq.sweep.validation` checks it.
+"""
+
+import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import Field, PlainValidator, PrivateAttr, StrictInt, ValidationError, field_validator, model_validator
+import yaml
+from pydantic import Field, PlainValidator, PrivateAttr, StrictInt, field_validator, model_validator
 
-from rlq.core.config import Settings, read_yaml
+from rlq.core.config import Settings
 from rlq.core.errors import SettingsError
 from rlq.core.settings import Count, Whole
-from rlq.sweep.constraints import metric_key, parse
-from rlq.sweep.lines import Lines
 from rlq.sweep.parameters import Parameter
-from rlq.sweep.rules import check_parts
 
 LONGEST_NAME = 120  # bytes
-OURS = {  # words of W&B's sweep files, and what takes their place
-    "method": "sampler: {name: tpe}",
-    "early_terminate": "pruner: {name: hyperband}",
-    "run_cap": "trials: NUMBER",
-    "program": "experiment: FILE.yaml, which names what is trained",
-    "command": "experiment: FILE.yaml, and `rlq sweep FILE` starts it",
-    "project": "fixed: {tracking.experiment: NAME}",
-    "distribution": "values, min and max (with log: true for a logarithmic scale), or range",
-    "q": "step",
-    "mu": "min and max",
-    "sigma": "min and max",
-}
+PREFIXES = ("best", "last", "paper", "model", "time", "attributes", "chance", "histogram", "untrained")  # of a run
+_CONSTRAINT = re.compile(r"\s*([^\s<>=]+)\s*(<=|>=)\s*([^\s<>=]+)\s*")
+
+Goal = Literal["maximize", "minimize"]
+
+
+class Constraint(NamedTuple):
+    """An inequality: `left` must be at most `right`. Each side is a number, a setting (`optim.lr`), an end of a range
+    (`tad.motion_kernel.low`) or a metric (`best/CC/rank1`)."""
+
+    left: str | float
+    right: str | float
+
+    @property
+    def names(self) -> list[str]:
+        return [side for side in self if isinstance(side, str)]
+
+    @property
+    def on_metrics(self) -> bool:
+        """Whether it can be checked only after a run."""
+        return any("/" in name for name in self.names)
+
+
+def parse_constraint(text: Any) -> Constraint:
+    """Parse `cap.pose.split <= backbone.split` or `model/parameters_inference <= 1e6`. Raises ValueError."""
+    match = _CONSTRAINT.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError("should read NAME <= NAME-or-number, or >=")
+    left, operator, right = match.groups()
+    sides = [_side(left), _side(right)]
+    if operator == ">=":
+        sides.reverse()
+    constraint = Constraint(*sides)
+    if not constraint.names:
+        raise ValueError("compares two numbers; should name a parameter or a metric")
+    return constraint
+
+
+def _side(word: str) -> str | float:
+    try:
+        number = float(word)
+    except ValueError:
+        return word if "/" not in word else metric_key(word)
+    if not math.isfinite(number):
+        raise ValueError(f"{word} is no number to compare with")
+    return number
+
+
+def metric_key(name: str) -> str:
+    """Return the name among a run's metrics: CC/rank1 -> best/CC/rank1; a known prefix stays. Raises ValueError."""
+    if name.startswith("test/"):
+        short = name.removeprefix("test/")
+        raise ValueError(f"would choose on the test set; to do so, write {short} and selection: test")
+    return name if name.partition("/")[0] in PREFIXES else f"best/{name}"
+
+
+def _constraint(text: Any) -> str:
+    parse_constraint(text)
+    return text
 
 
 def _guess(value: Any) -> Any:
@@ -36,16 +85,8 @@ def _guess(value: Any) -> Any:
     return value
 
 
-def _constraint(text: Any) -> str:
-    parse(text)
-    return text
-
-
-Goal = Literal["maximize", "minimize"]
-
-
 class Metric(Settings):
-    """One number that trials are compared by."""
+    """A metric by which trials are compared."""
 
     name: str  # CC/rank1 stands for best/CC/rank1; or with a prefix: last/CC/mAP, time/training_s
     goal: Goal
@@ -57,27 +98,27 @@ class Metric(Settings):
 
     @property
     def evaluated(self) -> str | None:
-        """The name in a single evaluation, which a pruner looks at; None for what is known only at the end."""
+        """The name within one evaluation, which a pruner compares; None for a metric that only a finished run has."""
         prefix, _, rest = self.key.partition("/")
         return rest if prefix in ("best", "last") and "/" in rest else None
 
     @field_validator("name")
     @classmethod
-    def _never_of_the_test(cls, name: str) -> str:
+    def _not_of_the_test(cls, name: str) -> str:
         metric_key(name)
         return name
 
 
 class SamplerSettings(Settings):
-    """How values are chosen. A word alone is its name."""
+    """How values are chosen. A single word is the sampler's name."""
 
     name: Literal["tpe", "random", "grid", "gp", "qmc", "nsgaii", "cmaes"] = "tpe"
     seed: Whole = 0
-    startup: Count | None = None  # tpe, gp, cmaes: trials drawn before the model has a say; None: Optuna's number
+    startup: Count | None = None  # tpe, gp, cmaes: random trials before the model is used; None: Optuna's default
     population: Annotated[StrictInt, Field(ge=2)] | None = None  # nsgaii: trials per generation; None: Optuna's 50
 
     @model_validator(mode="after")
-    def _used(self) -> Self:
+    def _check_options(self) -> Self:
         for option, samplers in (("startup", ("tpe", "gp", "cmaes")), ("population", ("nsgaii",))):
             if getattr(self, option) is not None and self.name not in samplers:
                 raise ValueError(f"{option} is for {', '.join(samplers)}; {self.name} does not use it")
@@ -85,16 +126,16 @@ class SamplerSettings(Settings):
 
 
 class PrunerSettings(Settings):
-    """Which trials are ended early. A word alone is its name."""
+    """Which trials are ended early. A single word is the pruner's name."""
 
     name: Literal["median", "halving", "hyperband"]
-    startup: Count | None = None  # median: trials that run to their end before any is ended; None: 5
-    warmup: Whole | None = None  # median: epochs in which none is ended; None: 0
-    least: Count | None = None  # halving, hyperband: epochs that each trial gets; None: Optuna's choice
-    reduction: Annotated[StrictInt, Field(ge=2)] | None = None  # one in so many goes on; None: 4, hyperband 3
+    startup: Count | None = None  # median: trials that run to their end before any is pruned; None: 5
+    warmup: Whole | None = None  # median: epochs before which no trial is pruned; None: 0
+    least: Count | None = None  # halving, hyperband: epochs that every trial runs; None: Optuna's choice
+    reduction: Annotated[StrictInt, Field(ge=2)] | None = None  # one trial in so many continues; None: 4, hyperband 3
 
     @model_validator(mode="after")
-    def _used(self) -> Self:
+    def _check_options(self) -> Self:
         median = self.name == "median"
         for option in ("least", "reduction") if median else ("startup", "warmup"):
             if getattr(self, option) is not None:
@@ -103,34 +144,66 @@ class PrunerSettings(Settings):
 
 
 class Heartbeat(Settings):
-    """How a dead worker is noticed, in seconds."""
+    """When a worker counts as dead, in seconds."""
 
-    interval: Count = 60  # between two signs of life
-    grace: Count = 180  # without one, until its trial counts as failed and is queued again
-    retries: Whole = 2  # times that a trial is queued again
+    interval: Count = 60  # between two heartbeats
+    grace: Count = 180  # without a heartbeat, until the trial counts as failed and is requeued
+    retries: Whole = 2  # times that a trial is requeued
 
     @model_validator(mode="after")
-    def _patient(self) -> Self:
+    def _check_order(self) -> Self:
         if self.grace <= self.interval:
             raise ValueError(f"grace = {self.grace} should be longer than interval = {self.interval}")
         return self
 
 
-class Sweep(Settings):
-    """A sweep file that makes sense by itself; `rlq.sweep.space.check` holds it against the settings."""
+class Lines:
+    """The line numbers of one YAML file by place: the keys and list positions that lead to a value.
 
-    name: str  # of the study; the file's name if it has none
+    A place that the file lacks has the line of its nearest parent.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self._lines: dict[tuple[str | int, ...], int] = {}
+        root = yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        if root is not None:
+            self._note(root, (), root.start_mark.line + 1)
+
+    def of(self, *place: str | int) -> int:
+        while place and place not in self._lines:
+            place = place[:-1]
+        return self._lines.get(place, 1)
+
+    def at(self, *place: str | int) -> str:
+        """Return the beginning of a message: the file's name and the line."""
+        return f"{self.file.name}, line {self.of(*place)}"
+
+    def _note(self, node: yaml.Node, place: tuple[str | int, ...], line: int) -> None:
+        self._lines[place] = line
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                self._note(value, (*place, str(key.value)), key.start_mark.line + 1)
+        elif isinstance(node, yaml.SequenceNode):
+            for position, value in enumerate(node.value):
+                self._note(value, (*place, position), value.start_mark.line + 1)
+
+
+class Sweep(Settings):
+    """A sweep file. Each section is valid by itself; `rlq.sweep.validation` checks them against each other."""
+
+    name: str  # of the study; default: the file's name
     experiment: Path  # the experiment that is varied, relative to the sweep file
     metric: Metric | None = None
-    metrics: tuple[Metric, ...] = ()  # several: wanted are the trials that no other beats in all of them
+    metrics: tuple[Metric, ...] = ()  # several: the answer is the trials that no other beats in all of them
     sampler: SamplerSettings = SamplerSettings()
-    pruner: PrunerSettings | None = None  # re-ID curves cross late: none
-    seeds: tuple[Whole, ...] = (1,)  # of each trial, which counts by the mean; a pruner watches the first
+    pruner: PrunerSettings | None = None  # none by default, as re-ID curves cross late
+    seeds: tuple[Whole, ...] = (1,)  # of each trial, which counts by the mean; a pruner compares the first
     trials: Count = 20  # of all workers together
-    timeout: Annotated[float, Field(gt=0)] | None = None  # seconds, after which no trial is begun
-    selection: Literal["holdout", "test"] = "holdout"  # who chooses: held-out training people, or the test set
+    timeout: Annotated[float, Field(gt=0)] | None = None  # seconds after which no trial is started
+    selection: Literal["holdout", "test"] = "holdout"  # choose on held-out training people or on the test set
     fixed: dict[str, Any] = Field(default_factory=dict)  # setting -> value, in every trial
-    parameters: Annotated[dict[str, Parameter], Field(min_length=1)]  # setting -> what it may be
+    parameters: Annotated[dict[str, Parameter], Field(min_length=1)]  # setting -> its possible values
     constraints: tuple[Annotated[str, PlainValidator(_constraint)], ...] = ()
     enqueue: tuple[Annotated[Any, PlainValidator(_guess)], ...] = ()  # first guesses; experiment: its own values
     heartbeat: Heartbeat = Heartbeat()
@@ -138,17 +211,24 @@ class Sweep(Settings):
 
     @field_validator("name")
     @classmethod
-    def _one_word_of_a_path(cls, name: str) -> str:
+    def _is_a_file_name(cls, name: str) -> str:
         if not name.strip() or name.startswith(".") or len(name.encode("utf-8", "replace")) > LONGEST_NAME:
-            raise ValueError(f"should be 1 to {LONGEST_NAME} letters and begin with none of spaces and dots")
+            raise ValueError(f"should be 1 to {LONGEST_NAME} letters, not only spaces, and not begin with a dot")
         if not name.isprintable() or any(letter in name for letter in '/\\:?#%*"<>|'):
-            raise ValueError("names a file and a folder among the runs: it should have no /, \\, : or the like in it")
+            raise ValueError("names a file and a folder among the runs: it should not contain /, \\, : or the like")
         return name
 
     @field_validator("sampler", "pruner", mode="before")
     @classmethod
-    def _word(cls, value: Any) -> Any:
+    def _named_by_a_word(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any], lines: Lines) -> Self:
+        """Validate what a file holds. Raises pydantic's ValidationError."""
+        sweep = cls.model_validate(tree)
+        sweep._lines = lines
+        return sweep
 
     @property
     def objectives(self) -> tuple[Metric, ...]:
@@ -157,70 +237,49 @@ class Sweep(Settings):
 
     @property
     def directions(self) -> list[Goal]:
-        """Their goals."""
+        """The goals of the objectives."""
         return [metric.goal for metric in self.objectives]
 
     @property
     def file(self) -> Path:
-        """The file that was read. Raises SettingsError for a sweep that no file holds."""
+        """The file that was read. Raises SettingsError for a sweep that was not read from a file."""
         if self._lines is None:
             raise SettingsError(f"the sweep {self.name} was not read from a file")
         return self._lines.file
 
     def at(self, *place: str | int) -> str:
-        """The file and the line of a place, such as ("parameters", "optim.lr", "min")."""
+        """Return the file and the line of a place, such as ("parameters", "optim.lr", "min")."""
         return self._lines.at(*place) if self._lines else self.name
 
     def error(self, message: str, *place: str | int) -> SettingsError:
-        """An error that begins with the file and the line of a place."""
+        """Return an error that begins with the file and the line of a place."""
         return SettingsError(f"{self.at(*place)}: {message}")
 
 
-def read_sweep(path: Path) -> Sweep:
-    """A sweep file. Raises SettingsError that names the file and the line of each mistake."""
-    tree = read_yaml(path)
-    lines = Lines(path)
-    experiment = tree.get("experiment")
-    if isinstance(experiment, str):
-        tree = tree | {"experiment": (path.parent / experiment).resolve()}
-    try:
-        sweep = Sweep.model_validate({"name": path.stem} | tree)
-    except ValidationError as error:
-        mistakes = [f"{lines.at(*mistake['loc'])}: {_explain(mistake)}" for mistake in error.errors()]
-        raise SettingsError("; ".join(dict.fromkeys(mistakes))) from error
-    sweep._lines = lines
-    check_parts(sweep)
-    return sweep
+def violations(sweep: Sweep, drawn: Mapping[str, Any], metrics: Mapping[str, float] | None = None) -> dict[str, float]:
+    """Return by how much each constraint is broken; it holds at 0 and below.
+
+    `drawn` are a trial's settings. Without `metrics`, only constraints on parameters are checked. A constraint on a
+    parameter that this trial did not draw is left out. Raises SettingsError for a metric that is not measured.
+    """
+    values = dict(drawn)
+    for name, value in drawn.items():
+        if isinstance(value, list | tuple) and len(value) == 2:
+            values |= {f"{name}.low": value[0], f"{name}.high": value[1]}
+    excess = {}
+    for text in sweep.constraints:
+        constraint = parse_constraint(text)
+        if constraint.on_metrics:
+            if metrics is None:
+                continue
+            values |= {name: _measured(name, metrics, text) for name in constraint.names if "/" in name}
+        if all(name in values for name in constraint.names):
+            left, right = (values[side] if isinstance(side, str) else side for side in constraint)
+            excess[text] = float(left - right)
+    return excess
 
 
-SECTIONS: dict[str, type[Settings]] = {
-    "metric": Metric,
-    "metrics": Metric,
-    "sampler": SamplerSettings,
-    "pruner": PrunerSettings,
-    "heartbeat": Heartbeat,
-    "parameters": Parameter,
-}
-
-
-def _explain(mistake: Mapping[str, Any]) -> str:
-    place = mistake["loc"]
-    name = ".".join(str(part) for part in place)
-    if mistake["type"] == "missing":
-        return f"{name} is missing"
-    if mistake["type"] == "extra_forbidden":
-        word = str(place[-1])
-        if word in OURS:
-            return f"{name} is a word of W&B; here it is {OURS[word]}"
-        if place[0] == "parameters" and isinstance(mistake["input"], Mapping):
-            return f"unknown {name}; settings go by their dotted names, such as cap.pose.clusters: {{min: 5, max: 40}}"
-        known = list((SECTIONS[str(place[0])] if len(place) > 1 else Sweep).model_fields)
-        near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-        return f"unknown {name}; " + (f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}")
-    if mistake["type"] == "model_type":
-        example = "{value: ...} or {values: [...]}" if place[0] == "parameters" else "{name: ...}"
-        return f"{name} = {mistake['input']!r}: should be a mapping, such as {example}"
-    message = mistake["msg"].removeprefix("Value error, ")
-    return (
-        f"{name}: {message}" if isinstance(mistake["input"], Mapping) else f"{name} = {mistake['input']!r}: {message}"
-    )
+def _measured(name: str, metrics: Mapping[str, float], text: str) -> float:
+    if name not in metrics:
+        raise SettingsError(f"constraint {text}: {name} is not measured; measured are {', '.join(sorted(metrics))}")
+    return metrics[name]

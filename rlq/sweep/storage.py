@@ -1,9 +1,8 @@
-"""Where a study is kept: a SQLite file, a database server, a journal file on a shared disk, or a gRPC proxy."""
+"""The storage of a study: a SQLite file, a database server, a journal file on a shared disk, or a gRPC proxy."""
 
 import importlib.util
 import logging
 import re
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from filelock import FileLock
 
 from rlq.core.errors import RlqError
-from rlq.sweep.retry import ask_again
+from rlq.sweep.retry import add_retries, retry_colliding
 from rlq.sweep.spec import Heartbeat
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
     from sqlalchemy.engine.interfaces import DBAPIConnection
 
-# the word before :// -> the driver that is used, its package, our extra that installs it
+# scheme of the address -> SQLAlchemy driver, its package, the extra of rlq that installs it
 DRIVERS = {
     "postgresql": ("postgresql+psycopg", "psycopg", "postgres"),
     "postgres": ("postgresql+psycopg", "psycopg", "postgres"),
@@ -36,11 +35,10 @@ FORMS = (
     "sqlite:///FILE, postgresql://USER:PASSWORD@HOST/DATABASE, mysql://USER:PASSWORD@HOST/DATABASE, journal:FILE "
     "or grpc://HOST:PORT"
 )
-PATIENCE = 10  # seconds until a server that does not answer counts as away
+PATIENCE = 10  # seconds until a server that does not answer counts as unreachable
 LOCKED = 60  # seconds that SQLite waits for another process
-ATTEMPTS = 5  # to make the tables: two machines that do so at once disturb each other
 
-# Optuna replays the whole file, and meets lines that are none of its own in all these ways.
+# Optuna replays the whole file, and fails in all these ways at lines that it did not write.
 BROKEN_JOURNAL = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError)
 
 Stale = Callable[["Study", "FrozenTrial"], None]
@@ -49,24 +47,24 @@ log = logging.getLogger(__name__)
 
 
 def default_storage(runs: Path, name: str) -> str:
-    """A SQLite file among the runs."""
+    """Return the address of a SQLite file among the runs."""
     return f"sqlite:///{(runs / 'sweeps' / name).absolute()}.db"
 
 
 def shown(url: str) -> str:
-    """The address without user, password and options, for messages."""
+    """Return the address without user, password and options, for messages."""
     kind, mark, rest = url.partition("://") if "://" in url else ("", "", url)
-    if url.startswith(("journal:", "sqlite:///")):  # files, whose names may hold an @
+    if url.startswith(("journal:", "sqlite:///")):  # file names may contain an @
         return url.partition("?")[0]
-    rest = rest.partition("@")[2] or rest  # by hand: a password may hold what urlsplit takes for its end
+    rest = rest.partition("@")[2] or rest  # not urlsplit: a password may contain what it takes for the end
     return f"{kind}{mark}{rest.partition('?')[0].rpartition('@')[2]}"
 
 
 def open_storage(url: str, heartbeat: Heartbeat, stale: Stale) -> "BaseStorage":
-    """The storage at an address; its tables are made where they are missing.
+    """Open the storage at an address, and create its tables where they are missing.
 
-    `stale` is told of each trial whose worker gave no sign of life for `heartbeat.grace` seconds. Raises RlqError for
-    an address that makes no sense, a driver that is not installed and a server that does not answer.
+    `stale` is called with each trial whose worker sent no heartbeat for `heartbeat.grace` seconds. Raises RlqError for
+    an invalid address, a driver that is not installed and a server that does not answer.
     """
     kind, colon, rest = url.partition(":")
     if colon and kind == "journal":
@@ -74,19 +72,19 @@ def open_storage(url: str, heartbeat: Heartbeat, stale: Stale) -> "BaseStorage":
     if url.startswith("grpc://"):
         return _open_proxy(url)
     if "://" not in url:
-        raise RlqError(f"--storage {shown(url)!r} is no address of a storage; wanted is one of {FORMS}")
+        raise RlqError(f"--storage {shown(url)!r} is no address of a storage; use one of {FORMS}")
     return _open_database(url, heartbeat, stale)
 
 
 def notices_death(storage: "BaseStorage") -> bool:
-    """Whether the storage itself finds trials whose worker has died."""
+    """Return whether the storage finds trials of dead workers by their heartbeats."""
     from optuna.storages._heartbeat import is_heartbeat_enabled
 
     return is_heartbeat_enabled(storage)
 
 
 def storage_errors() -> tuple[type[Exception], ...]:
-    """What a storage raises that is away, full or broken."""
+    """Return the errors of a storage that is unreachable, full or broken."""
     from optuna.exceptions import StorageInternalError
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -95,7 +93,7 @@ def storage_errors() -> tuple[type[Exception], ...]:
 
 @contextmanager
 def reaching(url: str) -> Iterator[None]:
-    """Turn the errors of a storage that is away, full or broken into RlqError; our own bugs pass through."""
+    """Turn the errors of a storage that is unreachable, full or broken into RlqError; other errors pass through."""
     try:
         yield
     except storage_errors() as error:
@@ -104,7 +102,7 @@ def reaching(url: str) -> Iterator[None]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without Optuna's lines about every trial, which are said in our own words, and its notes on new features."""
+    """Silence Optuna's line about every trial, which rlq prints itself, and its notes on new features."""
     import optuna
 
     before = optuna.logging.get_verbosity()
@@ -123,7 +121,7 @@ def _open_journal(path: Path) -> "BaseStorage":
     from optuna.storages.journal import JournalFileBackend
 
     if not path.name:
-        raise RlqError("--storage journal: names no file; such as journal:/shared/pose_k.log")
+        raise RlqError("--storage journal: names no file; write, for example, journal:/shared/pose_k.log")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         return JournalStorage(JournalFileBackend(str(path)))
@@ -139,7 +137,7 @@ def _open_proxy(url: str) -> "BaseStorage":
     try:
         host, port = urlsplit(url).hostname, urlsplit(url).port
     except ValueError as error:
-        raise RlqError(f"--storage {shown(url)}: {error}; wanted is grpc://HOST:PORT") from error
+        raise RlqError(f"--storage {shown(url)}: {error}; use grpc://HOST:PORT") from error
     if host is None or port is None:
         raise RlqError(f"--storage {shown(url)} should name host and port: grpc://HOST:PORT")
     proxy = GrpcStorageProxy(host=host, port=port)
@@ -163,17 +161,17 @@ def _open_database(url: str, heartbeat: Heartbeat, stale: Stale) -> "BaseStorage
         except OSError as error:
             raise RlqError(f"the storage {shown(url)} cannot be used: {error}") from error
 
-    class Beating(RDBStorage):
-        """Misses a sign of life where the database is away, as while it restarts, and gives the next one."""
+    class Storage(RDBStorage):
+        """Skips a heartbeat while the database is unreachable, as during a restart; the next one follows."""
 
         def record_heartbeat(self, trial_id: int) -> None:
             try:
                 super().record_heartbeat(trial_id)
             except (StorageInternalError, SQLAlchemyError):
-                log.warning("the storage takes no sign of life of this trial just now")
+                log.warning("the storage does not accept a heartbeat of this trial now; the next one follows")
 
-    def opened() -> RDBStorage:
-        storage = Beating(
+    def open_once() -> RDBStorage:
+        storage = Storage(
             address,
             engine_kwargs=options,
             heartbeat_interval=heartbeat.interval,
@@ -183,50 +181,36 @@ def _open_database(url: str, heartbeat: Heartbeat, stale: Stale) -> "BaseStorage
         if path is not None:
             _lock_before_reading(storage.engine)
         else:
-            ask_again(storage)
+            add_retries(storage)
         return storage
 
     with reaching(url):
         if path is None:
-            return _patiently(opened)
-        with FileLock(f"{path}.lock"):  # two processes that make one new file break it
-            return opened()
-
-
-def _patiently(opened: Callable[[], "BaseStorage"]) -> "BaseStorage":
-    """Several machines may make the tables of a new database at once; all but one then fail, and find them made."""
-    from sqlalchemy.exc import IntegrityError, ProgrammingError
-
-    for attempt in range(ATTEMPTS):
-        try:
-            return opened()
-        except (IntegrityError, ProgrammingError):
-            if attempt == ATTEMPTS - 1:
-                raise
-            time.sleep(0.5 * (attempt + 1))
-    raise AssertionError("the last attempt returns or raises")
+            return retry_colliding(open_once)
+        with FileLock(f"{path}.lock"):  # two processes that create the same file break it
+            return open_once()
 
 
 def _lock_before_reading(engine: "Engine") -> None:
-    """Let every transaction lock the SQLite file from its first statement on, as SELECT FOR UPDATE does on servers.
+    """Make every transaction lock the SQLite file from its first statement on, as SELECT FOR UPDATE does on servers.
 
-    By default the lock comes with the first write, so that two workers can both find a trial waiting and both take it.
+    By default the first write locks it, so that two workers can both read that a trial is waiting, and both take it.
     """
     from sqlalchemy import event
 
     def connect(connection: "DBAPIConnection", _: Any) -> None:
-        connection.isolation_level = None  # Python's driver does not begin transactions by itself
+        connection.isolation_level = None  # keep Python's driver from beginning transactions itself
 
     def begin(connection: "Connection") -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     event.listen(engine, "connect", connect)
     event.listen(engine, "begin", begin)
-    engine.dispose()  # the connections so far are of the other kind
+    engine.dispose()  # existing connections do not lock first
 
 
 def _driver(url: str) -> tuple[str, dict[str, Any]]:
-    """The address with the driver that we use, and the options of its connections."""
+    """Return the address with our driver for it, and the options of its connections."""
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
@@ -238,8 +222,8 @@ def _driver(url: str) -> tuple[str, dict[str, Any]]:
     try:
         parsed = make_url(address)
         parsed.get_dialect()
-    except (ArgumentError, NoSuchModuleError, ValueError) as error:  # ValueError: a port that is no number
-        raise RlqError(f"--storage {shown(url)} is not understood; wanted is one of {FORMS}") from error
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:  # ValueError: the port is not a number
+        raise RlqError(f"--storage {shown(url)} is not understood; use one of {FORMS}") from error
     except ImportError as error:
         raise RlqError(f"the storage {shown(url)} needs a package that is not installed: {error}") from error
     if parsed.get_backend_name() == "sqlite":
@@ -257,11 +241,11 @@ def _proxy_errors() -> tuple[type[Exception], ...]:
 
 
 def _reason(error: BaseException, url: str) -> str:
-    """The first cause in one line, without the password."""
+    """Return the first cause in one line, without the password."""
     while error.__cause__ is not None:
         error = error.__cause__
     text = " ".join(str(getattr(error, "orig", None) or error).split()).replace(url, shown(url))
-    said = re.search("://[^:/@]*:([^@]+)@", url)
-    for secret in (said[1], unquote(said[1])) if said else ():
+    password = re.search("://[^:/@]*:([^@]+)@", url)
+    for secret in (password[1], unquote(password[1])) if password else ():
         text = text.replace(secret, "***")
     return text if len(text) <= 300 else text[:297] + "..."

@@ -1,36 +1,45 @@
-"""What a sweep says at its end: its trials, the best ones, how to train with them, what they reach on the test."""
+"""The results of a study: its trials and the best ones as text, as a tree for programs, and as Optuna's plots."""
 
+import importlib.util
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import matplotlib
+from matplotlib.figure import Figure
+from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 
 from rlq.core.console import percent, table
 from rlq.sweep.plan import CHOSEN_ON_TEST, Plan
-from rlq.sweep.study import REASON, attempts, parent_of, tally
-from rlq.sweep.trial import DRAWN, METRICS, RUN, draw_words, short_names
+from rlq.sweep.space import draw_words, short_names
+from rlq.sweep.study import DRAWN, METRICS, REASON, RUN, attempts, parent_of, tally
 
 if TYPE_CHECKING:
     from optuna import Study
 
-FRACTIONS = ("best/", "last/", "paper/", "test/")  # shown in percent
+FRACTIONS = ("best/", "last/", "paper/", "test/")  # metrics shown in percent
+FEWEST = 2  # finished trials that plots of a comparison need
 
 
 def best_trials(study: "Study") -> list[FrozenTrial]:
-    """The best trial that keeps the constraints; with several objectives all that no other beats in each."""
+    """Return the best trial within the constraints; with several objectives all that no other beats in each."""
     if len(study.directions) > 1:
         return study.best_trials
     try:
         return [study.best_trial]
-    except ValueError:  # none is finished, or none keeps the constraints
+    except ValueError:  # no trial is finished, or none within the constraints
         return []
 
 
 def words(plan: Plan, study: "Study", links: dict[str, str]) -> str:
-    """The closing lines of `rlq sweep`."""
+    """Return the closing lines of `rlq sweep`."""
     sweep, best = plan.sweep, best_trials(study)
     lines = ["", f"{sweep.name}: {tally(study)}{_chosen(plan)}", "", trials_table(plan, study)]
     if not best:
-        lines += ["", "no trial is finished within the constraints, so there is no best one"]
+        lines += ["", "no trial has finished within the constraints, so there is no best one"]
     elif len(best) > 1:
         lines += ["", f"{len(best)} trials are beaten by no other in {' and '.join(m.key for m in sweep.objectives)}:"]
     for trial in best:
@@ -40,10 +49,10 @@ def words(plan: Plan, study: "Study", links: dict[str, str]) -> str:
 
 
 def as_tree(plan: Plan, study: "Study") -> dict[str, Any]:
-    """The same for a program."""
+    """Return the results as one tree for a program."""
     names = [metric.key for metric in plan.sweep.objectives]
 
-    def told(trial: FrozenTrial) -> dict[str, Any]:
+    def tree_of(trial: FrozenTrial) -> dict[str, Any]:
         return {
             "trial": trial.number,
             "state": trial.state.name,
@@ -59,18 +68,18 @@ def as_tree(plan: Plan, study: "Study") -> dict[str, Any]:
         "selection": plan.sweep.selection,
         "parent": parent_of(study),
         "counts": tally(study)._asdict(),
-        "best": [told(trial) for trial in best_trials(study)],
-        "trials": [told(trial) for trial in attempts(study)],
+        "best": [tree_of(trial) for trial in best_trials(study)],
+        "trials": [tree_of(trial) for trial in attempts(study)],
     }
 
 
 def drawn_of(trial: FrozenTrial) -> dict[str, Any]:
-    """What a trial drew, setting -> value; empty before it has begun."""
+    """Return the settings that a trial drew; empty before it has begun."""
     return trial.user_attrs.get(DRAWN, {})
 
 
 def trials_table(plan: Plan, study: "Study") -> str:
-    """Every trial that counts, the best first, then the unfinished ones by number."""
+    """Return a table of every trial that counts: the best first, then the unfinished ones by number."""
     sweep = plan.sweep
     names = short_names(list(sweep.parameters))
     trials = sorted(attempts(study), key=lambda trial: _merit(plan, trial))
@@ -94,8 +103,8 @@ def trials_table(plan: Plan, study: "Study") -> str:
     return "\n".join([table(rows, header=header), *failed])
 
 
-def one_line(plan: Plan, trial: FrozenTrial) -> str:
-    """What is said of a trial when it ends."""
+def trial_line(plan: Plan, trial: FrozenTrial) -> str:
+    """Return the line that is printed when a trial ends."""
     drawn = draw_words(drawn_of(trial))
     if trial.state == TrialState.COMPLETE:
         scores = zip(plan.sweep.objectives, trial.values, strict=True)
@@ -106,10 +115,38 @@ def one_line(plan: Plan, trial: FrozenTrial) -> str:
 
 
 def shown_value(name: str, value: float | None) -> str:
-    """A metric as people read it: fractions in percent."""
+    """Return a metric as text, fractions in percent."""
     if value is not None and not name.startswith(FRACTIONS):
         return f"{value:.4g}"
     return percent(value) + (" %" if value is not None else "")
+
+
+def figures(study: "Study", metrics: list[str]) -> tuple[dict[str, Figure], list[str]]:
+    """Draw the plots of a study by its objectives `metrics`.
+
+    Returns artifact name -> figure, and the reasons for missing plots.
+    """
+    import optuna.visualization.matplotlib as plots
+
+    figures: dict[str, Figure] = {}
+    with _off_screen() as figure_of:
+        for name, draw in _possible_plots(study, metrics, plots):
+            figures[f"plots/{name}.png"] = figure_of(draw())
+    return figures, _missing_plots(study)
+
+
+def pages(study: "Study", metrics: list[str]) -> dict[str, str]:
+    """Draw the plots as interactive HTML pages: artifact name -> page. Without plotly there are none."""
+    if importlib.util.find_spec("plotly") is None:
+        return {}
+    import optuna.visualization as plots
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return {
+            f"plots/{name}.html": draw().to_html(include_plotlyjs="cdn")
+            for name, draw in _possible_plots(study, metrics, plots)
+        }
 
 
 def _best(plan: Plan, trial: FrozenTrial) -> list[str]:
@@ -151,3 +188,67 @@ def _cell(value: Any) -> str:
 
 def _seconds(trial: FrozenTrial) -> str:
     return "-" if trial.duration is None else f"{trial.duration.total_seconds():.0f} s"
+
+
+def _missing_plots(study: "Study") -> list[str]:
+    """Return why there is no plot of the importance."""
+    complete = _complete(study)
+    if len(complete) < FEWEST:
+        return [f"no importance plot: it needs {FEWEST} finished trials, there are {len(complete)}"]
+    if not _varied(complete):
+        return ["no importance plot: no parameter had two values, or all values are alike"]
+    return []
+
+
+def _possible_plots(study: "Study", metrics: list[str], plots: Any) -> Iterator[tuple[str, Callable[[], Any]]]:
+    complete = _complete(study)
+    if not complete:
+        return
+    comparable = len(complete) >= FEWEST and _varied(complete)
+    several = len(metrics) > 1
+    for position, metric in enumerate(metrics):
+        suffix = f"-{metric.replace('/', '-')}" if several else ""
+        target = (lambda trial, at=position: trial.values[at]) if several else None
+        options: dict[str, Any] = {"target": target, "target_name": metric}
+        yield f"history{suffix}", partial(plots.plot_optimization_history, study, **options)
+        if comparable:
+            yield f"importance{suffix}", partial(plots.plot_param_importances, study, **options)
+        if len(complete) >= FEWEST:
+            yield f"slice{suffix}", partial(plots.plot_slice, study, **options)
+    if several and len(metrics) <= 3:
+        yield "pareto", lambda: plots.plot_pareto_front(study, target_names=metrics)
+
+
+def _complete(study: "Study") -> list[FrozenTrial]:
+    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+
+
+def _varied(complete: list[FrozenTrial]) -> bool:
+    """Return whether a parameter of all trials has two values, and the results differ too."""
+    common = set.intersection(*(set(trial.params) for trial in complete))
+    varied = any(len({str(trial.params[name]) for trial in complete}) > 1 for name in common)
+    return varied and any(len(set(values)) > 1 for values in zip(*(trial.values for trial in complete), strict=True))
+
+
+@contextmanager
+def _off_screen() -> Iterator[Callable[[Any], Figure]]:
+    """Keep the style and the figures of Optuna's pyplot calls from leaking, and open no window."""
+    from matplotlib import pyplot
+
+    figures: list[Figure] = []
+
+    def figure_of(axes: Any) -> Figure:
+        first = axes if not hasattr(axes, "flat") else axes.flat[0]  # plots return an array of axes, or one
+        figure = first.get_figure()
+        figure.set_size_inches(max(6.4, 3.0 * len(figure.axes)), 4.8)
+        figures.append(figure)
+        return figure
+
+    with matplotlib.rc_context({"backend": "agg"}), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        warnings.simplefilter("ignore", UserWarning)  # about layouts that do not fit
+        try:
+            yield figure_of
+        finally:
+            for figure in figures:
+                pyplot.close(figure)

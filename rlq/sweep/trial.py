@@ -1,4 +1,4 @@
-"""One trial: draw, run the experiment for every seed, report, and answer with what was measured."""
+"""One trial: draw values, run the experiment for every seed, report evaluations, and return the objectives' values."""
 
 import math
 import traceback
@@ -21,57 +21,73 @@ from rlq.runs import experiment
 from rlq.runs.experiment import Membership
 from rlq.runs.folder import read_about
 from rlq.runs.result import RESULT, read_result
-from rlq.sweep.constraints import violations
-from rlq.sweep.heartbeat import WORKER, sign
 from rlq.sweep.plan import CHOSEN_ON_TEST, Plan
-from rlq.sweep.space import draw
+from rlq.sweep.space import draw, draw_words
+from rlq.sweep.spec import violations
 from rlq.sweep.storage import storage_errors
-from rlq.sweep.study import REASON, SURPLUS, draw_again, is_surplus
+from rlq.sweep.study import (
+    DRAWN,
+    FOLDER,
+    METRICS,
+    REASON,
+    RUN,
+    SEEDS,
+    SURPLUS,
+    TRACEBACK,
+    WORKER,
+    heartbeat,
+    is_surplus,
+    replace_infeasible,
+)
 from rlq.tracking import MlflowTracker, Status, open_run, resolve_uri
 from rlq.training.signals import Stopped
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
 
-RUN, FOLDER, SEEDS, METRICS, DRAWN = "run_id", "folder", "seeds", "metrics", "settings"  # user attributes of trials
-KEPT = ("best/", "test/", "model/", "time/")  # metrics that are stored in the study too
+STORED = ("best/", "test/", "model/", "time/")  # metrics that are stored in the study too
+TAKEN_OVER = "another worker requeued this trial, as it sent no heartbeat for too long"
 
 
 class TrialFailed(RlqError):
-    """The trial ended by an error that is noted in its attributes; the study goes on."""
+    """The trial failed, and its attributes have the reason; the study continues."""
 
 
 class Infeasible(Pruned):
-    """A draw that breaks a constraint on parameters: nothing is trained."""
+    """The draw breaks a constraint on parameters; nothing is trained."""
 
 
 class WrongMetric(RlqError):
-    """What the sweep chooses by is not measured: no trial can succeed."""
+    """The metric by which the sweep chooses is not measured, so that no trial can succeed."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """One run, as all processes of a group are told to make it."""
+    """One run, as the main process hands it to the other processes of its group."""
 
     loaded: Loaded
     member: Membership
 
 
 class Objective:
-    """What Optuna optimises: a trial in, its values out."""
+    """The function that Optuna optimises: from a trial to its values."""
 
     def __init__(self, plan: Plan, study: "Study", parent: str, *, console: Console) -> None:
         self.plan, self.study, self.parent, self.console = plan, study, parent, console
-        self.taken_over = False  # whether another worker gave the running trial up for dead
-        self.drawn: dict[str, Any] = {}  # of the last trial
+        self.taken_over = False  # whether another worker has requeued the running trial
+        self.drawn: dict[str, Any] = {}  # by the last trial
 
     def __call__(self, trial: "Trial") -> float | list[float]:
-        """Raises TrialPruned, TrialFailed, WrongMetric, or what stops this worker (Stopped, Ctrl-C, no storage)."""
+        """Run one trial.
+
+        Raises TrialPruned, TrialFailed, WrongMetric, or what stops this worker: Stopped, KeyboardInterrupt, an error of
+        the storage.
+        """
         self.taken_over, self.drawn = False, {}
-        trial.set_user_attr(WORKER, sign())
+        trial.set_user_attr(WORKER, heartbeat())
         if is_surplus(self.study, self._frozen(trial)):
             trial.set_user_attr(SURPLUS, True)
-            raise TrialFailed("all trials were taken")
+            raise TrialFailed("the planned number of trials was already taken")
         try:
             self.drawn = draw(trial, self.plan.sweep)
             trial.set_user_attr(DRAWN, self.drawn)
@@ -79,17 +95,17 @@ class Objective:
         except Pruned as error:
             self._note(trial, str(error))
             if isinstance(error, Infeasible):
-                draw_again(self.study, self._frozen(trial), self.plan)
+                replace_infeasible(self.study, self._frozen(trial), self.plan)
             raise optuna.TrialPruned(str(error)) from error
         except UpdateFinishedTrialError as error:
             self.taken_over = True
-            raise TrialFailed("it was silent for so long that it was queued again") from error
+            raise TrialFailed(TAKEN_OVER) from error
         except (Stopped, WrongMetric) as error:
             self._note(trial, str(error))
             raise
-        except storage_errors():  # no fault of the trial, which _take_one queues again
+        except storage_errors():  # not an error of the trial: the worker requeues it
             raise
-        except Exception as error:  # whatever goes wrong in one trial must neither end the study nor be hidden
+        except Exception as error:  # an error in one trial must neither end the study nor be hidden
             reason = f"{type(error).__name__}: {error}" if not isinstance(error, RlqError) else str(error)
             self._note(trial, reason, "".join(traceback.format_exception(error)))
             raise TrialFailed(reason) from error
@@ -98,11 +114,11 @@ class Objective:
         return self.study.get_trials(deepcopy=False)[trial.number]
 
     def _note(self, trial: "Trial", reason: str, trace: str | None = None) -> None:
-        if self.taken_over:  # its attributes are closed
+        if self.taken_over:  # a finished trial takes no attributes
             return
         trial.set_user_attr(REASON, reason)
         if trace is not None:
-            trial.set_user_attr("traceback", trace)
+            trial.set_user_attr(TRACEBACK, trace)
 
     def _values(self, trial: "Trial") -> float | list[float]:
         sweep = self.plan.sweep
@@ -110,8 +126,8 @@ class Objective:
         if broken:
             raise Infeasible(f"not trained: it breaks {' and '.join(broken)}")
         metrics = self._one_seed(trial) if len(sweep.seeds) == 1 else self._several_seeds(trial)
-        kept = {name: value for name, value in metrics.items() if name.startswith(KEPT)}
-        trial.set_user_attr(METRICS, kept)
+        stored = {name: value for name, value in metrics.items() if name.startswith(STORED)}
+        trial.set_user_attr(METRICS, stored)
         for text, excess in violations(sweep, self.drawn, metrics).items():
             trial.set_constraint(text, excess)
         values = [_metric(metrics, metric.key) for metric in sweep.objectives]
@@ -130,32 +146,19 @@ class Objective:
         return self._run(Order(loaded, member), earlier, self._observer(trial), started)
 
     def _several_seeds(self, trial: "Trial") -> dict[str, float]:
-        """A run for the trial, and one below it per seed; the trial counts by their means."""
-        earlier: dict[str, dict[str, str]] = dict(trial.user_attrs.get(SEEDS, {}))
-        now: dict[str, dict[str, str]] = {}
+        """Make a run for the trial and a run below it per seed; return the means of their metrics."""
+        seeds = self.plan.sweep.seeds
         folder = self.plan.folder / f"trial-{trial.number}"
-        loaded = {seed: self.plan.load(self.drawn, seed) for seed in self.plan.sweep.seeds}
-        tracker = self._open(trial, folder, loaded[self.plan.sweep.seeds[0]])
+        loaded = {seed: self.plan.load(self.drawn, seed) for seed in seeds}
+        tracker = self._open(trial, folder, loaded[seeds[0]])
         trial.set_user_attr(RUN, tracker.run_id)
         trial.set_user_attr(FOLDER, str(folder.absolute()))
-        found: list[dict[str, float]] = []
         try:
-            for seed in self.plan.sweep.seeds:
-                before = earlier.get(str(seed), {}).get(FOLDER)
-
-                def started(run_id: str, where: Path, seed: int = seed) -> None:
-                    now[str(seed)] = {RUN: run_id, FOLDER: str(where.absolute())}
-                    trial.set_user_attr(SEEDS, earlier | now)
-
-                member = self._member(trial, "seed", tracker.run_id, f"{self._name(trial)} seed={seed}", before)
-                observe = self._observer(trial, blind=seed != self.plan.sweep.seeds[0])
-                found.append(self._run(Order(loaded[seed], member), before, observe, started))
-            means = {n: fmean(one[n] for one in found) for n in found[0] if all(n in one for one in found)}
+            results = self._run_seeds(trial, loaded, tracker.run_id)
+            means = {n: fmean(one[n] for one in results) for n in results[0] if all(n in one for one in results)}
             tracker.log_metrics(means, step=0)
-            spread = {
-                f"deviation/{n}": stdev(one[n] for one in found) for n in means if n.startswith(("best/", "test/"))
-            }
-            tracker.log_metrics(spread, step=0)
+            scores = [name for name in means if name.startswith(("best/", "test/"))]
+            tracker.log_metrics({f"deviation/{n}": stdev(one[n] for one in results) for n in scores}, step=0)
         except BaseException as error:
             status: Status = "KILLED" if isinstance(error, Stopped | KeyboardInterrupt | Pruned) else "FAILED"
             tracker.log_tags({"rlq.ended_by": (str(error) or type(error).__name__)[:500]})
@@ -163,6 +166,22 @@ class Objective:
             raise
         tracker.end()
         return means
+
+    def _run_seeds(self, trial: "Trial", loaded: Mapping[int, Loaded], parent: str) -> list[dict[str, float]]:
+        """Run one experiment per seed; the trial's attribute SEEDS keeps the runs of this attempt and the last."""
+        runs: dict[str, dict[str, str]] = dict(trial.user_attrs.get(SEEDS, {}))
+        results: list[dict[str, float]] = []
+        for seed in loaded:
+            earlier = runs.get(str(seed), {}).get(FOLDER)
+
+            def started(run_id: str, folder: Path, seed: int = seed) -> None:
+                runs[str(seed)] = {RUN: run_id, FOLDER: str(folder.absolute())}
+                trial.set_user_attr(SEEDS, dict(runs))
+
+            member = self._member(trial, "seed", parent, f"{self._name(trial)} seed={seed}", earlier)
+            observe = self._observer(trial, reports=not results)
+            results.append(self._run(Order(loaded[seed], member), earlier, observe, started))
+        return results
 
     def _open(self, trial: "Trial", folder: Path, loaded: Loaded) -> MlflowTracker:
         tracking = loaded.settings.tracking
@@ -180,19 +199,19 @@ class Objective:
     def _run(
         self, order: Order, earlier: str | None, observe: experiment.Observe, started: experiment.Started
     ) -> dict[str, float]:
-        """One run, by all processes of the group; its metrics, and its seconds as time/...
+        """Make one run in all processes of the group; return its metrics, and its seconds as time/...
 
-        A run that an earlier attempt has finished before it died is not made again.
+        A run that an earlier attempt has finished is not repeated.
         """
         if earlier is not None and _is_finished(Path(earlier)):
-            done = read_result(Path(earlier))
-            started(done.run_id, Path(earlier))
+            result = read_result(Path(earlier))
+            started(result.run_id, Path(earlier))
         else:
             distributed.share_from_main(order)
-            done = experiment.run(
+            result = experiment.run(
                 order.loaded, console=self.console, member=order.member, observe=observe, started=started
             )
-        return done.metrics | {f"time/{name}_s": value for name, value in done.seconds.items()}
+        return result.metrics | {f"time/{name}_s": value for name, value in result.seconds.items()}
 
     def _member(self, trial: "Trial", kind: str, parent: str, name: str, earlier: str | None) -> Membership:
         continues = Path(earlier) if earlier and (Path(earlier) / "last.pt").is_file() else None
@@ -206,15 +225,18 @@ class Objective:
     def _name(self, trial: "Trial") -> str:
         return f"{self.plan.sweep.name} #{trial.number} {draw_words(self.drawn)}"[:120].strip()
 
-    def _observer(self, trial: "Trial", blind: bool = False) -> experiment.Observe:
-        """Tells Optuna each evaluation, and the run when to end; a blind one only gives signs of life."""
+    def _observer(self, trial: "Trial", reports: bool = True) -> experiment.Observe:
+        """Return a function that sends a heartbeat at each evaluation.
+
+        With `reports`, it also reports the metric to Optuna, and raises Pruned when the trial should end.
+        """
         sweep = self.plan.sweep
         name = sweep.objectives[0].evaluated if len(sweep.objectives) == 1 else None
 
         def observe(epoch: int, metrics: Mapping[str, float | None]) -> None:
             try:
-                trial.set_user_attr(WORKER, sign())
-                if name is None or blind:
+                trial.set_user_attr(WORKER, heartbeat())
+                if name is None or not reports:
                     return
                 value = metrics.get(name)
                 if value is None:
@@ -222,7 +244,7 @@ class Objective:
                 trial.report(value, step=epoch)
             except UpdateFinishedTrialError as error:
                 self.taken_over = True
-                raise Pruned("it was silent for so long that it was queued again") from error
+                raise Pruned(TAKEN_OVER) from error
             if sweep.pruner is not None and trial.should_prune():
                 raise Pruned(f"{sweep.pruner.name} pruner: {name} = {100 * value:.1f} % after epoch {epoch + 1}")
 
@@ -230,52 +252,23 @@ class Objective:
 
 
 def follow(console: Console) -> None:
-    """What the other processes of a group do: the runs that the main one orders, until it orders no more."""
+    """Make the runs that the main process of a group hands out, until it hands out no more."""
     while isinstance(order := distributed.share_from_main(None), Order):
         try:
             experiment.run(order.loaded, console=console, member=order.member)
         except Pruned:
-            continue  # the main process tells Optuna
-
-
-def draw_words(drawn: Mapping[str, Any]) -> str:
-    """What was drawn, by the shortest names that tell settings apart: "clusters=15 pose.split=1"."""
-    return " ".join(f"{short}={_word(drawn[name])}" for name, short in short_names(drawn).items())
-
-
-def short_names(names: Mapping[str, Any] | list[str]) -> dict[str, str]:
-    """Dotted name -> its last parts, as many as no other name ends with."""
-
-    def tail(name: str, parts: int) -> str:
-        return ".".join(name.split(".")[-parts:])
-
-    def shortest(name: str) -> str:
-        others = [other for other in names if other != name]
-        for parts in range(1, name.count(".") + 2):
-            if all(tail(other, parts) != tail(name, parts) for other in others):
-                return tail(name, parts)
-        return name
-
-    return {name: shortest(name) for name in names}
+            continue  # the main process reports it to Optuna
 
 
 def _is_finished(folder: Path) -> bool:
     return (folder / RESULT).is_file() and read_about(folder).status == "FINISHED"
 
 
-def _word(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.3g}"
-    return str(value).replace(" ", "") if isinstance(value, list | tuple) else str(value)
-
-
 def _metric(metrics: Mapping[str, float], name: str) -> float:
     value = metrics.get(name)
     if value is None:
-        known = ", ".join(sorted(n for n in metrics if n.startswith(name.partition("/")[0] + "/"))) or ", ".join(
-            sorted(metrics)
-        )
-        raise WrongMetric(f"{name} is not measured by these runs; measured are {known}")
+        section = [other for other in sorted(metrics) if other.startswith(name.partition("/")[0] + "/")]
+        raise WrongMetric(f"{name} is not measured by these runs; measured are {', '.join(section or sorted(metrics))}")
     if not math.isfinite(value):
-        raise RlqError(f"{name} is {value}; a trial needs a number")
+        raise RlqError(f"{name} is {value}; a trial needs a finite number")
     return value

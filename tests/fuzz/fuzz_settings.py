@@ -15,11 +15,10 @@ from rlq.core.config import apply_changes, flatten, known_names, read_tree, to_y
 from rlq.core.errors import RlqError
 from rlq.methods.rlq.settings import RlqSettings
 from rlq.runs.load import fingerprint, load
-from rlq.sweep.checking import check
-from rlq.sweep.plan import make_plan
+from rlq.sweep.plan import make_plan, read_sweep
 from rlq.sweep.space import describe, space_signature
-from rlq.sweep.spec import read_sweep
 from rlq.sweep.storage import _driver, shown
+from rlq.sweep.validation import check
 
 REPOSITORY = Path(rlq.__file__).parents[1]
 EXPERIMENTS = REPOSITORY / "experiments"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from fake_runs import FakeRuns, Sweeping
 
-from rlq.sweep import plots, trial
+from rlq.sweep import summary, trial
 from rlq.tracking.store import open_client
 
 
@@ -25,8 +25,8 @@ def sweeping(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delenv("RLQ_STORAGE", raising=False)
     (tmp_path / "runs").mkdir()
     shutil.copy(empty_store, tmp_path / "runs" / "mlflow.db")
-    monkeypatch.setattr(plots, "figures", lambda study, metrics: ({}, []))
-    monkeypatch.setattr(plots, "pages", lambda study, metrics: {})
+    monkeypatch.setattr(summary, "figures", lambda study, metrics: ({}, []))
+    monkeypatch.setattr(summary, "pages", lambda study, metrics: {})
     return Sweeping(tmp_path)
 
 

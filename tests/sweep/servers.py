@@ -55,7 +55,7 @@ def own_postgres() -> Iterator[tuple[str, Callable[[], None]]]:
         _run(user, *start, "start")
         try:
             yield (
-                f"postgresql://rlq.127.0.0.1:{port}/postgres",
+                f"postgresql://rlq@127.0.0.1:{port}/postgres",
                 lambda: _run(user, *start, "-m", "immediate", "restart"),
             )
         finally:

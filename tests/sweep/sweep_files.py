@@ -7,7 +7,8 @@ import yaml
 import rlq
 from rlq.core.config import read_tree, validate
 from rlq.methods.rlq.settings import RlqSettings
-from rlq.sweep.spec import Sweep, read_sweep
+from rlq.sweep.plan import read_sweep
+from rlq.sweep.spec import Sweep
 
 EXPERIMENTS = Path(rlq.__file__).parents[1] / "experiments"
 HEAD = "experiment: base.yaml\nmetric: {name: CC/rank1, goal: maximize}\n"

@@ -15,8 +15,7 @@ from optuna.trial import TrialState
 from processes import EPOCHS, PATIENCE, TRIALS, ended, start, sweep_file
 from servers import mlflow_server, postgres
 
-from rlq.sweep.heartbeat import WORKER
-from rlq.sweep.study import attempts, earlier_attempts, parent_of
+from rlq.sweep.study import WORKER, attempts, earlier_attempts, parent_of
 
 pytestmark = pytest.mark.slow
 

@@ -5,10 +5,10 @@ from optuna import create_study
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from rlq.sweep import retry
-from rlq.sweep.retry import ask_again
+from rlq.sweep.retry import add_retries, retry_colliding
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +37,7 @@ GONE = (StorageInternalError("An exception is raised during the commit"), Operat
 def test_what_fails_for_a_moment_is_done_in_the_end(tmp_path, monkeypatch, caplog, error):
     left = away(3, monkeypatch, "set_trial_user_attr", error)
     storage = RDBStorage(f"sqlite:///{tmp_path}/study.db")
-    ask_again(storage)
+    add_retries(storage)
     study = create_study(storage=storage)
     trial = study.ask()
     trial.set_user_attr("worker", "me")
@@ -49,7 +49,7 @@ def test_what_fails_for_a_moment_is_done_in_the_end(tmp_path, monkeypatch, caplo
 def test_what_stays_away_is_told_after_a_while(tmp_path, monkeypatch):
     storage = RDBStorage(f"sqlite:///{tmp_path}/study.db")
     away(10**6, monkeypatch, "set_trial_user_attr", GONE[0])
-    ask_again(storage, seconds=0.1)
+    add_retries(storage, seconds=0.1)
     trial = create_study(storage=storage).ask()
     with pytest.raises(StorageInternalError):
         trial.set_user_attr("worker", "me")
@@ -58,9 +58,27 @@ def test_what_stays_away_is_told_after_a_while(tmp_path, monkeypatch):
 def test_the_end_of_a_trial_is_said_once(tmp_path, monkeypatch):
     left = away(2, monkeypatch, "set_trial_state_values", GONE[0])
     storage = RDBStorage(f"sqlite:///{tmp_path}/study.db")
-    ask_again(storage)
+    add_retries(storage)
     study = create_study(storage=storage)
     study.enqueue_trial({})
     with pytest.raises(StorageInternalError):
         study.ask()
     assert left == [1] and study.trials[0].state == TrialState.WAITING
+
+
+@pytest.mark.parametrize(("failures", "succeeds"), [(4, True), (5, False)])
+def test_tables_that_two_machines_create_at_once_are_tried_five_times(failures, succeeds):
+    calls = []
+
+    def create():
+        calls.append(None)
+        if len(calls) <= failures:
+            raise ProgrammingError("CREATE TABLE", {}, Exception("already exists"))
+        return "storage"
+
+    if succeeds:
+        assert retry_colliding(create) == "storage"
+    else:
+        with pytest.raises(ProgrammingError):
+            retry_colliding(create)
+    assert len(calls) == 5

@@ -11,7 +11,6 @@ from rlq.core.config import validate, with_values
 from rlq.core.errors import SettingsError
 from rlq.core.seeding import generator
 from rlq.methods.rlq.settings import RlqSettings
-from rlq.sweep.checking import check
 from rlq.sweep.samplers import make_sampler
 from rlq.sweep.space import (
     describe,
@@ -22,6 +21,7 @@ from rlq.sweep.space import (
     space_signature,
 )
 from rlq.sweep.spec import Sweep
+from rlq.sweep.validation import check
 
 SETTINGS = settings_of()
 EVERYTHING = {

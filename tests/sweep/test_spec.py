@@ -5,7 +5,7 @@ from naming import assert_names
 from sweep_files import HEAD, of, written
 
 from rlq.core.errors import SettingsError
-from rlq.sweep.spec import read_sweep
+from rlq.sweep.plan import read_sweep
 
 ONE = "parameters:\n  optim.lr: {min: 1e-4, max: 1e-2, log: true}\n"
 

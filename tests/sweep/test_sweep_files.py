@@ -10,10 +10,11 @@ from rlq.core.config import read_yaml
 from rlq.methods.catalogue import method_of
 from rlq.runs.load import load, prerequisite_fingerprint
 from rlq.runs.prerequisites import experiment_of
-from rlq.sweep.checking import check
+from rlq.sweep.plan import read_sweep
 from rlq.sweep.space import describe, flat_guess, space_signature
-from rlq.sweep.spec import Sweep, read_sweep
+from rlq.sweep.spec import Sweep
 from rlq.sweep.study import grid_size
+from rlq.sweep.validation import check
 
 SWEEPS = sorted((EXPERIMENTS.parent / "sweeps").glob("*.yaml"))
 PUBLISHED = {"tad.pixelation": [16, 63], "tad.gaussian_kernel": [5, 21], "tad.motion_kernel": [8, 19]}

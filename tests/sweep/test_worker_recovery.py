@@ -18,9 +18,8 @@ from rlq.runs.folder import About, write_about
 from rlq.runs.result import Result
 from rlq.sweep import run as searching
 from rlq.sweep import trial as trials
-from rlq.sweep.heartbeat import WORKER, is_alive, sign
 from rlq.sweep.storage import quiet
-from rlq.sweep.study import Tally, attempts, parent_of, tally
+from rlq.sweep.study import WORKER, Tally, attempts, heartbeat, is_alive, parent_of, tally
 from rlq.tracking import open_run
 from rlq.training.loop import History
 
@@ -50,7 +49,7 @@ def begun(sweeping, plan, **worker):
     tracker.leave()
     (folder / "last.pt").write_text("state")
     trial.suggest_int("cap.pose.clusters", 5, 40, step=5)
-    trial.set_user_attr(WORKER, sign() | worker)
+    trial.set_user_attr(WORKER, heartbeat() | worker)
     trial.set_user_attr("run_id", tracker.run_id)
     trial.set_user_attr("folder", str(folder))
     return study, trial, folder
@@ -92,7 +91,7 @@ def test_a_living_trial_and_those_of_other_machines_are_left_alone(sweeping, run
     assert_names(console.texts[-1], "node7", "--mend", "--force")
     assert searching.mend_search(plan, force=True, console=console) == 0
     assert_names(console.texts[-1], "node7", "180 s")
-    other.set_user_attr(WORKER, sign() | {"host": "node7", "seen": time.time() - 200})
+    other.set_user_attr(WORKER, heartbeat() | {"host": "node7", "seen": time.time() - 200})
     assert searching.mend_search(plan, force=True, console=console) == 1
     assert study.trials[other.number].state == TrialState.FAIL
 
@@ -129,7 +128,7 @@ def test_a_trial_that_kills_its_workers_is_given_up_after_the_bound(sweeping, ru
     assert searching.mend_search(plan, force=False, console=console) == 1
     while (again := study.ask()).user_attrs.get("kills") != 1:  # those that wait in front of it
         study.tell(again, state=TrialState.FAIL)
-    again.set_user_attr(WORKER, sign() | {"pid": gone})
+    again.set_user_attr(WORKER, heartbeat() | {"pid": gone})
     assert searching.mend_search(plan, force=False, console=console) == 1
     assert re.search(r"\b2\b", console.texts[-1])
     assert tally(study).waiting == 0
@@ -152,6 +151,6 @@ def test_a_run_that_was_finished_before_its_worker_died_is_not_made_again(sweepi
 
 
 def test_another_process_with_the_number_of_a_dead_worker_is_not_it():
-    own = sign()
+    own = heartbeat()
     assert is_alive(own)
     assert not is_alive(own | {"born": "12"})

@@ -9,7 +9,7 @@ import pytest
 from matplotlib import pyplot
 from naming import assert_names
 
-from rlq.sweep import plots
+from rlq.sweep import summary
 
 
 def study_of(values, directions=("maximize",)):
@@ -27,7 +27,7 @@ def test_a_study_has_plots_of_its_history_importance_and_slices():
     before = dict(matplotlib.rcParams)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        drawn, notes = plots.figures(study_of([(0.1,), (0.3,), (0.2,)]), ["best/CC/rank1"])
+        drawn, notes = summary.figures(study_of([(0.1,), (0.3,), (0.2,)]), ["best/CC/rank1"])
     assert sorted(drawn) == ["plots/history.png", "plots/importance.png", "plots/slice.png"]
     assert notes == []
     assert drawn["plots/history.png"].axes[0].get_ylabel() == "best/CC/rank1"
@@ -39,7 +39,7 @@ def test_a_study_has_plots_of_its_history_importance_and_slices():
 
 def test_several_metrics_have_plots_each_and_one_of_the_front():
     study = study_of([(0.1, 9.0), (0.3, 20.0), (0.2, 8.0)], ("maximize", "minimize"))
-    drawn, _ = plots.figures(study, ["best/CC/rank1", "time/training_s"])
+    drawn, _ = summary.figures(study, ["best/CC/rank1", "time/training_s"])
     assert "plots/pareto.png" in drawn
     assert {name for name in drawn if "history" in name} == {
         "plots/history-best-CC-rank1.png",
@@ -56,18 +56,18 @@ def test_several_metrics_have_plots_each_and_one_of_the_front():
     ],
 )
 def test_what_cannot_be_drawn_is_left_out_and_said(values, names, named):
-    drawn, (told,) = plots.figures(study_of(values), ["best/CC/rank1"])
+    drawn, (told,) = summary.figures(study_of(values), ["best/CC/rank1"])
     assert sorted(drawn) == names
     assert_names(told, *named)
 
 
 def test_pages_need_plotly(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert plots.pages(study_of([(0.1,), (0.2,)]), ["best/CC/rank1"]) == {}
+    assert summary.pages(study_of([(0.1,), (0.2,)]), ["best/CC/rank1"]) == {}
 
 
 def test_with_plotly_there_are_pages_too():
     pytest.importorskip("plotly")
-    pages = plots.pages(study_of([(0.1,), (0.3,), (0.2,)]), ["best/CC/rank1"])
+    pages = summary.pages(study_of([(0.1,), (0.3,), (0.2,)]), ["best/CC/rank1"])
     assert sorted(pages) == ["plots/history.html", "plots/importance.html", "plots/slice.html"]
     assert all("<html" in page for page in pages.values())

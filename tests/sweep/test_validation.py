@@ -3,7 +3,7 @@ from naming import assert_names
 from sweep_files import of, settings_of, written
 
 from rlq.core.errors import SettingsError
-from rlq.sweep.checking import base_of, check, own_values
+from rlq.sweep.validation import check, experiment_values, experiment_with_fixed
 
 SETTINGS = settings_of()  # synthetic_short.yaml: 5 epochs, clothes from 1, milestone 4
 REFUSED = {  # what a sweep file says -> what the refusal names
@@ -135,7 +135,7 @@ def test_the_experiments_own_values_are_a_guess(tmp_path):
     }
     sweep = of(tmp_path, parameters=parameters, enqueue=["experiment"])
     check(sweep, SETTINGS)
-    assert own_values(sweep, base_of(sweep, SETTINGS), 0) == {
+    assert experiment_values(sweep, experiment_with_fixed(sweep, SETTINGS), 0) == {
         "cap.pose.clusters": 15,
         "losses.kl": "official",
         "tad.pixelation": [10, 40],

@@ -3,7 +3,7 @@ from naming import assert_names
 from sweep_files import of
 
 from rlq.core.errors import SettingsError
-from rlq.sweep.constraints import parse, violations
+from rlq.sweep.spec import parse_constraint, violations
 
 PARAMETERS = {
     "backbone.split": {"values": [0, 1, 2]},
@@ -17,16 +17,18 @@ def sweep(folder, *constraints):
 
 
 def test_both_signs_say_what_is_to_be_at_most_what():
-    assert parse("cap.pose.split <= backbone.split") == ("cap.pose.split", "backbone.split")
-    assert parse("optim.lr>=1e-4") == (1e-4, "optim.lr")
-    assert parse("CC/mAP >= 0.2") == (0.2, "best/CC/mAP")
-    assert parse("model/parameters_inference <= 1e6").on_metrics and not parse("a.b <= 3").on_metrics
+    assert parse_constraint("cap.pose.split <= backbone.split") == ("cap.pose.split", "backbone.split")
+    assert parse_constraint("optim.lr>=1e-4") == (1e-4, "optim.lr")
+    assert parse_constraint("CC/mAP >= 0.2") == (0.2, "best/CC/mAP")
+    assert (
+        parse_constraint("model/parameters_inference <= 1e6").on_metrics and not parse_constraint("a.b <= 3").on_metrics
+    )
 
 
 @pytest.mark.parametrize("text", ["a", "a < b", "a == b", "a <= b <= c", "<= 3", "a <=", 5, None, "a = b", "a <= nan"])
 def test_other_forms_are_refused(text):
     with pytest.raises(ValueError, match="<=|nan"):
-        parse(text)
+        parse_constraint(text)
 
 
 def test_a_constraint_is_broken_exactly_where_it_does_not_hold(tmp_path):
