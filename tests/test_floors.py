@@ -29,6 +29,7 @@ FILES = sorted(path for path in HOUSE.rglob("*.py") if path != HOUSE / "__init__
 LIGHT = (  # these answer before torch is loaded
     *("core.config", "core.console", "core.errors", "core.files", "core.seeding", "core.settings", "core.shapes"),
     "core.text",
+    "core.digest",
     *("tracking", "cli"),
 )
 HEAVY = ("torch", "torchvision", "timm", "sklearn", "matplotlib", "albumentations", "optuna", "mlflow")

@@ -1,6 +1,5 @@
 """Keypoints and pose clusters of a data set: imported, extracted, clustered and looked at."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import numpy as np
 import torch
 
 from rlq.core.console import Console
+from rlq.core.digest import SHORT, file_digest
 from rlq.core.errors import DataError, SettingsError
 from rlq.core.files import alone_with, written_whole
 from rlq.core.text import listed, percent, table
@@ -263,7 +263,6 @@ def _identity(weights: Path | None) -> str:
     if weights is None:
         return WEIGHTS.name
     try:
-        with weights.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+        return file_digest(weights)[:SHORT]
     except OSError as error:
         raise DataError(f"{weights}: {error.strerror or error}") from error

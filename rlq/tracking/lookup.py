@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from rlq.core.files import written_whole
+from rlq.core.files import write_file
 from rlq.core.text import listed
 from rlq.tracking.interface import TrackingError
 from rlq.tracking.provenance import without_credentials
@@ -69,8 +69,7 @@ def fetch_files(uri: str, run_id: str, folder: Path, endings: tuple[str, ...]) -
         where = without_credentials(uri)
         raise TrackingError(f"the files of run {run_id} cannot be fetched from {where}: {error}") from error
     for name, content in contents.items():
-        with written_whole(folder / name) as temporary:
-            temporary.write_bytes(content)
+        write_file(folder / name, content)
     return [folder / name for name in names]
 
 
