@@ -28,6 +28,8 @@ FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 FILES = sorted(path for path in HOUSE.rglob("*.py") if path != HOUSE / "__init__.py")
 LIGHT = (  # these answer before torch is loaded
     *("core.config", "core.console", "core.errors", "core.files", "core.seeding", "core.settings", "core.shapes"),
+    "core.text",
+    "core.digest",
     *("tracking", "cli"),
 )
 HEAVY = ("torch", "torchvision", "timm", "sklearn", "matplotlib", "albumentations", "optuna", "mlflow")

@@ -1,6 +1,5 @@
 """Finished rows: one small JSON file per row and seed, enough for every table without the run's folder."""
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -11,8 +10,9 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from rlq.ablation.table import slug
 from rlq.core.config import complaints, flatten
+from rlq.core.digest import short_digest
 from rlq.core.errors import DataError
-from rlq.core.files import parsed_json, written_whole
+from rlq.core.files import parsed_json, write_file
 from rlq.evaluation.per_query import PER_QUERY
 from rlq.runs.result import Result
 from rlq.tracking import git_tags, library_versions
@@ -90,8 +90,7 @@ def row_of(result: Result, *, table: str, base: str, row: str, fingerprint: str)
 def write_row(results: Path, row: Row) -> Path:
     """Keep a row; the file appears whole or not at all."""
     path = row_file(results, row.table, row.base, row.row, row.seed)
-    with written_whole(path) as temporary:
-        temporary.write_text(_text(row))
+    write_file(path, _text(row))
     return path
 
 
@@ -118,7 +117,7 @@ def _per_query(folder: Path) -> dict[str, dict[str, Any]]:
         raise DataError(f"{path} of a finished run cannot be read: {error}") from error
     return {
         protocol: {
-            "queries": hashlib.sha256("\n".join(found["query"]).encode()).hexdigest()[:16],
+            "queries": short_digest("\n".join(found["query"])),
             "ap": [None if value is None else round(value, AP_DIGITS) for value in found["ap"]],
             "first_match": found["first_match"],
         }

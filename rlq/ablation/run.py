@@ -11,8 +11,8 @@ from rlq.ablation.rows import Row, read_row, read_rows, row_file, row_of, write_
 from rlq.ablation.summary import summary
 from rlq.ablation.table import Table, Variant, read_table_file
 from rlq.core.console import Console
-from rlq.core.console import table as columns
 from rlq.core.errors import RlqError, SettingsError
+from rlq.core.text import table as screen_table
 from rlq.methods.base import Loaded
 from rlq.runs import experiment
 from rlq.runs.experiment import Membership
@@ -207,6 +207,6 @@ def _plan_text(jobs: list[Job], results: Path) -> str:
         else:
             state = "to run"
         cells.append([job.variant.name, job.base.stem, str(job.seed), job.fingerprint[:8], state])
-    widths = columns(cells, header=["row", "base", "seed", "settings", "state"])
+    text = screen_table(cells, header=["row", "base", "seed", "settings", "state"])
     count = sum(row[-1].startswith(("to run", "begun")) for row in cells)
-    return f"{widths}\n{count} of {len(cells)} to run"
+    return f"{text}\n{count} of {len(cells)} to run"

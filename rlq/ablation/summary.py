@@ -5,7 +5,8 @@ from pathlib import Path
 
 from rlq.ablation.rows import Row
 from rlq.ablation.table import Table
-from rlq.core.console import table as columns
+from rlq.core.text import mean_and_sd
+from rlq.core.text import table as screen_table
 
 METRICS = {"rank1": "rank-1", "mAP": "mAP"}
 
@@ -29,7 +30,7 @@ def summary(table: Table, base: Path, names: list[str], rows: list[Row]) -> str:
         if beside:
             pairs = (published[name].get(protocol) for protocol in table.shown(base))
             cells[-1] += [f"{pair[0]:.1f} / {pair[1]:.1f}" if pair else "-" for pair in pairs]
-    text = columns(cells, header=header)
+    text = screen_table(cells, header=header)
     notes = [f"{table.title}, on {base.stem}: percent, mean and standard deviation over seeds"]
     if any(row.selection == "test" for row in rows):
         notes.append("the best epoch was chosen on the test set, as the paper does")
@@ -39,8 +40,6 @@ def summary(table: Table, base: Path, names: list[str], rows: list[Row]) -> str:
 
 
 def _spread(scores: list[float | None]) -> str:
-    known = [100 * score for score in scores if score is not None]
-    if not known:
-        return "-"
-    mean = statistics.fmean(known)
-    return f"{mean:.1f} ± {statistics.stdev(known):.1f}" if len(known) > 1 else f"{mean:.1f}"
+    measured = [score for score in scores if score is not None]
+    mean = statistics.fmean(measured) if measured else None
+    return mean_and_sd(mean, statistics.stdev(measured) if len(measured) > 1 else None)

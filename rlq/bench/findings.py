@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rlq import __version__
+from rlq.core.text import markdown
 
 LIBRARIES = (
     *("torch", "torchvision", "timm", "numpy", "opencv-python-headless", "pillow", "albumentations"),
@@ -127,19 +128,10 @@ def machine_words(about: Mapping[str, str]) -> str:
 
 
 def _grid(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
-    texts = [[str(column) for column in columns], *([_cell(value) for value in row] for row in rows)]
-    widths = [max(len(text[i]) for text in texts) for i in range(len(columns))]
+    """Columns that hold a number are aligned to the right."""
     numeric = [any(isinstance(row[i], int | float) for row in rows) for i in range(len(columns))]
-
-    def line(cells: Sequence[str]) -> str:
-        padded = (
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(cells, widths, numeric, strict=True)
-        )
-        return "| " + " | ".join(padded) + " |"
-
-    rule = "|" + "|".join("-" * (w + 1) + (":" if r else "-") for w, r in zip(widths, numeric, strict=True)) + "|"
-    return "\n".join([line(texts[0]), rule, *(line(text) for text in texts[1:])])
+    texts = [[_cell(value) for value in row] for row in rows]
+    return markdown(texts, list(columns), to_right=numeric)
 
 
 def _cell(value: Cell) -> str:

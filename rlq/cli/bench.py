@@ -37,7 +37,7 @@ def bench(
         from rlq.bench.findings import as_markdown, as_tree, machine, machine_words
         from rlq.bench.measuring import Options, in_fresh_process
         from rlq.core.distributed import usable_device
-        from rlq.core.files import written_whole
+        from rlq.core.files import write_file
 
         if listed:
             click.echo("\n".join(BENCHES))
@@ -57,5 +57,4 @@ def bench(
         if as_json:
             click.echo(text)
         if output is not None:
-            with written_whole(output) as temporary:
-                temporary.write_text(text + "\n")
+            write_file(output, text + "\n")

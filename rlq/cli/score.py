@@ -26,7 +26,7 @@ def score(file: Path, as_json: bool) -> None:
 
         click.echo(json.dumps(results, allow_nan=False))
         return
-    from rlq.core.console import percent, table
+    from rlq.core.text import percent, table
 
     rates = ["rank1", "rank5", "rank10", "rank20", "mAP"]
     counts = ["queries", "valid_queries", "gallery"]

@@ -1,6 +1,5 @@
 """Experiment files: YAML with `extends`, changes by dotted name, checked against frozen pydantic models."""
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rlq.core.errors import SettingsError
+from rlq.core.text import did_you_mean, listed
 
 
 class Settings(BaseModel):
@@ -224,9 +224,8 @@ def validate(model: type[AnySettings], tree: Mapping[str, Any], origin: str) -> 
 def _explain(mistake: Mapping[str, Any], known: list[str]) -> str:
     name = ".".join(str(part) for part in mistake["loc"])
     if mistake["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
         siblings = [k for k in known if k.rpartition(".")[0] == name.rpartition(".")[0]]
-        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(siblings) or ', '.join(known)}"
+        hint = did_you_mean(name, known) or f"known here: {', '.join(siblings or known)}"
         return f"unknown setting {name}; {hint}"
     if mistake["type"] == "missing":
         return f"{name} is missing"
@@ -239,9 +238,9 @@ def _explain(mistake: Mapping[str, Any], known: list[str]) -> str:
 
 
 def complaints(error: ValidationError) -> str:
-    """The first few things that are wrong with a file that a program wrote."""
-    found = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}".removeprefix(": ") for one in error.errors()]
-    return "; ".join(found[:3]) + ("; ..." if len(found) > 3 else "")
+    """Return the first few mistakes in a file that a program wrote."""
+    mistakes = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}".removeprefix(": ") for one in error.errors()]
+    return listed(mistakes, 3, "; ")
 
 
 def known_names(model: type[BaseModel], prefix: str = "") -> list[str]:

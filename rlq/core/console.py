@@ -7,6 +7,9 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+from rlq.core.text import percent as percent
+from rlq.core.text import table as table
+
 Item = TypeVar("Item")
 
 
@@ -39,19 +42,3 @@ class Console:
                 line.update(done - line.n)
 
             yield report
-
-
-def table(rows: list[list[str]], *, header: list[str]) -> str:
-    """Columns under a header; the first to the left, the others to the right."""
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-
-    def text(row: list[str]) -> str:
-        cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-        return "  ".join(cells).rstrip()
-
-    return "\n".join([text(header), "  ".join("-" * width for width in widths), *map(text, rows)])
-
-
-def percent(fraction: float | None) -> str:
-    """A fraction as percent with one decimal, "-" when there is none."""
-    return "-" if fraction is None else f"{100 * fraction:.1f}"

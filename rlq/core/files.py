@@ -1,10 +1,11 @@
-"""Files that appear whole or not at all."""
+"""Files and folders that appear whole or not at all."""
 
 import errno
 import json
 import os
 import re
 import secrets
+import shutil
 import stat
 import time
 from collections.abc import Iterator
@@ -20,25 +21,61 @@ _PARTIAL = re.compile(r"\.[0-9a-f]{8}\.(?P<name>.+)")
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """A path in the folder of `path`, with its suffix, that takes its place at the end: readers see the old file or
-    the new one, also after a power cut. The folder is made where it is missing. Raises DataError when it cannot be
-    written."""
-    partial = path.with_name(f".{secrets.token_hex(4)}.{path.name}")
+def written_whole(path: Path, *, durable: bool = True, refusal: type[Exception] = DataError) -> Iterator[Path]:
+    """Yield a temporary path with the suffix of `path` and move it there at the end, so that readers see the old file
+    or the new one.
+
+    A missing folder is made. `durable`: also after a power cut, which takes the disk some milliseconds. Raises
+    `refusal` when the file cannot be written.
+    """
+    partial = _partial(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial.touch()
         mode = partial.stat().st_mode  # as the user's umask has it; safetensors would let nobody else read
         yield partial
         partial.chmod(mode)
-        with partial.open("rb+") as file:
-            os.fsync(file.fileno())
+        if durable:
+            with partial.open("rb+") as file:
+                os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        raise DataError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise refusal(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
-        with suppress(OSError):  # it is gone after a success, and was never there in a folder that is none
+        with suppress(OSError):  # after a success it is gone, and where the folder cannot be made it never existed
             partial.unlink()
+
+
+def write_file(path: Path, content: str | bytes, *, durable: bool = True, refusal: type[Exception] = DataError) -> None:
+    """Write text (UTF-8) or bytes as `written_whole` does."""
+    with written_whole(path, durable=durable, refusal=refusal) as partial:
+        partial.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def folder_written_whole(folder: Path) -> Iterator[Path]:
+    """Yield a new, empty folder that takes the place of `folder` at the end, with everything in it; after an error
+    `folder` is as it was. Raises DataError when it cannot be written."""
+    place = folder.absolute()
+    new, old = _partial(place), _partial(place)
+    try:
+        new.mkdir(parents=True)
+        yield new
+        if place.exists():
+            place.rename(old)  # a folder that is being deleted must not be read as a whole one
+        new.rename(place)
+    except OSError as error:
+        raise DataError(f"{folder} cannot be written: {error.strerror or error}") from error
+    finally:
+        if old.exists() and not place.exists():
+            old.rename(place)
+        for leftover in (new, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _partial(path: Path) -> Path:
+    """Return a name for a draft beside `path`, which `remove_partial` recognises."""
+    return path.with_name(f".{secrets.token_hex(4)}.{path.name}")
 
 
 @contextmanager
@@ -59,10 +96,10 @@ def alone_with(path: Path) -> Iterator[None]:
 
 
 def remove_partial(folder: Path, name: str | None = None, *, older: float = 0.0) -> None:
-    """Remove what `written_whole` left in a folder when its process was killed: of one file, or of all.
+    """Remove the drafts that killed processes left in a folder: those of one file or folder, or all of them.
 
-    Only for one who keeps others from writing there by a lock; anybody else takes those that nobody has touched for so
-    many seconds.
+    The caller holds a lock that keeps others from writing there, or gives the number of seconds for which a draft must
+    not have been touched.
     """
     if not folder.is_dir():
         return
@@ -71,7 +108,11 @@ def remove_partial(folder: Path, name: str | None = None, *, older: float = 0.0)
         if found is None or found["name"] != (name or found["name"]):
             continue
         with suppress(OSError):  # another process may be faster, and a file that stays does no harm
-            if path.stat().st_mtime <= time.time() - older:
+            if path.stat().st_mtime > time.time() - older:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
                 path.unlink()
 
 

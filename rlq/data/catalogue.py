@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from rlq.core.errors import DataError
+from rlq.core.text import did_you_mean
 from rlq.data.readers import ccvid, celeb_reid, deepchange, last, ltcc, ntu, own, prcc, vc_clothes
 from rlq.data.readers.celeb_reid import CameraReading
 from rlq.data.readers.listing import missing_parts
@@ -137,7 +137,7 @@ def _half_unpacked(wanted: DataSet, folder: Path) -> str:
 def data_set(name: str) -> DataSet:
     """What the catalogue knows about a name."""
     if name not in CATALOGUE:
-        near = get_close_matches(name.lower().replace("-", "_"), CATALOGUE, n=1)
-        hint = f"; did you mean {near[0]}?" if near else "."
-        raise DataError(f"unknown data set {name!r}{hint} Known: {', '.join(sorted(CATALOGUE))}")
+        hint = did_you_mean(name, CATALOGUE)
+        known = ", ".join(sorted(CATALOGUE))
+        raise DataError(f"unknown data set {name!r}; {hint}{' ' * bool(hint)}Known: {known}")
     return CATALOGUE[name]

@@ -7,7 +7,6 @@ that was cut short is written anew, and what a killed process left half-written 
 """
 
 import fcntl
-import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from filelock import FileLock, Timeout
 
+from rlq.core.digest import short_digest
 from rlq.core.errors import DataError
 from rlq.core.files import remove_partial, written_whole
 from rlq.data.parallel import parallel_map
@@ -79,8 +79,8 @@ def keep_decoded(paths: Sequence[Path], folder: Path, name: str, limit_gb: float
     states = [_state(path) for path in paths]
     if None in states:
         raise DataError(f"{paths[states.index(None)]} is not there")
-    told = "\n".join(f"{path.absolute()} {state}" for path, state in zip(paths, states, strict=True))
-    file = folder / f"{name}-{hashlib.sha256(told.encode()).hexdigest()[:16]}.pictures"
+    digest = short_digest("\n".join(f"{path.absolute()} {state}" for path, state in zip(paths, states, strict=True)))
+    file = folder / f"{name}-{digest}.pictures"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(file.with_suffix(".lock")):

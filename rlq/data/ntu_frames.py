@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from rlq.core.errors import DataError
-from rlq.core.files import parsed_json, written_whole
+from rlq.core.files import parsed_json, write_file
 from rlq.data.parallel import parallel_map
 from rlq.data.readers.listing import SHOWN, is_hidden
 from rlq.data.readers.ntu import CLIP, holds_ntu
@@ -185,8 +185,7 @@ def _record(output: Path, *, cropped: bool) -> None:
     """Write down what the pictures of a folder will be; where some are already, refuse to mix both kinds."""
     path, wanted = output / RECORD, "cropped to masks" if cropped else "left whole"
     if not holds_ntu(output):
-        with written_whole(path) as partial:
-            partial.write_text(json.dumps({"frames": wanted}) + "\n", encoding="utf-8")
+        write_file(path, json.dumps({"frames": wanted}) + "\n")
         return
     if not path.exists():  # somebody else's pictures: nothing is known of them
         return
@@ -228,8 +227,7 @@ def _take(job: _Job) -> _Done:
         encoded, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
         if not encoded:
             raise DataError(f"{job.clip}: its frame of shape {list(picture.shape)} cannot be written as JPEG")
-        with written_whole(job.picture) as partial:
-            partial.write_bytes(data.tobytes())
+        write_file(job.picture, data.tobytes())
     except DataError as error:
         return _Done(None, str(error))
     return _Done(what)

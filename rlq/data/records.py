@@ -1,6 +1,5 @@
 """What every reader gives: records of pictures, the protocols that rank them, and class labels for training."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rlq.core.digest import file_digest, short_digest
 from rlq.core.errors import DataError
 
 Sample = Sequence[Path]  # the pictures that one feature is computed of: one picture, or the frames of a tracklet
@@ -100,8 +100,8 @@ class ReidData:
             )
         except OSError as error:  # such as a link to nowhere
             raise DataError(f"{error.filename}: {error.strerror or error}") from error
-        lines += [hashlib.sha256(path.read_bytes()).hexdigest() for path in self.lists]
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+        lines += [file_digest(path) for path in self.lists]
+        return short_digest("\n".join(lines))
 
 
 @dataclass(frozen=True)

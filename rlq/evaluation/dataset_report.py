@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from rlq.core.console import Console, percent, table
+from rlq.core.console import Console
+from rlq.core.text import lines_of, listed, percent, table
 from rlq.data.catalogue import data_set
 from rlq.data.image_check import inspect, unreadable
 from rlq.data.readers.celeb_reid import CameraReading
@@ -150,9 +151,11 @@ class Report:
     def _duplicate_lines(self) -> list[str]:
         if not self.duplicates:
             return ["duplicates: no picture lies in two splits or under two people"]
-        lines = [f"  {found.why}: {', '.join(found.paths)}" for found in self.duplicates[:SHOWN]]
-        more = [f"  and {len(self.duplicates) - SHOWN} more (--json lists all)"] if len(self.duplicates) > SHOWN else []
-        return [f"duplicates: {len(self.duplicates)} pictures lie in two splits or under two people:", *lines, *more]
+        count = len(self.duplicates)
+        lines = lines_of((f"{found.why}: {', '.join(found.paths)}" for found in self.duplicates), SHOWN)
+        if count > SHOWN:
+            lines[-1] += " (--json lists all)"
+        return [f"duplicates: {count} pictures lie in two splits or under two people:", *lines]
 
     def _people_line(self) -> str:
         if self.data.pids_restart:
@@ -160,8 +163,8 @@ class Report:
         shared = self.data.shared_pids
         if not shared:
             return "people: no pid of the test is in training"
-        listed = ", ".join(shared[:SHOWN]) + (", ..." if len(shared) > SHOWN else "")
-        return f"people: {len(shared)} pids of the test are in training too ({listed}); are they the same people?"
+        pids = listed(shared, SHOWN)
+        return f"people: {len(shared)} pids of the test are in training too ({pids}); are they the same people?"
 
     def _side_line(self) -> str:
         there = self.side_files

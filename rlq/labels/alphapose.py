@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rlq.core.errors import DataError
-from rlq.core.files import written_whole
+from rlq.core.files import write_file
 from rlq.labels.pose_format import JOINTS, Person, joint_rows, score_of
 
 KNOWN_JOINTS = (17, 26, 136)
@@ -28,9 +28,8 @@ def alphapose_people(content: Any, path: Path) -> Iterator[Person]:
 
 def write_alphapose(path: Path, entries: Iterable[Mapping[str, Any]]) -> None:
     """Write the list form, an entry per line, whole or not at all."""
-    with written_whole(path) as temporary:
-        lines = ",\n".join(json.dumps(entry, allow_nan=False) for entry in entries)
-        temporary.write_text(f"[{lines}]\n", encoding="utf-8")
+    lines = ",\n".join(json.dumps(entry, allow_nan=False) for entry in entries)
+    write_file(path, f"[{lines}]\n")
 
 
 def _listed(content: list, path: Path) -> Iterator[Person]:

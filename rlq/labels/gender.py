@@ -11,6 +11,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from rlq.core.errors import DataError
+from rlq.core.text import listed
 from rlq.data.readers.tables import Row, read_table
 from rlq.data.records import Record, sorted_pids
 
@@ -112,12 +113,10 @@ def plain_id(pid: str) -> str:
 def _lacking(missing: list[str], people: Mapping[Person, str], genders: Mapping[Person, int]) -> str:
     """Who has no row, and whom the file lists instead."""
     parts = {part for part, _ in people}
-    listed = sorted_pids({pid for part, pid in genders if part in parts})
+    in_file = sorted_pids({pid for part, pid in genders if part in parts})
     others = sorted({part for part, _ in genders} - parts)
-    text = f"has no row for {len(missing)} of {len(people)} people ({', '.join(sorted(parts))}): {_some(missing, 10)}; "
-    text += f"it lists {len(listed)}: {_some(listed, 5)}" if listed else f"all its rows are of {', '.join(others)}"
+    text = (
+        f"has no row for {len(missing)} of {len(people)} people ({', '.join(sorted(parts))}): {listed(missing, 10)}; "
+    )
+    text += f"it lists {len(in_file)}: {listed(in_file, 5)}" if in_file else f"all its rows are of {', '.join(others)}"
     return text + ("; is it the file of another data set?" if len(missing) == len(people) else "")
-
-
-def _some(pids: Sequence[str], count: int) -> str:
-    return ", ".join(pids[:count]) + (", ..." if len(pids) > count else "")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rlq.core.errors import DataError
+from rlq.core.text import listed
 from rlq.data.readers.listing import is_hidden
 from rlq.data.records import Record
 
@@ -43,11 +44,11 @@ def match_masks(files: Sequence[Path], folder: Path, records: Sequence[Record], 
     unclear = {file: found for file, found in fitting.items() if len(found) > 1}
     if unclear:
         file, found = next(iter(unclear.items()))
-        examples = ", ".join(record.path.relative_to(root).as_posix() for record in found[:SHOWN])
+        examples = listed((record.path.relative_to(root).as_posix() for record in found), SHOWN)
         splits = sorted({record.split for record in found})
         raise DataError(
             f"{len(unclear)} of {len(files)} masks in {folder} have names that fit several pictures, such as "
-            f"{file.relative_to(folder).as_posix()}: {examples}{', ...' if len(found) > SHOWN else ''}; name masks by "
+            f"{file.relative_to(folder).as_posix()}: {examples}; name masks by "
             "their pictures' paths below the set"
             + (f", or say which split they are of (here {', '.join(splits)})" if len(splits) > 1 else "")
         )

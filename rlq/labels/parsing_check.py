@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from rlq.core.console import Console, table
+from rlq.core.console import Console
 from rlq.core.errors import SettingsError
 from rlq.core.files import written_whole
 from rlq.core.seeding import generator
+from rlq.core.text import lines_of, table
 from rlq.data.clothes import PALETTES, mask_path, read_mask, read_unusable, recolour
 from rlq.data.masks import PALETTE
 from rlq.data.parallel import parallel_map
@@ -70,8 +71,7 @@ class MaskReport:
             )
         ]
         if self.missing:
-            lines += ["without a mask:", *(f"  {path}" for path in self.missing[:SHOWN])]
-            lines += [f"  and {len(self.missing) - SHOWN} more"] * (len(self.missing) > SHOWN)
+            lines += ["without a mask:", *lines_of(self.missing, SHOWN)]
         for title, problems in (("of another size:", self.other_size), ("unreadable:", self.unreadable)):
             lines += [title, *(f"  {problem}" for problem in problems)] if problems else []
         if self.good:

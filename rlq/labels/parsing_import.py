@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rlq.core.console import Console
 from rlq.core.errors import DataError
+from rlq.core.text import lines_of, listed
 from rlq.data.clothes import mask_path
 from rlq.data.parallel import parallel_map
 from rlq.data.records import ReidData
@@ -36,11 +37,8 @@ class Imported:
         taken = ", ".join(f"{split} {have} of {count}" for split, (have, count) in self.covered.items())
         lines = [f"{sum(have for have, _ in self.covered.values())} masks written to {self.output}: {taken}"]
         if self.strangers:
-            more = ", ..." if len(self.strangers) > 3 else ""
-            lines.append(
-                f"{len(self.strangers)} files of the source show no picture of the set: "
-                f"{', '.join(self.strangers[:3])}{more}"
-            )
+            names = listed(self.strangers, 3)
+            lines.append(f"{len(self.strangers)} files of the source show no picture of the set: {names}")
         lines.append(labels_seen(self.seen))
         if self.likely is not None:
             lines.append(
@@ -79,7 +77,7 @@ def import_masks(
     records = [record for record in data.records if split in ("all", record.split)]
     matched = match_masks(files, source, records, data.root)
     if not matched:
-        shown = ", ".join(file.relative_to(source).as_posix() for file in files[:3])
+        shown = listed((file.relative_to(source).as_posix() for file in files), 3)
         raise DataError(
             f"none of the {len(files)} masks (.png, .npy) in {source} is named like one of the {len(records)} pictures "
             f"of {name} in {data.root}, such as {_example(data)}" + (f"; found are {shown}" if files else "")
@@ -94,9 +92,8 @@ def import_masks(
         counts.update(read.labels)
         problems += [read.problem] if read.problem else []
     if problems:
-        listed = "\n".join(f"  {problem}" for problem in problems[:SHOWN])
-        more = f"\n  and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
-        raise DataError(f"{len(problems)} of {len(sources)} masks cannot be taken, so none is:\n{listed}{more}")
+        lines = "\n".join(lines_of(problems, SHOWN))
+        raise DataError(f"{len(problems)} of {len(sources)} masks cannot be taken, so none is:\n{lines}")
     for _ in console.progress(parallel_map(convert, sources, workers), "writing masks", len(sources)):
         pass
     covered = {

@@ -1,6 +1,5 @@
 """Keypoints and pose clusters of a data set: imported, extracted, clustered and looked at."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,9 +9,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from rlq.core.console import Console, percent, table
+from rlq.core.console import Console
+from rlq.core.digest import SHORT, file_digest
 from rlq.core.errors import DataError, SettingsError
 from rlq.core.files import alone_with, written_whole
+from rlq.core.text import listed, percent, table
 from rlq.data.pictures import picture_sizes
 from rlq.data.records import Record, ReidData
 from rlq.labels.alphapose import write_alphapose
@@ -41,7 +42,7 @@ class Imported:
 
     def to_text(self) -> str:
         """For people."""
-        found = self.source
+        found, names = self.source, listed(self.unused, SHOWN)
         rows = [[split, str(all_), str(posed), str(all_ - posed)] for split, (all_, posed) in self.splits.items()]
         lines = [
             (
@@ -56,7 +57,7 @@ class Imported:
                 f"kept as they are: {found.above_one} joints with a confidence above 1, {self.outside} outside of "
                 "their pictures"
             ),
-            f"in no picture of the set: {len(self.unused)} names{_examples(self.unused)}",
+            f"in no picture of the set: {len(self.unused)} names" + (f": {names}" if names else ""),
             table(rows, header=["split", "pictures", "with a pose", "without"]),
             f"written: {self.output}",
         ]
@@ -262,11 +263,6 @@ def _identity(weights: Path | None) -> str:
     if weights is None:
         return WEIGHTS.name
     try:
-        with weights.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+        return file_digest(weights)[:SHORT]
     except OSError as error:
         raise DataError(f"{weights}: {error.strerror or error}") from error
-
-
-def _examples(names: Sequence[str]) -> str:
-    return f", such as {', '.join(names[:SHOWN])}" if names else ""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from rlq.core.text import mean_and_sd, percent
 from rlq.report.content import METRICS, Line, Score, Section
 
 NOTHING = "-"
@@ -61,11 +62,6 @@ def grid(section: Section) -> Grid:
     )
 
 
-def number(fraction: float) -> str:
-    """Percent with one decimal."""
-    return f"{100 * fraction:.1f}"
-
-
 def signed(fraction: float) -> str:
     """Percent points with their sign; what rounds to nothing has none.
 
@@ -85,16 +81,14 @@ def _mean(score: Score) -> Cell:
     found = score.spread
     if found is None:
         return Cell(NOTHING)
-    if found.sd is None:
-        return Cell(number(found.mean), value=found.mean, hint="one seed")
-    hint = f"mean ± standard deviation of {found.seeds} seeds"
-    return Cell(f"{number(found.mean)} ± {number(found.sd)}", value=found.mean, hint=hint)
+    hint = "one seed" if found.sd is None else f"mean ± standard deviation of {found.seeds} seeds"
+    return Cell(mean_and_sd(found.mean, found.sd), value=found.mean, hint=hint)
 
 
 def _best_two(score: Score) -> Cell:
     if score.best_two is None:
         return Cell(NOTHING)
-    return Cell(number(score.best_two), value=score.best_two, hint="mean of the two seeds with the best rank-1")
+    return Cell(percent(score.best_two), value=score.best_two, hint="mean of the two seeds with the best rank-1")
 
 
 def _difference(score: Score) -> Cell:
@@ -104,9 +98,11 @@ def _difference(score: Score) -> Cell:
     if gap is None:
         hint = "of the means, without an interval"
         return Cell(signed(score.difference), value=score.difference, faint=not score.clear, hint=hint)
-    text, aside = f"{signed(gap.difference)} [{signed(gap.low)}, {signed(gap.high)}]", f"({number(gap.other_sign)})"
-    seeds = "" if score.seed_error is None else f"; standard error over seeds {number(score.seed_error)}"
-    hint = f"95 % interval over {gap.queries} queries; {number(gap.other_sign)} % of resamples of the other sign{seeds}"
+    text, aside = f"{signed(gap.difference)} [{signed(gap.low)}, {signed(gap.high)}]", f"({percent(gap.other_sign)})"
+    seeds = "" if score.seed_error is None else f"; standard error over seeds {percent(score.seed_error)}"
+    hint = (
+        f"95 % interval over {gap.queries} queries; {percent(gap.other_sign)} % of resamples of the other sign{seeds}"
+    )
     return Cell(text, aside, value=gap.difference, faint=not score.clear, hint=hint)
 
 
@@ -115,8 +111,8 @@ def _best_strong(cells: Sequence[Cell]) -> list[Cell]:
     there = [cell.value for cell in cells if cell.value is not None]
     if len(there) < 2:
         return list(cells)
-    best = number(max(there))
-    return [replace(cell, strong=cell.value is not None and number(cell.value) == best) for cell in cells]
+    best = percent(max(there))
+    return [replace(cell, strong=cell.value is not None and percent(cell.value) == best) for cell in cells]
 
 
 def _published(section: Section) -> list[tuple[Column, list[Cell]]]:

@@ -10,7 +10,7 @@ from rlq.ablation.run import RESULTS
 from rlq.ablation.table import read_table_file, slug
 from rlq.core.console import Console
 from rlq.core.errors import RlqError
-from rlq.core.files import written_whole
+from rlq.core.files import write_file
 from rlq.core.settings import TrackingSettings
 from rlq.report import figures
 from rlq.report import rows as gathering
@@ -135,6 +135,5 @@ def _title(title: str, table: int | None, figure: str | int | None) -> str:
 
 
 def _written(path: Path, content: bytes) -> Path:
-    with written_whole(path) as temporary:
-        temporary.write_bytes(content)
+    write_file(path, content)
     return path

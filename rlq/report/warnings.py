@@ -7,6 +7,7 @@ from typing import Any
 
 from rlq.ablation.rows import Row
 from rlq.core.settings import PLACES
+from rlq.core.text import listed
 from rlq.report.content import Line, Material
 
 SHOWN = 5  # settings per warning
@@ -64,11 +65,10 @@ def _outdated(material: Material, rows: Sequence[Row]) -> Iterable[str]:
             continue
         then = shaping(row.settings)
         other = [name for name, value in sorted(shaping(now.settings).items()) if then.get(name, value) != value]
-        told = ", ".join(f"{name} = {then[name]} instead of {now.settings[name]}" for name in other[:SHOWN])
-        more = f" and {len(other) - SHOWN} more" if len(other) > SHOWN else ""
-        found.setdefault(told + more or "those of the teacher", []).append(f"{row.row} (seed {row.seed})")
-    for told, names in found.items():
-        yield f"Run with other settings than the files have now: {told}; {', '.join(names)}."
+        changed = listed((f"{name} = {then[name]} instead of {now.settings[name]}" for name in other), SHOWN)
+        found.setdefault(changed or "those of the teacher", []).append(f"{row.row} (seed {row.seed})")
+    for changed, names in found.items():
+        yield f"Run with other settings than the files have now: {changed}; {', '.join(names)}."
 
 
 def _stray(material: Material, rows: Sequence[Row]) -> Iterable[str]:

@@ -1,9 +1,6 @@
 """Write synthetic data sets in the layouts of real ones, with the side files that authors and tools would add."""
 
 import json
-import re
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
@@ -16,7 +13,7 @@ import cv2
 from filelock import FileLock
 
 from rlq.core.errors import DataError
-from rlq.core.files import parsed_json
+from rlq.core.files import folder_written_whole, parsed_json, remove_partial
 from rlq.synthetic.author_lists import cluster, write_bad_masks, write_pose_clusters
 from rlq.synthetic.capture import Taken, take, who
 from rlq.synthetic.damage import damage
@@ -37,7 +34,7 @@ def ensure(folder: Path, spec: Spec, processes: int = 1, progress: Progress | No
     folder = folder.absolute()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
-        _remove_drafts(folder)
+        remove_partial(folder.parent, folder.name)
         if not _is_built(folder, spec):
             _write(folder, spec, processes, progress)
     return folder
@@ -60,28 +57,9 @@ def _alone(folder: Path) -> FileLock:
 def _write(folder: Path, spec: Spec, processes: int, progress: Progress | None) -> None:
     if folder.exists() and not (folder / MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(f"{folder} exists and is not a synthetic data set; name another folder or move it away")
-    _remove_drafts(folder)
-    draft = _new_draft(folder)
-    try:
-        draft.chmod(0o755)
+    remove_partial(folder.parent, folder.name)
+    with folder_written_whole(folder) as draft:
         _fill(draft, spec, processes, progress)
-        if folder.exists():
-            folder.rename(_new_draft(folder))  # a set that is being deleted must not be taken for one
-        draft.rename(folder)
-    finally:
-        _remove_drafts(folder)  # nothing half-written stays behind
-
-
-def _new_draft(folder: Path) -> Path:
-    return Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-
-
-def _remove_drafts(folder: Path) -> None:
-    """What this process, or one that was killed, has put beside the set; only for the one that holds the lock."""
-    draft = re.compile(rf"\.{re.escape(folder.name)}\.[a-z0-9_]{{8}}")
-    for path in sorted(folder.parent.iterdir()):
-        if draft.fullmatch(path.name) and path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
 
 
 def _manifest(spec: Spec) -> dict[str, Any]:

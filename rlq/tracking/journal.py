@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from rlq.core.files import parsed_json
+from rlq.core.files import parsed_json, write_file
 from rlq.tracking.interface import TrackingError
 
 METRICS, EVENTS, PROGRESS = "metrics.jsonl", "tracking.jsonl", "tracking.json"
@@ -81,14 +81,8 @@ class Progress:
 
     def save(self) -> None:
         """Write it, so that a reader sees the old or the new one and never half of it."""
-        scratch = self.path.with_suffix(".json.tmp")
-        try:
-            scratch.write_text(json.dumps({"uri": self.uri, "stores": self.stores}, indent=1), encoding="utf-8")
-            scratch.replace(self.path)
-        except OSError as error:
-            with suppress(OSError):
-                scratch.unlink()
-            raise TrackingError(f"{self.path} cannot be written: {error.strerror or error}") from error
+        text = json.dumps({"uri": self.uri, "stores": self.stores}, indent=1)
+        write_file(self.path, text, durable=False, refusal=TrackingError)  # at every event, so without the disk's delay
 
 
 def logged_metrics(folder: Path) -> list[dict[str, Any]]:

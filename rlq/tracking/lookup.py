@@ -6,7 +6,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from rlq.core.files import written_whole
+from rlq.core.files import write_file
+from rlq.core.text import listed
 from rlq.tracking.interface import TrackingError
 from rlq.tracking.provenance import without_credentials
 from rlq.tracking.store import Away, Refused, absolute_uri, open_client, reaching
@@ -46,9 +47,8 @@ def find_stored(uri: str, word: str) -> Stored:
     if not found:
         raise TrackingError(f"there is no run {word} in {where}; wanted is a run id, the start of one, or a name")
     if len(found) > 1:
-        choice = ", ".join(f"{run.info.run_id[:8]} ({run.info.run_name})" for run in found[:SHOWN])
-        more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-        raise TrackingError(f"{word} may be any of {choice}{more}; say more of its id")
+        choice = listed((f"{run.info.run_id[:8]} ({run.info.run_name})" for run in found), SHOWN)
+        raise TrackingError(f"{word} may be any of {choice}; say more of its id")
     (run,) = found
     return Stored(run.info.run_id, run.info.run_name, run.info.status, dict(run.data.tags), dict(run.data.metrics))
 
@@ -69,8 +69,7 @@ def fetch_files(uri: str, run_id: str, folder: Path, endings: tuple[str, ...]) -
         where = without_credentials(uri)
         raise TrackingError(f"the files of run {run_id} cannot be fetched from {where}: {error}") from error
     for name, content in contents.items():
-        with written_whole(folder / name) as temporary:
-            temporary.write_bytes(content)
+        write_file(folder / name, content)
     return [folder / name for name in names]
 
 

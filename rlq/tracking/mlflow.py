@@ -1,6 +1,5 @@
 """The tracker for MLflow: everything is written to the run folder first, then sent as far as the store takes it."""
 
-import hashlib
 import json
 import logging
 import shutil
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from filelock import FileLock, Timeout
 
+from rlq.core.digest import folder_digest
 from rlq.core.files import parsed_json
 from rlq.tracking.interface import (
     Status,
@@ -214,7 +214,7 @@ class MlflowTracker:
             shutil.copytree(folder, room)
             folder = room
         model = {"name": name, "path": folder.relative_to(self.folder).as_posix(), "params": texts}
-        model |= {"digest": _digest(folder)}
+        model |= {"digest": folder_digest(folder)}
         if any(event.items() >= model.items() for event in self.delivery.events.rows):
             self.delivery.send()  # a run that was killed at its end, and resumed, comes here again
         else:
@@ -317,16 +317,6 @@ def _locked(folder: Path) -> FileLock:
     except Timeout as error:
         raise TrackingError(f"{folder} is in use: another process writes to this run") from error
     return lock
-
-
-def _digest(folder: Path) -> str:
-    """Of the names and contents of a folder's files."""
-    found = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        found.update(f"{path.relative_to(folder).as_posix()} {path.stat().st_size}\n".encode())
-        with path.open("rb") as file:
-            found.update(hashlib.file_digest(file, "sha256").digest())
-    return found.hexdigest()
 
 
 def _now() -> int:

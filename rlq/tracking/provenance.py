@@ -2,14 +2,16 @@
 
 import contextlib
 import getpass
-import hashlib
 import importlib.metadata
+import itertools
 import platform
 import re
 import subprocess
 import sys
 from functools import lru_cache
 from pathlib import Path
+
+from rlq.core.digest import short_digest
 
 LIBRARIES = ("torch", "torchvision", "timm", "mlflow", "optuna", "albumentations", "numpy", "scikit-learn", "rlq")
 
@@ -47,10 +49,9 @@ def source_tags() -> dict[str, str]:
 def source_digest() -> str:
     """16 hex digits of rlq's own code as it lies on the disk: equal digits, equal code, committed or not."""
     house = Path(__file__).parent.parent
-    digest = hashlib.sha256()
-    for path in sorted(house.rglob("*.py")):
-        digest.update(path.relative_to(house).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
+    files = sorted(house.rglob("*.py"))
+    contents = ((file.relative_to(house).as_posix(), "\0", file.read_bytes(), "\0") for file in files)
+    return short_digest(*itertools.chain.from_iterable(contents))
 
 
 def library_versions() -> dict[str, str]:

@@ -3,7 +3,6 @@
 import logging
 import os
 import re
-import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
+from rlq.core.files import remove_partial, written_whole
 from rlq.tracking.provenance import without_credentials
 
 if TYPE_CHECKING:
@@ -107,14 +107,9 @@ def _make(path: Path) -> None:
     half made."""
     from mlflow import MlflowClient
 
-    for old in path.parent.glob(f".*.new-{path.name}"):
-        old.unlink()
-    scratch = path.with_name(f".{secrets.token_hex(4)}.new-{path.name}")  # MLflow never looks twice at one address
-    try:
-        MlflowClient(f"sqlite:///{scratch}").search_experiments(max_results=1)
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)
+    remove_partial(path.parent, path.name)
+    with written_whole(path, refusal=Away) as partial:  # under a new name each time: MLflow looks once at each address
+        MlflowClient(f"sqlite:///{partial}").search_experiments(max_results=1)
 
 
 def experiment_id(client: "MlflowClient", uri: str, name: str, folder: Path) -> str:

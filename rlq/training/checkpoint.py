@@ -17,7 +17,8 @@ from rlq.core.safe_load import first_line, load_plain
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Call `write(temporary path)` and move the result to `path`, so that readers see the old or the new file."""
+    """Call `write(temporary path)` and move the result to `path`, as `written_whole` does. Errors of torch and
+    safetensors become an RlqError too."""
     try:
         with written_whole(path) as temporary:
             write(temporary)

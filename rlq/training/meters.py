@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from rlq.core.errors import TrainingError
+from rlq.core.text import listed
 
 STEPS_OF_A_GPU = 50  # between two looks at the terms: each one waits for everything that the GPU was asked to do
 
@@ -61,7 +62,7 @@ class Tally:
                 if not math.isfinite(value):
                     raise TrainingError(
                         f"{name} of the {self.name} pass is {value} in step {step.number} of epoch {self.epoch}, at "
-                        f"the pictures {', '.join(step.paths[:3])}; a lower optim.lr or compute.precision=float32 may "
+                        f"the pictures {listed(step.paths, 3)}; a lower optim.lr or compute.precision=float32 may "
                         "help"
                     )
                 self._totals[name] += value * rows

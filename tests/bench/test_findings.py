@@ -27,7 +27,7 @@ def test_a_goal_is_met_missed_or_not_measured():
 def test_tables_and_goals_become_markdown_that_can_be_read_as_it_is():
     text = as_markdown("data", FOUND, 12.0)
     assert text.startswith("## data  (12 s)")
-    assert "| variant |       s | pictures |\n|---------|--------:|---------:|\n" in text
+    assert "| variant |       s | pictures |\n| ------- | ------: | -------: |\n" in text
     assert "| plain   |    12.3 |       40 |" in text
     assert "| own     | 1.2e-04 |        - |" in text
     assert "| plain over own | >= 10  |     4 | **no** | the machine was busy |" in text

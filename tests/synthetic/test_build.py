@@ -1,6 +1,6 @@
 import csv
 import json
-import re
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -154,35 +154,35 @@ def test_a_failure_leaves_the_old_set_and_no_draft(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(build, "write_gender", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(DataError, match="No space left"):
         write(folder, spec)
     assert contents(folder) == before
-    assert [path.name for path in tmp_path.iterdir() if re.match(r"\.celeb\..*(?<!lock)$", path.name)] == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".celeb.lock", "celeb"]
 
 
 def test_what_a_killed_process_left_beside_the_set_is_removed_and_nothing_else(tmp_path):
     spec = CelebSpec(train_people=1, test_people=1, train_pictures=1, query_pictures=1, gallery_pictures=1)
-    for name in (".celeb.ab12_xyz", ".celeb.mine", ".celebs.ab12_xyz", "celeb.ab12_xyz"):
+    for name in (".0a1b2c3d.celeb", ".mine.celeb", ".0a1b2c3d.celebs", "0a1b2c3d.celeb"):
         (tmp_path / name / "train").mkdir(parents=True)
     for make in (write, ensure):
         make(tmp_path / "celeb", spec)
         kept = sorted(path.name for path in tmp_path.iterdir())
-        assert kept == [".celeb.lock", ".celeb.mine", ".celebs.ab12_xyz", "celeb", "celeb.ab12_xyz"]
-        (tmp_path / ".celeb.0123abcd").mkdir()
+        assert kept == [".0a1b2c3d.celebs", ".celeb.lock", ".mine.celeb", "0a1b2c3d.celeb", "celeb"]
+        (tmp_path / ".0123abcd.celeb").mkdir()
 
 
 def test_a_set_that_is_being_replaced_is_never_there_in_part(tmp_path, monkeypatch):
     spec = CelebSpec(train_people=1, test_people=1, train_pictures=1, query_pictures=1, gallery_pictures=1)
     folder, seen = ensure(tmp_path / "celeb", spec), []
-    before, usual = contents(folder), build.shutil.rmtree
+    before, usual = contents(folder), shutil.rmtree
 
     def watched(path, **options):
-        seen.append(contents(folder) if folder.exists() else None)
+        seen.append((path.exists(), contents(folder)))
         usual(path, **options)
 
-    monkeypatch.setattr(build.shutil, "rmtree", watched)
+    monkeypatch.setattr(shutil, "rmtree", watched)
     write(folder, spec)
-    assert seen == [before]  # it was deleted once the new one had taken its place
+    assert seen == [(False, before), (True, before)]  # the old one was deleted once the new one had taken its place
 
 
 def test_the_folder_may_be_relative(tmp_path, monkeypatch):

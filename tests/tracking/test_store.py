@@ -129,7 +129,7 @@ def test_a_store_whose_making_was_interrupted_is_made_anew(tmp_path, monkeypatch
         patch.setattr(MlflowClient, "search_experiments", full)
         with pytest.raises(Away, match="No space left"):
             open_client(f"sqlite:///{path}")
-    assert not path.exists() and not list(tmp_path.glob(".*new-mlflow.db"))
-    (tmp_path / ".12345678.new-mlflow.db").write_bytes(b"half of one")
+    assert not path.exists() and not list(tmp_path.glob(".*.mlflow.db"))
+    (tmp_path / ".12345678.mlflow.db").write_bytes(b"half of one")
     assert open_client(f"sqlite:///{path}").search_experiments() and path.is_file()
-    assert not list(tmp_path.glob(".*new-mlflow.db"))
+    assert not list(tmp_path.glob(".*.mlflow.db"))

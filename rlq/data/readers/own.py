@@ -10,10 +10,10 @@ Split     query and gallery, or neither; there may be no training pictures.
 """
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
 from rlq.core.errors import DataError
+from rlq.core.text import listed, nearest
 from rlq.data.readers.listing import absent, is_hidden, leading_out
 from rlq.data.readers.tables import SHOWN, Row, read_table
 from rlq.data.records import Protocol, Record, ReidData
@@ -26,6 +26,7 @@ LAYOUT = (
 REQUIRED = ("path", "pid", "camera", "split")
 OPTIONAL = ("clothes", "tracklet", "gender", "pose")
 LONGEST = 9  # digits of a class
+MISSPELT = 0.75  # how alike a column's name and one of ours are at least when it is taken for a slip
 SPLITS = ("train", "query", "gallery")
 GENDERS = {"m": 1, "male": 1, "1": 1, "1.0": 1, "f": 0, "female": 0, "0": 0, "0.0": 0, "u": 0}
 
@@ -93,11 +94,11 @@ def _table_of(place: Path) -> Path | None:
 
 
 def _check_columns(table: Path, row: Row) -> None:
-    """Columns of other names are the user's own; one that is nearly ours would be lost by a slip of the pen."""
+    """Refuse a column whose name is nearly one of ours: it is probably misspelt. Other columns are left alone."""
     for name in row:
-        near = get_close_matches(name.lower(), OPTIONAL, n=1, cutoff=0.75)
+        near = nearest(name, OPTIONAL, similar=MISSPELT)
         if near and name not in OPTIONAL:
-            raise DataError(f"{table}: has a column {name!r}; did you mean {near[0]!r}? Else call it otherwise")
+            raise DataError(f"{table}: has a column {name!r}; did you mean {near!r}? If not, give it another name")
 
 
 def _check_splits(table: Path, rows: Sequence[Row]) -> None:
@@ -124,10 +125,9 @@ def _paths(table: Path, rows: Sequence[Row], asked: Path) -> list[str]:
     paths = list(seen)
     missing = absent(table.parent, paths)
     if missing:
-        shown = "; ".join(f"{rows[place].place}: {paths[place]}" for place in missing[:SHOWN])
+        shown = listed((f"{rows[place].place}: {paths[place]}" for place in missing), SHOWN, "; ")
         raise DataError(
-            f"{len(missing)} of {len(paths)} pictures are not there, such as {shown}; "
-            f"paths are relative to {table.parent}"
+            f"{len(missing)} of {len(paths)} pictures are not there: {shown}; paths are relative to {table.parent}"
         )
     links = leading_out(table.parent, paths)
     if links:
@@ -153,7 +153,7 @@ def _all_or_none(table: Path, rows: Sequence[Row], column: str, what: str) -> bo
     """Whether these rows fill a column, which some of them may not do."""
     empty = [row for row in rows if not row.get(column)]
     if 0 < len(empty) < len(rows):
-        places = ", ".join(row.place.removeprefix(f"{table}: ") for row in empty[:SHOWN])
+        places = listed((row.place.removeprefix(f"{table}: ") for row in empty), SHOWN)
         raise DataError(
             f"{table}: {len(empty)} of {len(rows)} {what} have no {column} ({places}); fill the column in all or none"
         )

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from rlq.core.errors import DataError
+from rlq.core.text import listed
 
 SHOWN = 3
 
@@ -58,10 +59,10 @@ def read_lines(path: Path, what: str) -> Iterator[tuple[int, str]]:
 
 
 def refuse_lines(path: Path, wrong: Sequence[tuple[int, str]], advice: str) -> None:
-    """Raise DataError when there are wrong lines (number, what is wrong): it counts them and shows the first three."""
+    """Raise DataError when there are wrong lines (number, what is wrong): the first three are shown."""
     if wrong:
-        shown = "; ".join(f"line {number}: {reason}" for number, reason in wrong[:SHOWN])
-        count = f"{len(wrong)} lines are wrong, such as " if len(wrong) > 1 else ""
+        shown = listed((f"line {number}: {reason}" for number, reason in wrong), SHOWN, "; ")
+        count = f"{len(wrong)} lines are wrong: " if len(wrong) > 1 else ""
         raise DataError(f"{path}: {count}{shown}; {advice}")
 
 

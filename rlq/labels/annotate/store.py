@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rlq.core.errors import DataError
-from rlq.core.files import written_whole
+from rlq.core.files import write_file
 from rlq.data.readers.tables import Row, read_table
 from rlq.labels.annotate.people import Subject
 from rlq.labels.gender import COLUMNS, EXTRA, Answer, answer_in, gender_of, person_in, plain_id, read_answers
@@ -82,8 +82,7 @@ class AnswerFile:
         writer.writeheader()
         writer.writerows(lines)
         content = text.getvalue().encode()
-        with written_whole(self.path) as partial:
-            partial.write_bytes(content)
+        write_file(self.path, content)
         self._own[number], self._known = rows, content
 
     def _content(self) -> bytes | None:

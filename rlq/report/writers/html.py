@@ -13,7 +13,7 @@ from rlq.report.content import Report, Section
 def page(report: Report) -> str:
     """The page. Every word in it is escaped; pictures are part of it."""
     environment = Environment(
-        loader=PackageLoader("rlq.report", "."),
+        loader=PackageLoader("rlq.report.writers", "."),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from rlq.analysis.base import markdown
+from rlq.core.text import markdown
 from rlq.report.cells import Cell, grid
 from rlq.report.content import Report, Section
 
