@@ -15,14 +15,11 @@ from PIL import Image
 
 from rlq.core.errors import DataError
 from rlq.data.image_header import UNREADABLE
+from rlq.data.lip import LOWER, UPPER, WORN, Lip
 from rlq.data.parallel import parallel_map
 from rlq.data.pictures import picture_sizes
 from rlq.data.records import Record
 
-LIP_LABELS = 20
-UPPER = (5, 7, 10)  # upper clothes, coat, jumpsuit
-LOWER = (9, 12)  # trousers, skirt
-WHOLE = (1, 3, 5, 6, 7, 8, 9, 10, 11, 12, 18, 19)  # all that is worn, with hat, gloves and shoes
 USABLE_SHARE = 0.01  # of the picture: a smaller garment is taken for a mistake of the parser
 COLOUR_WEIGHT = 0.7  # against 0.3 of the original
 GREY_STEPS = {"L;2": 85, "L;4": 17}  # Pillow spreads greys of 2 and 4 bits over 0..255, which labels are not
@@ -143,7 +140,7 @@ def recolour(
             _paint(painted, above, _levels(colours, upper))
             _paint(painted, below, _levels(colours, lower))
             return Recoloured(painted, upper * colours + lower)
-    _paint(painted, _shows(mask, WHOLE), _levels(colours, upper))
+    _paint(painted, _shows(mask, WORN), _levels(colours, upper))
     return Recoloured(painted, upper * colours + upper)
 
 
@@ -152,7 +149,7 @@ def palette(colours: int) -> np.ndarray:
     return np.array([COLOURS[name] for name in PALETTES[colours]], np.uint8)
 
 
-def usable(mask: np.ndarray, labels: tuple[int, ...]) -> bool:
+def usable(mask: np.ndarray, labels: Sequence[int]) -> bool:
     """Whether these labels cover at least 1% of the picture."""
     return _enough(_shows(mask, labels))
 
@@ -160,8 +157,8 @@ def usable(mask: np.ndarray, labels: tuple[int, ...]) -> bool:
 def read_mask(path: Path) -> np.ndarray:
     """A palette PNG of LIP labels as uint8 [H, W]; its colours are for the eye only."""
     labels = read_label_png(path)
-    if labels.max(initial=0) >= LIP_LABELS:
-        raise DataError(f"{path}: holds label {labels.max()}; LIP masks hold 0 to {LIP_LABELS - 1}")
+    if labels.max(initial=0) >= len(Lip):
+        raise DataError(f"{path}: holds label {labels.max()}; LIP masks hold 0 to {len(Lip) - 1}")
     return labels.astype(np.uint8)
 
 
@@ -255,7 +252,7 @@ def _key(line: str) -> str:
     return f"{folder}_{stem}" if folder.isdecimal() else stem
 
 
-def _shows(mask: np.ndarray, labels: tuple[int, ...]) -> np.ndarray:
+def _shows(mask: np.ndarray, labels: Sequence[int]) -> np.ndarray:
     """Where a mask has one of these labels: uint8 [H, W] of 0 and 1."""
     table = np.zeros(256, np.uint8)
     table[list(labels)] = 1
