@@ -27,7 +27,7 @@ FLOORS = (
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 FILES = sorted(path for path in HOUSE.rglob("*.py") if path != HOUSE / "__init__.py")
 LIGHT = (  # these answer before torch is loaded
-    *("core.config", "core.console", "core.errors", "core.files", "core.local_page", "core.seeding"),
+    *("core.cache", "core.config", "core.console", "core.errors", "core.files", "core.local_page", "core.seeding"),
     *("core.settings", "core.shapes"),
     *("tracking", "cli"),
 )

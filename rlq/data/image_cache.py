@@ -7,7 +7,6 @@ that was cut short is written anew, and what a killed process left half-written 
 """
 
 import fcntl
-import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -18,12 +17,14 @@ from typing import Any, BinaryIO
 import numpy as np
 from filelock import FileLock, Timeout
 
+from rlq.core.cache import derived_file, file_state, oldest_first, short_digest
 from rlq.core.errors import DataError
 from rlq.core.files import remove_partial, written_whole
 from rlq.data.parallel import parallel_map
 from rlq.data.pictures import decode_picture, picture_sizes
 
 MANY = 5000  # pictures from which on it pays to start processes for them
+SUFFIX = ".pictures"
 HEADER = np.dtype("<i8")
 SHARE = 0.5  # of what the disk has for the cache, where no limit is set
 GB = 1e9
@@ -46,7 +47,7 @@ class Decoded:
     def find(self, path: Path) -> np.ndarray | None:
         """The picture of this path, a copy of one's own; None if it is not here, or is another one by now."""
         place = self.places.get(str(path))
-        if place is None or _state(path) != self.states[place]:
+        if place is None or file_state(path) != self.states[place]:
             return None
         if self._bytes is None and not self._map():
             return None
@@ -76,11 +77,11 @@ def keep_decoded(paths: Sequence[Path], folder: Path, name: str, limit_gb: float
     All such files together take `limit_gb` at most, or half of what the disk has for them. A second process that wants
     the same waits for the first. Raises DataError when there is no room, or no right to write.
     """
-    states = [_state(path) for path in paths]
+    states = [file_state(path) for path in paths]
     if None in states:
-        raise DataError(f"{paths[states.index(None)]} is not there")
-    told = "\n".join(f"{path.absolute()} {state}" for path, state in zip(paths, states, strict=True))
-    file = folder / f"{name}-{hashlib.sha256(told.encode()).hexdigest()[:16]}.pictures"
+        raise DataError(f"{paths[states.index(None)]} does not exist")
+    content = "\n".join(f"{path.absolute()} {state}" for path, state in zip(paths, states, strict=True))
+    file = derived_file(folder, name, short_digest(content), SUFFIX)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(file.with_suffix(".lock")):
@@ -128,16 +129,16 @@ def _make_room(needed: int, folder: Path, limit_gb: float | None, pictures: str)
     """Remove files until so many bytes more may be written. Raises DataError when that is not enough, at once if it
     could never be."""
     free = shutil.disk_usage(folder).free
-    there = {file: file.stat() for file in sorted(folder.glob("*.pictures"))}
-    taken = sum(found.st_size for found in there.values())
+    sizes = {file: file.stat().st_size for file in folder.glob(f"*{SUFFIX}")}  # unfinished ones too
+    taken = sum(sizes.values())
     limit = (taken + free) * SHARE if limit_gb is None else limit_gb * GB
     why = f"half of the room that {folder} has" if limit_gb is None else "data.cache_gb"
-    oldest_first = sorted((f for f in there if not f.name.startswith(".")), key=lambda f: (there[f].st_mtime_ns, f))
-    for file in oldest_first if needed <= limit else []:
+    finished = [file for file in sizes if not file.name.startswith(".")]
+    for file in oldest_first(finished) if needed <= limit else []:
         if taken + needed <= limit and needed <= free:
             return
         if _removed(file):
-            taken, free = taken - there[file].st_size, free + there[file].st_size
+            taken, free = taken - sizes[file], free + sizes[file]
     if taken + needed > limit or needed > free:
         raise DataError(
             f"{pictures} take {needed / GB:.1f} GB, where {max(0.0, limit - taken) / GB:.1f} GB are left of the "
@@ -159,7 +160,7 @@ def _removed(file: Path) -> bool:
 def _remove_partial(file: Path) -> None:
     """Remove what killed processes left of this file, whose lock is held, and of others that nobody writes now."""
     remove_partial(file.parent, file.name)
-    for partial in sorted(file.parent.glob(".*.pictures")):
+    for partial in sorted(file.parent.glob(f".*{SUFFIX}")):
         name = partial.name[1:].partition(".")[2]
         with suppress(Timeout), FileLock(file.with_name(name).with_suffix(".lock"), timeout=0):
             remove_partial(file.parent, name)
@@ -170,12 +171,3 @@ def _housekeeping(folder: Path) -> Iterator[None]:
     """One process at a time opens or removes files of the folder; none waits here for pictures to be decoded."""
     with FileLock(folder / ".housekeeping.lock"):
         yield
-
-
-def _state(path: Path) -> tuple[int, int] | None:
-    """Size in bytes and time of a file: another state, another picture."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_size, found.st_mtime_ns
