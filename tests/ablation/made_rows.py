@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from rlq.runs.folder import SETTINGS, About, write_about
 from rlq.methods.base import Loaded
+from rlq.runs.folder import SETTINGS, About, write_about
 from rlq.runs.result import Result, write_result
 from rlq.training.loop import History
 

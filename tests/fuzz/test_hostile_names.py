@@ -15,12 +15,12 @@ from rlq.ablation.table import Table, slug
 from rlq.core.config import validate
 from rlq.core.errors import RlqError, SettingsError
 from rlq.data.clothes import mask_path
+from rlq.methods.base import Loaded
 from rlq.methods.rlq.settings import RlqSettings
 from rlq.report.comparison import section
 from rlq.report.content import Asked, Drawing, Report
 from rlq.report.report import write
 from rlq.report.writers.html import page
-from rlq.methods.base import Loaded
 from rlq.runs.record import _write_settings, new_folder
 from rlq.sweep.spec import Sweep
 from rlq.sweep.storage import default_storage

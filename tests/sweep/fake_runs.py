@@ -11,9 +11,9 @@ from mlflow import MlflowClient
 
 import rlq
 from rlq.core.console import Console
+from rlq.methods.base import Loaded
 from rlq.methods.rlq.settings import RlqSettings
 from rlq.runs.experiment import Membership
-from rlq.methods.base import Loaded
 from rlq.runs.result import Result
 from rlq.sweep import run as searching
 from rlq.sweep.plan import Plan, make_plan
