@@ -16,11 +16,12 @@ from rlq.analysis.base import Drawn, markdown
 from rlq.analysis.clothes_questions import Question, same_outfit, upper_colour
 from rlq.analysis.runs import ModelOptions, OpenModel, Source, by_name, common_set
 from rlq.core.config import validate
-from rlq.core.console import Console, percent
+from rlq.core.console import Console
 from rlq.core.errors import DataError
 from rlq.core.seeding import generator
 from rlq.core.settings import Count
 from rlq.core.shapes import check_shapes
+from rlq.core.text import percent
 from rlq.evaluation.baselines import histogram_features
 from rlq.weights.alone import alone
 

@@ -13,8 +13,9 @@ from matplotlib.ticker import MaxNLocator
 from rlq.analysis.base import Drawn, markdown
 from rlq.analysis.runs import Source, by_name
 from rlq.core.config import Settings, validate
-from rlq.core.console import Console, percent
+from rlq.core.console import Console
 from rlq.core.errors import DataError, RlqError
+from rlq.core.text import percent
 from rlq.evaluation.figures import is_rate
 
 JOURNAL = "metrics.jsonl"

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from rlq.analysis.base import Drawn, markdown
 from rlq.analysis.runs import ModelOptions, OpenModel, Source, by_name, good_pictures
 from rlq.core.config import validate
-from rlq.core.console import Console, percent
+from rlq.core.console import Console
 from rlq.core.errors import DataError
 from rlq.core.seeding import generator
 from rlq.core.settings import Count
 from rlq.core.shapes import check_shapes
+from rlq.core.text import percent
 from rlq.data.degradation import KINDS, DegradationRanges, only
 from rlq.data.records import Record, ReidData
 from rlq.weights.alone import alone

@@ -9,7 +9,8 @@ from pydantic import Field
 from rlq.analysis.base import Drawn, markdown
 from rlq.analysis.runs import ModelOptions, OpenModel, Source, by_name, common_set, protocol_of
 from rlq.core.config import validate
-from rlq.core.console import Console, percent
+from rlq.core.console import Console
+from rlq.core.text import percent
 from rlq.data.degradation import KINDS, SEVERITIES, DegradationRanges, Kind, Severity, at_severity, only
 from rlq.evaluation.evaluator import Degraded
 from rlq.weights.alone import alone

@@ -8,8 +8,9 @@ from rlq.analysis.base import Drawn, markdown
 from rlq.analysis.curves import read_series
 from rlq.analysis.runs import Source, by_name
 from rlq.core.config import Settings, flatten, validate
-from rlq.core.console import Console, percent
+from rlq.core.console import Console
 from rlq.core.errors import RlqError
+from rlq.core.text import percent
 from rlq.evaluation.figures import is_rate, value_figure
 
 ASIDE = ("seed", "variant", "compute.", "tracking.", "data.root", "data.workers", "data.test_batch")

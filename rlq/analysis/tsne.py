@@ -12,7 +12,8 @@ from rlq.analysis.base import Drawn, markdown
 from rlq.analysis.retrieval import Agreement, agreement, mixed, sample
 from rlq.analysis.runs import ModelOptions, OpenModel, Source, by_name, good_pictures
 from rlq.core.config import validate
-from rlq.core.console import Console, percent
+from rlq.core.console import Console
+from rlq.core.text import percent
 from rlq.evaluation.figures import tsne
 from rlq.weights.alone import alone
 

@@ -8,7 +8,7 @@ import click
 from rlq.cli.errors import one_line_errors
 
 if TYPE_CHECKING:
-    from rlq.labels.gender_labelling import Part
+    from rlq.labels.gender_annotate import Part
 
 
 @click.group()
@@ -31,7 +31,7 @@ def annotate(dataset: str, root: str, output: Path | None, split: "Part", port: 
     Goes on where it was left. Ctrl-C ends.
     """
     with one_line_errors():
-        from rlq.labels import gender_labelling as logic
+        from rlq.labels import gender_annotate as logic
 
         counts = logic.annotate(dataset, Path(root), output=output, port=port, pictures=pictures, part=split)
         done = len(counts.answers) - len(counts.missing)
@@ -50,9 +50,9 @@ def annotate(dataset: str, root: str, output: Path | None, split: "Part", port: 
 def check(dataset: str, root: str, file: Path | None) -> None:
     """Count who is labelled male, female or in doubt, and who is missing; status 1 when training would stop."""
     with one_line_errors():
-        from rlq.labels import gender_labelling as logic
+        from rlq.labels.gender_check import check_genders
 
-        report = logic.check(dataset, Path(root), file=file)
+        report = check_genders(dataset, Path(root), file=file)
         click.echo(report.to_text())
         if report.stops_training:
             raise SystemExit(1)

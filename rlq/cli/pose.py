@@ -55,7 +55,7 @@ def import_(source: Path, dataset: str, root: str, below: str, output: Path | No
     """
     with one_line_errors():
         from rlq.core.console import Console
-        from rlq.labels.pose_labelling import import_keypoints
+        from rlq.labels.pose_import import import_keypoints
 
         done = import_keypoints(source, dataset, Path(root), output=output, below=below, console=Console())
         click.echo(done.to_text())
@@ -85,7 +85,7 @@ def extract(
     """
     with one_line_errors():
         from rlq.core.console import Console
-        from rlq.labels.pose_labelling import extract_keypoints
+        from rlq.labels.pose_extract import extract_keypoints
 
         done = extract_keypoints(
             *(dataset, Path(root)),
@@ -153,9 +153,9 @@ def cluster(
     """
     with one_line_errors():
         from rlq.core.console import Console
-        from rlq.labels.pose_labelling import cluster_training
+        from rlq.labels.pose_cluster import cluster_training_poses
 
-        done = cluster_training(
+        done = cluster_training_poses(
             *(dataset, Path(root)),
             keypoints=keypoints,
             counts=[count for some in counts for count in some],

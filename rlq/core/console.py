@@ -7,9 +7,6 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-from rlq.core.text import percent as percent
-from rlq.core.text import table as table
-
 Item = TypeVar("Item")
 
 

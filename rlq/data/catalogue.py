@@ -1,4 +1,4 @@
-"""The data sets by name: where to look for each and who reads it."""
+"""The data sets by name: where each is looked for and which reader reads it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,11 +29,11 @@ class DataSet:
     folders: tuple[str, ...]  # its usual names below data.root
     layout: str  # what its folder holds, for people
     holds: Callable[[Path], bool]  # whether a folder has that layout
-    read: Callable[..., ReidData]  # of its folder and name; with asks_cameras, of `camera` too
-    published: Published | None = None  # what its authors report
-    parts: tuple[str, ...] = ()  # files and folders that are all there, unless it is half-unpacked
-    hint: str = ""  # what to do when it is not there
-    asks_cameras: bool = False  # whether data.celeb_camera says how its file names are read
+    read: Callable[..., ReidData]  # takes the folder and the name; if camera_option, `camera` too
+    published: Published | None = None  # the numbers that its authors report
+    parts: tuple[str, ...] = ()  # files and folders that all exist unless the archive is half-unpacked
+    hint: str = ""  # how to get it
+    camera_option: bool = False  # whether data.celeb_camera decides how its file names are read
 
 
 _PRCC = partial(DataSet, layout=prcc.LAYOUT, holds=prcc.holds_prcc, read=prcc.read_prcc, parts=prcc.PARTS)
@@ -43,7 +43,7 @@ _CELEB = partial(
     holds=celeb_reid.holds_celeb_reid,
     read=celeb_reid.read_celeb_reid,
     parts=celeb_reid.SPLITS,
-    asks_cameras=True,
+    camera_option=True,
 )
 
 CATALOGUE: dict[str, DataSet] = {
@@ -105,37 +105,37 @@ CATALOGUE: dict[str, DataSet] = {
 
 
 def read(name: str, root: Path, *, celeb_camera: CameraReading = "first_digit") -> ReidData:
-    """Read a data set from its own folder, or from a parent that holds its usual folder."""
-    wanted = data_set(name)
-    options: dict[str, Any] = {"camera": celeb_camera} if wanted.asks_cameras else {}
-    return wanted.read(find(name, root), name, **options)
+    """Read a data set from its own folder, or from a parent of its usual folder."""
+    entry = data_set(name)
+    options: dict[str, Any] = {"camera": celeb_camera} if entry.camera_option else {}
+    return entry.read(find(name, root), name, **options)
 
 
 def find(name: str, root: Path) -> Path:
-    """The folder of a data set, or the table of one; the error lists every place tried and what is missing there."""
-    wanted = data_set(name)
-    tried = [root, *(root / folder for folder in wanted.folders)]
+    """Return the folder of a data set, or its table. Raises DataError with every folder tried and what it lacks."""
+    entry = data_set(name)
+    tried = [root, *(root / folder for folder in entry.folders)]
     for folder in tried:
-        if wanted.holds(folder):
+        if entry.holds(folder):
             return folder
     places = ", ".join(str(folder.absolute()) for folder in tried)
     raise DataError(
-        f"{wanted.title} ({name}) is not below data.root = {root}; tried {places}; its folder holds {wanted.layout}"
-        + "".join(_half_unpacked(wanted, folder) for folder in tried)
-        + (f"; {wanted.hint}" if wanted.hint else "")
+        f"{entry.title} ({name}) is not below data.root = {root}; tried {places}; its folder holds {entry.layout}"
+        + "".join(_half_unpacked(entry, folder) for folder in tried)
+        + (f"; {entry.hint}" if entry.hint else "")
     )
 
 
-def _half_unpacked(wanted: DataSet, folder: Path) -> str:
-    """What a folder lacks that has some of the parts."""
-    missing = missing_parts(folder, wanted.parts)
-    if not 0 < len(missing) < len(wanted.parts):
+def _half_unpacked(entry: DataSet, folder: Path) -> str:
+    """Return what is missing in a folder that has some of the parts, "" for any other folder."""
+    missing = missing_parts(folder, entry.parts)
+    if not 0 < len(missing) < len(entry.parts):
         return ""
     return f"; {folder.absolute()} is half-unpacked or another set's: it has no {', '.join(missing)}"
 
 
 def data_set(name: str) -> DataSet:
-    """What the catalogue knows about a name."""
+    """Return the catalogue's entry of a name. Raises DataError with the known names for an unknown one."""
     if name not in CATALOGUE:
         hint = did_you_mean(name, CATALOGUE)
         known = ", ".join(sorted(CATALOGUE))

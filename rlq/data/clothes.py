@@ -1,6 +1,6 @@
-"""Recoloured copies of training pictures: new clothes for the same person, and the classes that they make.
+"""Recoloured copies of training pictures, and the clothes classes that they add (RLQ, arXiv 2505.12580).
 
-Upper and lower clothes get colours of their own where a parsing mask (LIP labels) shows them (RLQ, arXiv 2505.12580).
+A parsing mask (LIP labels) tells upper from lower clothes, and each gets a colour.
 """
 
 from collections.abc import Collection, Sequence
@@ -15,17 +15,14 @@ from PIL import Image
 
 from rlq.core.errors import DataError
 from rlq.data.image_header import UNREADABLE
+from rlq.data.lip import LOWER, UPPER, WORN, Lip
 from rlq.data.parallel import parallel_map
 from rlq.data.pictures import picture_sizes
 from rlq.data.records import Record
 
-LIP_LABELS = 20
-UPPER = (5, 7, 10)  # upper clothes, coat, jumpsuit
-LOWER = (9, 12)  # trousers, skirt
-WHOLE = (1, 3, 5, 6, 7, 8, 9, 10, 11, 12, 18, 19)  # all that is worn, with hat, gloves and shoes
-USABLE_SHARE = 0.01  # of the picture: a smaller garment is taken for a mistake of the parser
-COLOUR_WEIGHT = 0.7  # against 0.3 of the original
-GREY_STEPS = {"L;2": 85, "L;4": 17}  # Pillow spreads greys of 2 and 4 bits over 0..255, which labels are not
+USABLE_SHARE = 0.01  # of the picture; a smaller garment is probably a mistake of the parser
+COLOUR_WEIGHT = 0.7  # the original keeps 0.3
+GREY_STEPS = {"L;2": 85, "L;4": 17}  # Pillow spreads greys of 2 and 4 bits over 0..255; labels must not be spread
 TEST_FOLDERS = ("query", "gallery", "test")
 
 Labels = Literal["pairs", "person", "none"]
@@ -48,7 +45,7 @@ PALETTES = {
 
 
 class Recoloured(NamedTuple):
-    """A picture in new clothes; pair = upper colour * colours + lower colour."""
+    """A recoloured picture; pair = upper colour * colours + lower colour."""
 
     picture: np.ndarray  # uint8 [H, W, 3]
     pair: int
@@ -56,16 +53,16 @@ class Recoloured(NamedTuple):
 
 @dataclass(frozen=True)
 class ClothesClasses:
-    """All clothes classes: the real ones, then those of recoloured copies, by offsets instead of a dense matrix."""
+    """All clothes classes: the real ones, then those of recoloured copies, as offsets instead of a dense matrix."""
 
-    own: np.ndarray  # [real classes]: the identity that wears each
+    own: np.ndarray  # [real classes]: the identity that each belongs to
     identities: int
     colours: int = 9
     labels: Labels = "pairs"  # a class per person and pair of colours | one per person | copies have none (-1)
 
     @property
     def per_person(self) -> int:
-        """Classes that recolouring adds to each identity."""
+        """Return how many classes recolouring adds to each identity."""
         return {"pairs": self.colours**2, "person": 1, "none": 0}[self.labels]
 
     @property
@@ -74,28 +71,28 @@ class ClothesClasses:
 
     @property
     def owner(self) -> np.ndarray:
-        """The identity of every class: int32 [total]."""
+        """Return the identity of every class: int32 [total]."""
         added = np.repeat(np.arange(self.identities), self.per_person)
         return np.concatenate([self.own, added]).astype(np.int32)
 
     def recoloured(self, pid: int, pair: int) -> int:
-        """The class of a recoloured copy of identity `pid`."""
+        """Return the class of a recoloured copy of identity `pid`, -1 where copies have no class."""
         if self.labels == "none":
             return -1
         return len(self.own) + pid * self.per_person + (pair if self.labels == "pairs" else 0)
 
 
 def head_megabytes(classes: ClothesClasses, width: int) -> float:
-    """Memory of the clothes head: float32 weights [classes, width], their gradient and Adam's two moments, in MB."""
+    """Return the memory of the clothes head in MB: float32 weights [classes, width], gradient, Adam's two moments."""
     return 4 * 4 * classes.total * width / 1e6
 
 
 @dataclass(frozen=True)
 class Recolouring:
-    """Where the masks of a data set lie, and what a recoloured copy of one of its training pictures is called."""
+    """The masks of a data set and the classes of recoloured copies of its training pictures."""
 
     classes: ClothesClasses
-    masks: Path  # folder; a mask's path below it is its picture's below `root`
+    masks: Path  # folder; a mask's path below it equals its picture's path below `root`
     root: Path
     unusable_upper: frozenset[str] = frozenset()  # picture keys
     unusable_lower: frozenset[str] = frozenset()
@@ -103,7 +100,7 @@ class Recolouring:
     def copy_of(
         self, picture: np.ndarray, record: Record, pid: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, int]:
-        """A recoloured copy of a picture of identity `pid`, and its clothes class."""
+        """Return a recoloured copy of a picture of identity `pid`, and its clothes class."""
         path = mask_path(self.masks, record.path, self.root)
         try:
             result = recolour(
@@ -128,9 +125,9 @@ def recolour(
     unusable_upper: bool = False,
     unusable_lower: bool = False,
 ) -> Recoloured:
-    """Give upper and lower clothes a colour each, drawn independently; where either mask is unusable (by the authors'
-    lists or by its size), one colour for everything worn.
+    """Give upper and lower clothes a colour each, drawn independently.
 
+    If either garment is unusable (by the authors' lists or by its size), everything worn gets one colour.
     picture uint8 [H, W, 3], mask uint8 [H, W] of LIP labels.
     """
     if mask.shape != picture.shape[:2]:
@@ -143,47 +140,47 @@ def recolour(
             _paint(painted, above, _levels(colours, upper))
             _paint(painted, below, _levels(colours, lower))
             return Recoloured(painted, upper * colours + lower)
-    _paint(painted, _shows(mask, WHOLE), _levels(colours, upper))
+    _paint(painted, _shows(mask, WORN), _levels(colours, upper))
     return Recoloured(painted, upper * colours + upper)
 
 
 def palette(colours: int) -> np.ndarray:
-    """RGB of the colours in their order: uint8 [colours, 3]."""
+    """Return a palette's colours in RGB: uint8 [colours, 3]."""
     return np.array([COLOURS[name] for name in PALETTES[colours]], np.uint8)
 
 
-def usable(mask: np.ndarray, labels: tuple[int, ...]) -> bool:
-    """Whether these labels cover at least 1% of the picture."""
+def usable(mask: np.ndarray, labels: Sequence[int]) -> bool:
+    """Return whether these labels cover at least 1% of the picture."""
     return _enough(_shows(mask, labels))
 
 
 def read_mask(path: Path) -> np.ndarray:
-    """A palette PNG of LIP labels as uint8 [H, W]; its colours are for the eye only."""
+    """Read a palette PNG of LIP labels: uint8 [H, W]. The colours of its palette are ignored."""
     labels = read_label_png(path)
-    if labels.max(initial=0) >= LIP_LABELS:
-        raise DataError(f"{path}: holds label {labels.max()}; LIP masks hold 0 to {LIP_LABELS - 1}")
+    if labels.max(initial=0) >= len(Lip):
+        raise DataError(f"{path}: holds label {labels.max()}; LIP masks hold 0 to {len(Lip) - 1}")
     return labels.astype(np.uint8)
 
 
 def read_label_png(path: Path) -> np.ndarray:
-    """The numbers of a palette or greyscale PNG of any depth as integers [H, W], whatever label set they are of."""
+    """Read the labels of a palette or greyscale PNG of any depth, in any label set: integers [H, W]."""
     try:
         with Image.open(path) as image:
             problem = _no_labels(image)
             step = next((GREY_STEPS[tile.args] for tile in image.tile if tile.args in GREY_STEPS), 1)
             labels = np.array(image) if problem is None else None
     except UNREADABLE as error:
-        raise DataError(f"{path}: no readable mask ({error})") from error
+        raise DataError(f"{path}: the mask cannot be read ({error})") from error
     if labels is None:
         raise DataError(f"{path}: {problem}")
     return labels.astype(np.uint8) if labels.dtype == bool else labels // step if step > 1 else labels
 
 
 def mask_problems(records: Sequence[Record], masks: Path, root: Path, processes: int = 1) -> list[tuple[Path, str]]:
-    """Every mask at which training would stop, with the reason, in the order of `records`, from headers alone.
+    """Return every mask that would stop training, with the reason, in the order of `records`.
 
-    Masks that are not there, of another size than their pictures, or no masks; a broken body or a label above 19 shows
-    in reading only.
+    Only headers are read: missing files, files that are no masks, and masks of another size than their pictures are
+    found. A broken body or a label above 19 is found only when the whole mask is read.
     """
     pairs = [(path, mask_path(masks, path, root)) for record in records for path in record.pictures]
     problems = parallel_map(_mask_problem, pairs, processes)
@@ -191,7 +188,7 @@ def mask_problems(records: Sequence[Record], masks: Path, root: Path, processes:
 
 
 def size_problem(mask_size: tuple[int, int], picture: Path) -> str | None:
-    """What is wrong with a mask of this (width, height) for a picture, of which the header is read."""
+    """Return what is wrong with a mask of this (width, height) for a picture, None if it fits; reads headers only."""
     width, height = picture_sizes([picture])[0].tolist()
     if (width, height) == mask_size:
         return None
@@ -199,25 +196,25 @@ def size_problem(mask_size: tuple[int, int], picture: Path) -> str | None:
 
 
 def read_unusable(path: Path) -> frozenset[str]:
-    """A list of picture keys, one per line without a header, in any of the ways that the authors write them.
+    """Read a list of picture keys, one per line without a header, in any of the authors' spellings.
 
-    "255_C_cropped_rgb064", "255_C_cropped_rgb064.jpg" and "255/C_cropped_rgb064.jpg" are one picture. Lists may name
-    pictures of other splits: look up training keys only.
+    "255_C_cropped_rgb064", "255_C_cropped_rgb064.jpg" and "255/C_cropped_rgb064.jpg" name the same picture. Lists may
+    name pictures of other splits, so look up training keys only.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: no readable list of pictures ({error})") from error
+        raise DataError(f"{path}: the list of pictures cannot be read ({error})") from error
     return frozenset(_key(line.strip()) for line in lines if line.strip())
 
 
 def missing_masks(paths: Collection[Path]) -> list[Path]:
-    """Those that are not there, sorted."""
+    """Return those of the paths that do not exist, sorted."""
     return sorted(path for path in paths if not path.is_file())
 
 
 def mask_path(folder: Path, picture: Path, root: Path) -> Path:
-    """Where the mask of a picture lies: <folder>/<path relative to the set's root>.png."""
+    """Return the path of a picture's mask: <folder>/<path relative to the data set's root>.png."""
     return folder / picture.relative_to(root).with_suffix(".png")
 
 
@@ -229,20 +226,20 @@ def _mask_problem(pair: tuple[Path, Path]) -> str | None:
         with Image.open(mask) as image:
             return _no_labels(image) or size_problem(image.size, picture)
     except UNREADABLE as error:
-        return f"no readable mask ({error})"
-    except DataError as error:  # of the picture
+        return f"the mask cannot be read ({error})"
+    except DataError as error:  # the picture cannot be read
         return str(error)
 
 
 def _no_labels(image: Image.Image) -> str | None:
-    """Why the numbers of a picture are no labels; None when they are."""
+    """Return why the pixels of an image are not labels, None if they are."""
     if image.format != "PNG":
-        return f"a mask is a palette PNG whose numbers are labels; this one is {image.format}, which does not keep them"
+        return f"a mask is a palette PNG whose pixels are labels; this one is {image.format}, which changes them"
     if image.mode in ("P", "L", "1") or image.mode.startswith("I"):
         return None
     return (
-        f"a mask is a palette PNG (mode P) whose numbers are labels; this one has mode {image.mode}, "
-        "whose colours do not tell the labels"
+        f"a mask is a palette PNG (mode P) whose pixels are labels; this one has mode {image.mode}, whose pixels are "
+        "colours"
     )
 
 
@@ -250,13 +247,13 @@ def _key(line: str) -> str:
     name = PurePosixPath(line.replace("\\", "/"))
     stem = name.stem if name.suffix.lower() in (".jpg", ".jpeg", ".png") else name.name
     folder = name.parent.name
-    if folder in TEST_FOLDERS:  # training pictures may have the same names
+    if folder in TEST_FOLDERS:  # training pictures can have the same names
         return f"{folder}/{stem}"
     return f"{folder}_{stem}" if folder.isdecimal() else stem
 
 
-def _shows(mask: np.ndarray, labels: tuple[int, ...]) -> np.ndarray:
-    """Where a mask has one of these labels: uint8 [H, W] of 0 and 1."""
+def _shows(mask: np.ndarray, labels: Sequence[int]) -> np.ndarray:
+    """Return where a mask has one of these labels: uint8 [H, W] of 0 and 1."""
     table = np.zeros(256, np.uint8)
     table[list(labels)] = 1
     return cv2.LUT(mask, table)
@@ -267,7 +264,7 @@ def _enough(where: np.ndarray) -> bool:
 
 
 def _paint(picture: np.ndarray, where: np.ndarray, levels: np.ndarray) -> None:
-    """Change grey levels in part of a picture, in place: looked up in the part's bounding box only."""
+    """Change the grey levels of a region in place; only the region's bounding box is looked up."""
     left, top, width, height = cv2.boundingRect(where)
     if width:
         box = picture[top : top + height, left : left + width]
@@ -276,8 +273,8 @@ def _paint(picture: np.ndarray, where: np.ndarray, levels: np.ndarray) -> None:
 
 @cache
 def _levels(colours: int, colour: int) -> np.ndarray:
-    """What becomes of each grey level under a colour of a palette: uint8 [1, 256, 3]."""
+    """Return the look-up table that mixes each grey level with a colour of a palette: uint8 [1, 256, 3]."""
     mixed = (1 - COLOUR_WEIGHT) * np.arange(256)[:, None] + COLOUR_WEIGHT * palette(colours)[colour].astype(np.float64)
     levels = np.rint(mixed).astype(np.uint8)[None]
-    levels.flags.writeable = False  # all pictures share it
+    levels.flags.writeable = False  # the cached table is shared by all pictures
     return levels

@@ -1,7 +1,7 @@
-"""Data sets and batches for torch: labelled target pictures, pairs of good and bad ones, plain pictures.
+"""Torch data sets: labelled target pictures, pairs of a picture and its degraded version, plain pictures.
 
-Samples of training sets are asked for by a `Draw`, and everything random about them comes from its numbers and the
-run's seed; the number of workers, and stopping and resuming, change nothing.
+A training sample is requested by a `Draw`. Everything random about the sample comes from the draw's numbers and the
+run's seed, so the number of workers and resuming do not change it.
 """
 
 import os
@@ -36,8 +36,11 @@ class Classes(NamedTuple):
 
 
 class TargetPictures(Dataset):
-    """Training pictures with all their labels: one row per picture, with `recolouring` a copy in other clothes next to
-    it, with `ranges` a copy made bad at its native size, which keeps the clothes."""
+    """Training pictures with all their labels: one row per picture, and one per copy.
+
+    With `recolouring`, each picture has a copy in other clothes; with `ranges`, a copy degraded at its native size,
+    which keeps the clothes label.
+    """
 
     def __init__(
         self,
@@ -63,28 +66,28 @@ class TargetPictures(Dataset):
         return self.records[draw.index].path
 
     def __getitem__(self, draw: Draw) -> list[Row]:
-        """The rows of one picture."""
+        """Return the rows of one picture."""
         record, index = self.records[draw.index], draw.index
         pid = int(self.labels.pids[index])
         picture = read_picture(record.path)
-        own = int(self.labels.clothes[index])
-        made = [(picture, own, False)]
+        clothes_worn = int(self.labels.clothes[index])
+        versions = [(picture, clothes_worn, False)]
         if self.recolouring is not None:
             rng = generator(self.seed, self.stream, "recolour", *draw)
-            made.append((*self.recolouring.copy_of(picture, record, pid, rng), False))
+            versions.append((*self.recolouring.copy_of(picture, record, pid, rng), False))
         if self.ranges is not None:
-            artefact = draw_degradation(generator(self.seed, self.stream, "artefact", *draw), self.ranges)
-            made.append((degrade(picture, artefact), own, not changes(picture, artefact)))
+            degradation = draw_degradation(generator(self.seed, self.stream, "artefact", *draw), self.ranges)
+            versions.append((degrade(picture, degradation), clothes_worn, not changes(picture, degradation)))
         rows = []
-        for row, (one, clothes, unchanged) in enumerate(made):
-            drawn = self.transform.draw(one, seed_from(self.seed, self.stream, "transform", *draw, row))
+        for row, (pixels, clothes, unchanged) in enumerate(versions):
+            drawn = self.transform.draw(pixels, seed_from(self.seed, self.stream, "transform", *draw, row))
             classes = {name: int(of.of(drawn.flipped)[index]) for name, of in self.classes.items()}
             rows.append(Row(drawn, pid, clothes, classes, str(record.path), unchanged))
         return rows
 
 
 class ExternalPairs(Dataset):
-    """Good pictures beside the same pictures made bad at their native size."""
+    """Pairs of a picture and the same picture degraded at its native size."""
 
     def __init__(
         self,
@@ -107,12 +110,12 @@ class ExternalPairs(Dataset):
     def __getitem__(self, draw: Draw) -> Pair:
         path = self.records[draw.index].path
         picture = read_picture(path)
-        artefact = draw_degradation(generator(self.seed, self.stream, "artefact", *draw), self.ranges)
+        degradation = draw_degradation(generator(self.seed, self.stream, "artefact", *draw), self.ranges)
         hq, lq = (
-            self.transform.draw(one, seed_from(self.seed, self.stream, "transform", *draw, side))
-            for side, one in (("hq", picture), ("lq", degrade(picture, artefact)))
+            self.transform.draw(pixels, seed_from(self.seed, self.stream, "transform", *draw, side))
+            for side, pixels in (("hq", picture), ("lq", degrade(picture, degradation)))
         )
-        return Pair(hq, lq, str(path), changes(picture, artefact))
+        return Pair(hq, lq, str(path), changes(picture, degradation))
 
 
 class PlainPictures(Dataset):
@@ -136,13 +139,13 @@ class PlainPictures(Dataset):
 
 
 class FinishingLoader(Loader):
-    """A loader whose batches come finished, on the device where they are wanted."""
+    """A loader whose batches are finished (`Batch.finished`) on a device."""
 
     def __init__(self, *arguments: Any, device: torch.device | str, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._device = device
 
-    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # torch promises an iterator of its own making
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # torch declares a private iterator type
         for batch in super().__iter__():
             yield batch.finished(self._device)
 
@@ -157,16 +160,16 @@ def loader(
     patience: int = PATIENCE,
     device: torch.device | str = "cpu",
 ) -> FinishingLoader:
-    """A loader over `batches`, any iterable of lists of what the data set takes; its workers live on between epochs.
+    """Return a loader over `batches`, an iterable of lists of keys of the data set; workers stay alive between epochs.
 
-    More workers than there are cores get in each other's way, so there are never more.
+    There are at most as many workers as cores, because more would only slow each other down.
     """
     workers = min(workers, os.cpu_count() or 1)
     return FinishingLoader(dataset, batches, collate, workers=workers, pin=pin, patience=patience, device=device)
 
 
 def in_order(count: int, batch: int) -> list[range]:
-    """Batches of 0..count-1 in order, the last one as long as it may be."""
+    """Return batches of 0..count-1 in order; the last one may be shorter."""
     return [range(start, min(start + batch, count)) for start in range(0, count, batch)]
 
 

@@ -1,7 +1,7 @@
-"""The three artefacts of bad pictures, on uint8 pictures [H, W, 3] at their native size.
+"""Degrade uint8 pictures [H, W, 3] at their native size by pixelation, Gaussian (out-of-focus) blur or motion blur.
 
-Pixelation, out-of-focus (Gaussian) blur and motion blur as the released code of RLQ (arXiv 2505.12580) makes them;
-the paper's text gives slightly other ranges. All ranges are inclusive integers.
+As in the released code of RLQ (arXiv 2505.12580); the text of the paper gives slightly different ranges. All ranges are
+inclusive integers.
 """
 
 from collections.abc import Mapping
@@ -15,20 +15,20 @@ from PIL import Image
 from rlq.core.errors import SettingsError
 
 Kind = Literal["pixelation", "motion", "gaussian"]
-KINDS: tuple[Kind, ...] = ("pixelation", "motion", "gaussian")  # the order in which a uniform number picks one
+KINDS: tuple[Kind, ...] = ("pixelation", "motion", "gaussian")  # in this order a uniform number selects one
 
 MIXES: dict[str, dict[Kind, float]] = {
     "prcc": {"pixelation": 0.5, "motion": 0.0, "gaussian": 0.5},
     "deepchange": {"pixelation": 0.5, "motion": 0.0, "gaussian": 0.5},
     "ltcc": {"pixelation": 0.33, "motion": 0.30, "gaussian": 0.37},
     "last": {"pixelation": 0.33, "motion": 0.30, "gaussian": 0.37},
-    "pixelation_motion": {"pixelation": 0.5, "motion": 0.5, "gaussian": 0.0},  # where no data set is named
+    "pixelation_motion": {"pixelation": 0.5, "motion": 0.5, "gaussian": 0.0},  # for no particular data set
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Degradation:
-    """One artefact with its parameters; those of other kinds stay 0."""
+    """One degradation with its parameters; those of other kinds stay 0."""
 
     kind: Kind
     size: int  # pixelation: shorter side in pixels; blurs: side of the kernel
@@ -38,7 +38,10 @@ class Degradation:
 
 @dataclass(frozen=True)
 class DegradationRanges:
-    """What may be drawn. `gaussian_sigma` "from_kernel" ties the strength to the kernel, as OpenCV does."""
+    """The ranges that degradations are drawn from.
+
+    `gaussian_sigma` "from_kernel" derives the strength from the kernel size, as OpenCV does.
+    """
 
     pixelation: tuple[int, int] = (16, 63)
     gaussian_kernel: tuple[int, int] = (5, 21)  # odd sizes only
@@ -51,7 +54,7 @@ class DegradationRanges:
         total = sum(self.mix.values())
         if unknown or min(self.mix.values(), default=0) < 0 or abs(total - 1) > 1e-6:
             raise SettingsError(
-                f"an artefact mix gives shares of {', '.join(KINDS)} that add up to 1; found {dict(self.mix)}"
+                f"a mix of degradations gives shares of {', '.join(KINDS)} that add up to 1; found {dict(self.mix)}"
             )
         if not odd_sizes(self.gaussian_kernel):
             raise SettingsError(f"gaussian_kernel = {list(self.gaussian_kernel)} holds no odd number")
@@ -66,19 +69,19 @@ class Degrading(NamedTuple):
 
 
 Severity = Literal[1, 2, 3, 4, 5]
-SEVERITIES: tuple[Severity, ...] = (1, 2, 3, 4, 5)  # of one artefact, mild to strong
+SEVERITIES: tuple[Severity, ...] = (1, 2, 3, 4, 5)  # of one degradation, mild to strong
 
 
 def only(ranges: DegradationRanges, kind: Kind) -> DegradationRanges:
-    """The same ranges with one kind alone."""
+    """Return the same ranges restricted to one kind."""
     return replace(ranges, mix={kind: 1.0})
 
 
 def at_severity(ranges: DegradationRanges, kind: Kind, level: int) -> DegradationRanges:
-    """One kind alone, of one strength: five equal steps through its range, 1 its mild end and 5 its strong one.
+    """Return ranges of one kind and one strength: level 1 is the mild end of the kind's range, 5 the strong end.
 
-    Pixelation is the stronger the fewer pixels are left; a Gaussian's sigma steps with its kernel. Of motion blur the
-    size is fixed, its direction is still drawn. Raises SettingsError for another level.
+    The levels divide the range into equal steps. Fewer pixels are a stronger pixelation; a Gaussian's sigma steps with
+    its kernel. The size of motion blur is fixed, its direction is still drawn. Raises SettingsError for another level.
     """
     if level not in SEVERITIES:
         raise SettingsError(f"severity {level} is none of {SEVERITIES[0]} (mild) to {SEVERITIES[-1]} (strong)")
@@ -98,7 +101,7 @@ def at_severity(ranges: DegradationRanges, kind: Kind, level: int) -> Degradatio
 
 
 def draw_degradation(rng: np.random.Generator, ranges: DegradationRanges) -> Degradation:
-    """Draw a kind by the mix, then its parameters, all uniformly."""
+    """Draw a kind by the mix, then its parameters uniformly."""
     kind = _draw_kind(rng.random(), ranges.mix)
     if kind == "pixelation":
         return Degradation(kind, _integer(rng, ranges.pixelation))
@@ -110,22 +113,22 @@ def draw_degradation(rng: np.random.Generator, ranges: DegradationRanges) -> Deg
     return Degradation(kind, kernel, sigma=float(rng.uniform(*ranges.gaussian_sigma)))
 
 
-def degrade(picture: np.ndarray, artefact: Degradation) -> np.ndarray:
-    """Apply an artefact. Blurs keep the size; pixelation gives the small picture, to be resized by whoever uses it."""
-    if artefact.kind == "pixelation":
-        return pixelate(picture, artefact.size)
-    if artefact.kind == "motion":
-        return motion_blur(picture, artefact.size, artefact.angle)
-    return gaussian_blur(picture, artefact.size, artefact.sigma)
+def degrade(picture: np.ndarray, degradation: Degradation) -> np.ndarray:
+    """Apply a degradation. Blurs keep the size; pixelation returns the small picture, which the caller resizes."""
+    if degradation.kind == "pixelation":
+        return pixelate(picture, degradation.size)
+    if degradation.kind == "motion":
+        return motion_blur(picture, degradation.size, degradation.angle)
+    return gaussian_blur(picture, degradation.size, degradation.sigma)
 
 
-def changes(picture: np.ndarray, artefact: Degradation) -> bool:
-    """Whether the artefact does anything: a picture is never pixelated to a size that is not smaller than its own."""
-    return artefact.kind != "pixelation" or min(picture.shape[:2]) > artefact.size
+def changes(picture: np.ndarray, degradation: Degradation) -> bool:
+    """Return whether a degradation changes a picture; pixelation leaves pictures of its size or smaller as they are."""
+    return degradation.kind != "pixelation" or min(picture.shape[:2]) > degradation.size
 
 
 def pixelate(picture: np.ndarray, shorter_side: int) -> np.ndarray:
-    """Shrink to this shorter side, aspect kept, by Pillow's default (bicubic); a picture that small stays as it is."""
+    """Shrink to this shorter side by Pillow's default filter (bicubic), keeping the aspect; never enlarge."""
     height, width = picture.shape[:2]
     short, long = min(height, width), max(height, width)
     if short <= shorter_side:
@@ -136,7 +139,7 @@ def pixelate(picture: np.ndarray, shorter_side: int) -> np.ndarray:
 
 
 def gaussian_blur(picture: np.ndarray, kernel: int, sigma: float) -> np.ndarray:
-    """Blur with a Gaussian sampled at the kernel's pixels and normalised, the border reflected without its last row."""
+    """Blur with a normalised Gaussian sampled at the kernel's pixels; borders are reflected without the edge pixel."""
     offsets = np.arange(kernel) - (kernel - 1) / 2
     weights = np.exp(-0.5 * (offsets / sigma) ** 2)
     weights = (weights / weights.sum()).astype(np.float32)
@@ -145,32 +148,32 @@ def gaussian_blur(picture: np.ndarray, kernel: int, sigma: float) -> np.ndarray:
 
 
 def motion_blur(picture: np.ndarray, size: int, angle: int) -> np.ndarray:
-    """Average along a line of `size` pixels, turned by `angle` degrees.
+    """Average along a line of `size` pixels, rotated by `angle` degrees.
 
-    OpenCV sums a kernel of up to 11 x 11 over its pixels that are not zero, and takes a larger one through the Fourier
-    transform, whose rounding decides the ties: adding shifted pictures is 2 to 4 times as fast there, but gives one
-    byte in a thousand another grey level. `rlq bench artefacts` shows it.
+    OpenCV sums kernels of up to 11 x 11 directly and uses the Fourier transform for larger ones, whose rounding decides
+    ties. Adding shifted pictures would be 2 to 4 times as fast for the larger ones, but would change the grey level of
+    one byte in a thousand (`rlq bench artefacts`).
     """
     return cv2.filter2D(picture, -1, motion_kernel(size, angle))
 
 
 def motion_kernel(size: int, angle: int) -> np.ndarray:
-    """A row of ones, turned about the kernel's centre, of sum 1: float32 [size, size]."""
+    """Return a row of ones rotated about the kernel's centre and scaled to sum 1: float32 [size, size]."""
     line = np.zeros((size, size), np.float32)
     line[(size - 1) // 2] = 1
     centre = (size - 1) / 2
     turn = cv2.getRotationMatrix2D((centre, centre), angle, 1.0)
     turned = cv2.warpAffine(line, turn, (size, size), flags=cv2.INTER_LINEAR)
-    return turned * (1 / turned.sum())  # not divided by it: that rounds otherwise, and now and then by a grey level
+    return turned * (1 / turned.sum())  # a division would round differently, sometimes by one grey level
 
 
 def sigma_from_kernel(kernel: int) -> float:
-    """OpenCV's rule for the strength of a Gaussian that fills a kernel of this size."""
+    """Return OpenCV's standard deviation for a Gaussian kernel of this size."""
     return 0.3 * ((kernel - 1) / 2 - 1) + 0.8
 
 
 def odd_sizes(ends: tuple[int, int]) -> range:
-    """The odd numbers of an inclusive range."""
+    """Return the odd numbers of an inclusive range."""
     return range(ends[0] | 1, ends[1] + 1, 2)
 
 
@@ -181,7 +184,7 @@ def _draw_kind(uniform: float, mix: Mapping[Kind, float]) -> Kind:
         below += mix[kind]
         if uniform < below:
             return kind
-    return drawable[-1]  # whatever is left, so that rounding of the shares cannot leave a gap
+    return drawable[-1]  # the last kind takes the rest, so that rounding of the shares leaves no gap
 
 
 def _step(sizes: range, share: float) -> int:
@@ -189,7 +192,7 @@ def _step(sizes: range, share: float) -> int:
 
 
 def _both(end: Any) -> tuple[Any, Any]:
-    """A range of one value."""
+    """Return a range of one value."""
     return end, end
 
 

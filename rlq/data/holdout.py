@@ -1,4 +1,4 @@
-"""Keep some training people out of training, to choose on them instead of on the test set."""
+"""Hold some training people out, so that the best epoch is selected on them and not on the test set."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,16 +7,16 @@ from rlq.core.errors import DataError
 from rlq.core.seeding import generator
 from rlq.data.records import Record, ReidData, sorted_pids
 
-# Of a held-out person's pictures, where no cameras tell queries from gallery: Celeb-reID's own share.
+# Share of queries among a held-out person's pictures if the protocols name no cameras; Celeb-reID has about this share.
 QUERY_SHARE = 0.2
 
 
 def split_holdout(data: ReidData, share: float, seed: int) -> ReidData:
-    """Keep a share of the training identities out of training and make them query and gallery.
+    """Return the data set with a share of its training identities as query and gallery.
 
-    The test pictures are gone from the result, so that nothing chosen by it has seen them. Where the protocols name
-    cameras, these tell queries from gallery (PRCC: A is the gallery); else a fifth of each person's pictures, at least
-    one, become queries. People with a single picture stay in training.
+    The test pictures are left out, so that a selection on the result cannot use them. If the protocols name cameras,
+    these decide between query and gallery (PRCC: A is the gallery); otherwise a fifth of each person's pictures, at
+    least one, become queries. People with a single picture stay in training.
     """
     pids = sorted_pids({record.pid for record in data.train})
     held_count = round(share * len(pids))
@@ -34,11 +34,14 @@ def split_holdout(data: ReidData, share: float, seed: int) -> ReidData:
             "raise data.holdout or use data.selection=test"
         )
     moved = {record.path for record in (*query, *gallery)}
-    by_clothes = [] if data.clothes_known else [one for one in data.protocols if one.rule != "GENERAL"]
+    by_clothes = [] if data.clothes_known else [protocol for protocol in data.protocols if protocol.rule != "GENERAL"]
     return replace(
         data,
         protocols=tuple(protocol for protocol in data.protocols if protocol not in by_clothes),
-        refused={**data.refused, **{one.name: "training people have no clothes labels" for one in by_clothes}},
+        refused={
+            **data.refused,
+            **{protocol.name: "training people have no clothes labels" for protocol in by_clothes},
+        },
         train=[record for record in data.train if record.path not in moved],
         query=[replace(record, split="query") for record in query],
         gallery=[replace(record, split="gallery") for record in gallery],
@@ -59,13 +62,13 @@ def _by_chance(records: list[Record], seed: int) -> tuple[list[Record], list[Rec
     by_pid: dict[str, list[Record]] = {}
     for record in records:
         by_pid.setdefault(record.pid, []).append(record)
-    chosen: set[Path] = set()
-    for pid, own in by_pid.items():
-        if len(own) > 1:
-            order = generator(seed, "holdout queries", pid).permutation(len(own))
-            chosen.update(own[index].path for index in order[: max(1, round(QUERY_SHARE * len(own)))])
-    alone = {pid for pid, own in by_pid.items() if len(own) == 1}
+    queries: set[Path] = set()
+    for pid, of_person in by_pid.items():
+        if len(of_person) > 1:
+            order = generator(seed, "holdout queries", pid).permutation(len(of_person))
+            queries.update(of_person[index].path for index in order[: max(1, round(QUERY_SHARE * len(of_person)))])
+    single = {pid for pid, of_person in by_pid.items() if len(of_person) == 1}
     return (
-        [record for record in records if record.path in chosen],
-        [record for record in records if record.path not in chosen and record.pid not in alone],
+        [record for record in records if record.path in queries],
+        [record for record in records if record.path not in queries and record.pid not in single],
     )

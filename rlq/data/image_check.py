@@ -1,4 +1,4 @@
-"""Look at every picture of a set before anything is trained on it: can it be read, and is it there twice?"""
+"""Read every picture of a data set before training: find those that cannot be read, and digests to find duplicates."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,23 +14,23 @@ from rlq.data.parallel import parallel_map
 
 
 class Finding(NamedTuple):
-    """What is to be said of one file."""
+    """The result for one file."""
 
-    reason: str | None  # why it cannot be read; None when it can
-    digest: bytes  # 16 bytes that tell its content from any other; empty for a file that is not there
+    reason: str | None  # why it cannot be read, None if it can
+    digest: bytes  # of its content, 16 bytes; empty for a missing file
 
 
 def inspect(paths: Sequence[Path], processes: int = 1) -> Iterator[Finding]:
-    """Read every picture whole, in the order of `paths`; no more than a few are in memory at a time.
+    """Read every picture whole, in the order of `paths`, with only a few in memory at a time.
 
-    Stricter than `read_picture`: a decoder may fill up a truncated file with grey and say nothing.
+    This is stricter than `read_picture`, whose decoder may fill up a truncated file with grey without an error.
     """
     return parallel_map(look_at, paths, processes)
 
 
 def unreadable(paths: Iterable[Path], findings: Iterable[Finding]) -> list[tuple[Path, str]]:
-    """Every picture that is missing, broken or cut short, with the reason, in the order of `paths`."""
-    return [(path, found.reason) for path, found in zip(paths, findings, strict=True) if found.reason]
+    """Return every picture that is missing, broken or truncated, with the reason, in the order of `paths`."""
+    return [(path, finding.reason) for path, finding in zip(paths, findings, strict=True) if finding.reason]
 
 
 def look_at(path: Path) -> Finding:
@@ -50,6 +50,6 @@ def _reason(data: bytes) -> str | None:
         with Image.open(BytesIO(data)) as picture:
             picture.load()
     except UNREADABLE as error:
-        # Pillow names the buffer it was given, which says nothing to anybody
+        # Pillow's message names a buffer in memory, which does not help anybody
         return "no picture" if "cannot identify image file" in str(error) else str(error) or type(error).__name__
     return None

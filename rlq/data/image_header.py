@@ -1,29 +1,33 @@
-"""How many pixels a picture file promises, read from its first bytes: a few hundred of them may ask for gigabytes."""
+"""Read the size of a picture from its header, because a file of a few hundred bytes may decode to gigabytes."""
 
 from io import BytesIO
 
 from PIL import Image
 
-MOST_PIXELS = 100_000_000  # 300 MB as RGB; no camera of a re-identification set comes near
+MOST_PIXELS = 100_000_000  # 300 MB as RGB; pictures of re-identification data sets are far smaller
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
-FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # markers whose segment states the size; those are tables
+FRAMES = frozenset(range(0xC0, 0xD0)) - {
+    0xC4,
+    0xC8,
+    0xCC,
+}  # markers whose segment holds the size; the three hold tables
 ALONE = frozenset((0x00, 0x01, *range(0xD0, 0xDA)))  # markers without a segment
 SCAN = 0xDA
 
-# What Pillow has been seen to raise at files that are no picture, or a broken one.
+# What Pillow raises at files that are not pictures, or broken ones.
 UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
 
 
 def refusal(data: bytes) -> str | None:
-    """Why the content of a file is not to be decoded: it is no picture, or one that is too large; None for the others.
+    """Return why the content of a file must not be decoded (no picture, or too large), None if it may be.
 
-    The headers of JPEG and PNG are read here, as Pillow takes up to a quarter of the time that decoding a small
-    picture does; those of other formats are left to it.
+    JPEG and PNG headers are read here, because Pillow takes up to a quarter of the time of decoding a small picture;
+    Pillow reads the headers of other formats.
     """
     if not data:
         return "empty file"
     try:
-        size = _declared(data)
+        size = _size_in_header(data)
     except Image.DecompressionBombError as error:
         return f"{error}; shrink it or leave it out"
     except UNREADABLE:
@@ -39,21 +43,21 @@ def refusal(data: bytes) -> str | None:
     )
 
 
-def _declared(data: bytes) -> tuple[int, int] | None:
-    """(width, height) as the file holds it, not yet turned by EXIF; None without a header that can be read."""
+def _size_in_header(data: bytes) -> tuple[int, int] | None:
+    """Return (width, height) before EXIF rotation, None without a readable header."""
     if data.startswith(PNG):
         return (int.from_bytes(data[16:20]), int.from_bytes(data[20:24])) if len(data) >= 24 else None
     if data.startswith(JPEG):
-        return _frame(data)
+        return _jpeg_size(data)
     with Image.open(BytesIO(data)) as picture:
         return picture.size
 
 
-def _frame(data: bytes) -> tuple[int, int] | None:
-    """The size in a JPEG's frame header: segments are a marker and their length, up to the first scan."""
+def _jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """Return (width, height) from a JPEG's frame header; the segments before it are a marker and a length each."""
     at, last = 2, len(data) - 8
     while at < last:
-        if data[at] != 0xFF:  # decoders pass over whatever is between two segments, and so must we
+        if data[at] != 0xFF:  # decoders skip bytes between two segments, so this must too
             at = data.find(b"\xff", at)
             if at < 0:
                 return None

@@ -1,4 +1,4 @@
-"""Masks of human parsers as files: palette PNGs whose numbers are labels and whose colours are for the eye only."""
+"""Parsing masks as files: palette PNGs whose pixels are labels; the colours only make them easier to look at."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from PIL import Image
 
 
 def label_palette() -> list[int]:
-    """The 256 x 3 colours of an SCHP mask: the bits of the label, dealt out to red, green and blue."""
+    """Return the 256 x 3 colours of an SCHP mask: the bits of a label are distributed over red, green and blue."""
     palette = []
     for label in range(256):
         colour, rest = [0, 0, 0], label
@@ -23,7 +23,7 @@ PALETTE = label_palette()
 
 
 def write_mask(path: Path, mask: np.ndarray) -> None:
-    """A label picture uint8 [H, W] as a palette PNG, the form that SCHP writes."""
+    """Write labels uint8 [H, W] as a palette PNG, as SCHP does."""
     image = Image.fromarray(mask)
-    image.putpalette(PALETTE)  # turns it into mode P
+    image.putpalette(PALETTE)  # changes the mode to P
     image.save(path, compress_level=3)

@@ -1,8 +1,8 @@
-"""Take the middle frame out of each clip of NTU RGB+D 120, which makes the pictures that `rlq.data.readers.ntu` reads.
+"""Extract the middle frame of each clip of NTU RGB+D 120, to make the pictures that `rlq.data.readers.ntu` reads.
 
-Clips of camera 3 are used, as RLQ's authors do: <subject>/<action>/C003/<clip>.mp4, or all in one folder. A frame is
-cropped to its person where a mask of it is given: a picture <clip>.png, in which all but 0 is person. Which of both
-the pictures of a folder are, its rlq/frames.json says.
+Clips of camera 3 are used, as by RLQ's authors: <subject>/<action>/C003/<clip>.mp4, or all in one folder. With masks
+(<clip>.png, where every pixel that is not 0 belongs to the person), frames are cropped to the person. The file
+rlq/frames.json in the output folder records whether its frames are cropped.
 """
 
 import json
@@ -25,26 +25,26 @@ from rlq.data.readers.ntu import CLIP, holds_ntu
 
 VIDEOS = (".mp4", ".avi")
 CAMERA = "C003"
-MARGIN = 10  # pixels kept around the person
-SMALLEST = 100  # a person less wide or high is not cropped
+MARGIN = 10  # pixels around the person
+SMALLEST = 100  # pixels; frames of a person less wide or high are not cropped
 QUALITY = 95
 RECORD = Path("rlq/frames.json")  # below the pictures
 REMEDY = "delete the folder {} or name another --root"
 
 
 class Extraction(NamedTuple):
-    """How many clips there are, and what became of them."""
+    """The number of clips, and the results."""
 
     clips: int
     written: int
     there_already: int
     cropped: int  # of those written
-    without_mask: int | None  # of those written; None: no masks were asked for
-    small: int  # of those written: nobody in the mask, or a person of less than 100 pixels
+    without_mask: int | None  # of those written; None if no masks were requested
+    small: int  # of those written: an empty mask, or a person of less than 100 pixels
     unreadable: tuple[str, ...]  # of the others: clip or mask, and what is wrong with it
 
     def to_text(self, output: Path) -> str:
-        """The same for people, with every clip that gave no picture."""
+        """Return a summary for people, with every clip that gave no picture."""
         lines = [
             (
                 f"{output}: {self.written} pictures written, {self.cropped} of them cropped to the person; "
@@ -70,8 +70,8 @@ class _Job(NamedTuple):
 Outcome = Literal["cropped", "without mask", "small"]
 
 
-class _Done(NamedTuple):
-    picture: Outcome | None  # None when it was not written
+class _Result(NamedTuple):
+    picture: Outcome | None  # None if it was not written
     error: str = ""
 
 
@@ -83,37 +83,42 @@ def extract_frames(
     processes: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Extraction:
-    """Write <output>/<subject>/<clip>.jpg for every clip below `videos`; pictures that are there are left as they are.
+    """Write <output>/<subject>/<clip>.jpg for every clip below `videos`; existing pictures are left as they are.
 
-    `progress` is told how many clips are done, of how many. Clips that cannot be read do not stop the others; they are
-    in the result, for the caller to tell, and the next call tries just these again. Raises DataError when no clip has
-    a mask in `masks`, and when pictures are there that were cropped and the new ones should not be, or the reverse.
+    `progress` is called with the number of clips done and of all clips. Clips that cannot be read do not stop the
+    others; the result lists them, and the next call tries them again. Raises DataError if no clip has a mask in
+    `masks`, or if the output folder holds cropped frames and the new ones would not be cropped, or the reverse.
     """
     clips = _clips(videos)
     mask_of = {} if masks is None else _masks(masks, clips)
     jobs = [_Job(clip, mask_of.get(stem), _picture(output, stem)) for stem, clip in sorted(clips.items())]
     _record(output, cropped=masks is not None)
     todo = [job for job in jobs if not job.picture.exists()]
-    there, made, broken = len(jobs) - len(todo), Counter[str](), []
-    for number, done in enumerate(parallel_map(_take, todo, processes), start=1):
-        if done.picture is None:
-            broken.append(done.error)
+    existing, outcomes, errors = len(jobs) - len(todo), Counter[str](), []
+    for number, result in enumerate(parallel_map(_extract, todo, processes), start=1):
+        if result.picture is None:
+            errors.append(result.error)
         else:
-            made[done.picture] += 1
+            outcomes[result.picture] += 1
         if progress is not None:
-            progress(there + number, len(jobs))
-    without_mask = None if masks is None else made["without mask"]
-    return Extraction(len(jobs), made.total(), there, made["cropped"], without_mask, made["small"], tuple(broken))
+            progress(existing + number, len(jobs))
+    without_mask = None if masks is None else outcomes["without mask"]
+    return Extraction(
+        len(jobs), outcomes.total(), existing, outcomes["cropped"], without_mask, outcomes["small"], tuple(errors)
+    )
 
 
 def middle_frame(clip: Path) -> np.ndarray:
-    """Frame n // 2 of n, BGR uint8 [H, W, 3]; the frames before it are decoded too, as seeking is not exact."""
+    """Return frame n // 2 of n, BGR uint8 [H, W, 3]; all frames before it are decoded, because seeking is not exact."""
     with _silence():
         return _middle_frame(clip)
 
 
 def crop_to_person(frame: np.ndarray, person: np.ndarray) -> np.ndarray:
-    """The person's box and a margin, or `frame` itself where the box is small: frame [H, W, 3], person [H, W] bool."""
+    """Return the person's box with a margin, or `frame` itself if the box is small.
+
+    frame [H, W, 3], person [H, W] bool.
+    """
     rows, columns = np.flatnonzero(person.any(axis=1)), np.flatnonzero(person.any(axis=0))
     if not len(rows):
         return frame
@@ -125,8 +130,8 @@ def crop_to_person(frame: np.ndarray, person: np.ndarray) -> np.ndarray:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """What OpenCV and ffmpeg print about broken clips names none of them; our own report does."""
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # read once per process, with its first video
+    """Silence OpenCV and ffmpeg, whose messages about broken clips do not name the clip; our own report does."""
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # read once per process, when it opens its first video
     before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
         yield
@@ -139,7 +144,7 @@ def _middle_frame(clip: Path) -> np.ndarray:
     try:
         count = int(video.get(cv2.CAP_PROP_FRAME_COUNT)) if video.isOpened() else 0
         if count <= 0:
-            raise DataError(f"{clip}: no video that can be decoded ({clip.stat().st_size} bytes)")
+            raise DataError(f"{clip}: not a video that can be decoded ({clip.stat().st_size} bytes)")
         for number in range(count // 2 + 1):
             if not video.grab():
                 raise DataError(f"{clip}: only {number} of {count} frames can be decoded")
@@ -152,94 +157,97 @@ def _middle_frame(clip: Path) -> np.ndarray:
 
 
 def _clips(videos: Path) -> dict[str, Path]:
-    found = _by_stem(videos, VIDEOS, "clips")
-    named = {stem: (path, match) for stem, path in found.items() if (match := CLIP.fullmatch(stem))}
-    odd = sorted(found.keys() - named.keys())
-    if odd:
+    files = _by_stem(videos, VIDEOS, "clips")
+    named = {stem: (path, match) for stem, path in files.items() if (match := CLIP.fullmatch(stem))}
+    misnamed = sorted(files.keys() - named.keys())
+    if misnamed:
         raise DataError(
-            f"{videos}: {len(odd)} of {len(found)} videos are not named like S001C003P001R001A001_rgb: {odd[:SHOWN]}"
+            f"{videos}: {len(misnamed)} of {len(files)} videos are not named like S001C003P001R001A001_rgb: "
+            f"{misnamed[:SHOWN]}"
         )
     chosen = {stem: path for stem, (path, match) in named.items() if match["camera"] == CAMERA}
     if not chosen:
         raise DataError(
-            f"{videos}: has {len(found)} videos, none of them of camera {CAMERA}; "
+            f"{videos}: has {len(files)} videos, none of them of camera {CAMERA}; "
             "clips lie in it as P001/A001/C003/S001C003P001R001A001_rgb.mp4, or side by side"
         )
     return chosen
 
 
 def _masks(folder: Path, clips: dict[str, Path]) -> dict[str, Path]:
-    """The masks in a folder, some of which are of these clips."""
-    found = _by_stem(folder, (".png",), "masks")
-    if found.keys().isdisjoint(clips):
-        shown = [found[stem].name for stem in sorted(found)[:SHOWN]]
-        there = f"its {len(found)} .png files are called like {shown}" if found else "it holds no .png file"
+    """Return the masks in a folder. Raises DataError if none is of these clips."""
+    files = _by_stem(folder, (".png",), "masks")
+    if files.keys().isdisjoint(clips):
+        examples = [files[stem].name for stem in sorted(files)[:SHOWN]]
+        content = f"its {len(files)} .png files are named like {examples}" if files else "it holds no .png file"
         raise DataError(
-            f"{folder}: none of {len(clips)} clips has a mask there; they should be called like "
-            f"{min(clips)}.png, but {there}"
+            f"{folder}: holds no mask of any of the {len(clips)} clips; masks should be named like {min(clips)}.png, "
+            f"but {content}"
         )
-    return found
+    return files
 
 
 def _record(output: Path, *, cropped: bool) -> None:
-    """Write down what the pictures of a folder will be; where some are already, refuse to mix both kinds."""
-    path, wanted = output / RECORD, "cropped to masks" if cropped else "left whole"
+    """Record in a new folder whether its frames are cropped; refuse to mix both kinds in an existing one."""
+    path, kind = output / RECORD, "cropped to masks" if cropped else "left whole"
     if not holds_ntu(output):
-        write_file(path, json.dumps({"frames": wanted}) + "\n")
+        write_file(path, json.dumps({"frames": kind}) + "\n")
         return
-    if not path.exists():  # somebody else's pictures: nothing is known of them
+    if not path.exists():  # the pictures were not made by rlq, so their kind is unknown
         return
     try:
         frames = parsed_json(path.read_text(encoding="utf-8"))["frames"]
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise DataError(f"{path} does not say what the frames there are ({error}); {REMEDY.format(output)}") from error
-    if frames != wanted:
-        raise DataError(f"{output}: its frames are {frames}, the new ones would be {wanted}; {REMEDY.format(output)}")
+        raise DataError(
+            f"{path} does not say whether the frames are cropped ({error}); {REMEDY.format(output)}"
+        ) from error
+    if frames != kind:
+        raise DataError(f"{output}: its frames are {frames}, the new ones would be {kind}; {REMEDY.format(output)}")
 
 
 def _by_stem(folder: Path, suffixes: tuple[str, ...], what: str) -> dict[str, Path]:
-    """The files of some kinds anywhere below a folder, by their names without suffix."""
+    """Return the files with these suffixes anywhere below a folder, by their names without suffix."""
     if not folder.is_dir():
         raise DataError(f"NTU RGB+D 120: {folder} is not a folder; it should hold {what} ({', '.join(suffixes)})")
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in suffixes and not is_hidden(path):
-            if path.stem in found:
-                raise DataError(f"{path}: is there twice, also as {found[path.stem]}; which of them counts?")
-            found[path.stem] = path
-    return found
+            if path.stem in files:
+                raise DataError(f"{path}: exists twice, also as {files[path.stem]}; remove one of them")
+            files[path.stem] = path
+    return files
 
 
 def _picture(output: Path, stem: str) -> Path:
     match = CLIP.fullmatch(stem)
-    assert match is not None  # odd names were refused
+    assert match is not None  # other names were refused before
     return output / match["pid"] / f"{stem}.jpg"
 
 
-def _take(job: _Job) -> _Done:
-    """Write one picture; an error is told as text, so that the other clips go on."""
+def _extract(job: _Job) -> _Result:
+    """Write one picture; an error is returned as text, so that the other clips continue."""
     try:
         picture = frame = middle_frame(job.clip)
-        what: Outcome = "without mask"
+        outcome: Outcome = "without mask"
         if job.mask is not None:
             picture = crop_to_person(frame, _person(job.mask, frame.shape[:2]))
-            what = "small" if picture is frame else "cropped"
+            outcome = "small" if picture is frame else "cropped"
         encoded, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
         if not encoded:
             raise DataError(f"{job.clip}: its frame of shape {list(picture.shape)} cannot be written as JPEG")
         write_file(job.picture, data.tobytes())
     except DataError as error:
-        return _Done(None, str(error))
-    return _Done(what)
+        return _Result(None, str(error))
+    return _Result(outcome)
 
 
 def _person(mask: Path, shape: tuple[int, int]) -> np.ndarray:
-    """Where a mask is not 0: bool [H, W]. Palette pictures are read by index, coloured ones by all channels."""
+    """Return where a mask is not 0: bool [H, W]. Palette masks are read by index, colour masks by all channels."""
     try:
         with Image.open(mask) as image:
             labels = np.asarray(image)
     except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"{mask}: no mask that can be read ({error})") from error
+        raise DataError(f"{mask}: the mask cannot be read ({error})") from error
     person = labels != 0 if labels.ndim == 2 else (labels[..., :3] != 0).any(axis=2)
     if person.shape != shape:
         raise DataError(f"{mask}: is {list(person.shape)} in size, but its frame is {list(shape)}")

@@ -1,4 +1,4 @@
-"""The same work on many files, in several processes where that pays."""
+"""Apply one function to many files, in several processes if that is faster."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -7,18 +7,18 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-CHUNK = 256  # items that a process takes at most at once
+CHUNK = 256  # most items that a process receives at a time
 
 
 def parallel_map(function: Callable[[Item], Result], items: Sequence[Item], processes: int = 1) -> Iterator[Result]:
-    """function(item) of each, in their order; a function of a module, so that other processes find it by name."""
+    """Yield function(item) of each item in order; `function` must be importable by name in other processes."""
     if processes <= 1 or len(items) < 2:
         yield from map(function, items)
         return
     chunk = max(1, min(CHUNK, len(items) // (4 * processes)))
     try:
         pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
-    except OSError:  # no locks between processes, as where shared memory is full: alone it takes longer
+    except OSError:  # no locks between processes, such as when shared memory is full: use this process only
         yield from map(function, items)
         return
     with pool:

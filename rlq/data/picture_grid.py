@@ -1,4 +1,4 @@
-"""Sheets of pictures with captions, as matplotlib figures that the caller saves or tracks."""
+"""Sheets of pictures with captions, as matplotlib figures that the caller saves or logs."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ Picture = NDArray[np.uint8]  # [H, W, 3] RGB
 
 
 def picture_grid(rows: Sequence[Sequence[Picture]], captions: Sequence[Sequence[str]]) -> Figure:
-    """Pictures in rows, which may differ in length, each under its caption."""
+    """Draw pictures in rows, which may differ in length, each under its caption."""
     if [len(row) for row in rows] != [len(row) for row in captions]:
         raise ValueError(f"pictures per row {[len(r) for r in rows]}, captions per row {[len(r) for r in captions]}")
     columns = max(1, max((len(row) for row in rows), default=0))

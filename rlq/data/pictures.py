@@ -1,4 +1,4 @@
-"""Read pictures as all of rlq sees them."""
+"""Read pictures; every part of rlq that needs pixels uses `read_picture`."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,43 +12,43 @@ from rlq.core.errors import DataError
 from rlq.core.files import content_of
 from rlq.data.image_header import UNREADABLE, refusal
 
-# What cannot be decoded is told by us, once and by name.
+# OpenCV's own messages do not name the file; our errors do.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
-SIDEWAYS = (5, 6, 7, 8)  # orientations of EXIF that exchange height and width
+SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that exchange height and width
 
 
-class Kept(Protocol):
+class DecodedSource(Protocol):
     """Pictures that were decoded before."""
 
     def find(self, path: Path) -> np.ndarray | None:
-        """What `decode_picture` would give, or None."""
+        """Return what `decode_picture` would return, None for a picture that it does not have."""
 
 
-_kept: dict[str, Kept] = {}
+_sources: dict[str, DecodedSource] = {}
 
 
-def look_first_in(kept: Mapping[str, Kept]) -> None:
-    """Have `read_picture` look in these, by name, before it decodes; a name that is known is replaced."""
-    _kept.update(kept)
+def look_first_in(sources: Mapping[str, DecodedSource]) -> None:
+    """Make `read_picture` look in these named sources before it decodes; a source of the same name is replaced."""
+    _sources.update(sources)
 
 
-def kept_pictures() -> dict[str, Kept]:
-    """Where `read_picture` looks first; for another process, which knows of none."""
-    return dict(_kept)
+def decoded_sources() -> dict[str, DecodedSource]:
+    """Return the sources that `read_picture` looks in first, to be handed to another process."""
+    return dict(_sources)
 
 
 def read_picture(path: Path) -> np.ndarray:
-    """RGB uint8 [H, W, 3], turned as its EXIF orientation says, whatever the file's own mode."""
-    for kept in _kept.values():
-        picture = kept.find(path)
+    """Read a picture of any mode as RGB uint8 [H, W, 3], rotated by its EXIF orientation."""
+    for source in _sources.values():
+        picture = source.find(path)
         if picture is not None:
             return picture
     return decode_picture(path)
 
 
 def decode_picture(path: Path) -> np.ndarray:
-    """The same, from the file itself."""
+    """Decode the file itself, without looking in other sources."""
     try:
         data = content_of(path)
     except OSError as error:
@@ -66,7 +66,7 @@ def decode_picture(path: Path) -> np.ndarray:
 
 
 def picture_sizes(paths: Iterable[Path]) -> np.ndarray:
-    """(width, height) of each picture as `read_picture` gives it, from the files' headers alone: int64 [N, 2]."""
+    """Return (width, height) of each picture as `read_picture` returns it, from the headers alone: int64 [N, 2]."""
     return np.array([_size(path) for path in paths], np.int64).reshape(-1, 2)
 
 
@@ -74,7 +74,7 @@ def _size(path: Path) -> tuple[int, int]:
     try:
         with Image.open(path) as picture:
             width, height = picture.size
-            # the size that Pillow gives of a TIFF is the one after turning
+            # Pillow returns the size of a TIFF after its rotation
             turned = picture.format != "TIFF" and picture.getexif().get(ExifTags.Base.Orientation, 1) in SIDEWAYS
     except UNREADABLE as error:
         raise DataError(f"{path}: not a picture that can be decoded ({error})") from error

@@ -1,4 +1,4 @@
-"""What every reader gives: records of pictures, the protocols that rank them, and class labels for training."""
+"""The output of every reader: records of pictures, protocols that rank them, and class labels for training."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,18 +18,18 @@ Sample = Sequence[Path]  # the pictures that one feature is computed of: one pic
 class Record:
     """One picture, or one tracklet of pictures."""
 
-    path: Path  # absolute; of a tracklet, its folder
-    pid: str  # as the data set spells it: "092"; the same pid in train and test may be two people
+    path: Path  # absolute; for a tracklet, its folder
+    pid: str  # as the data set spells it: "092"; the same pid in train and test can be two people
     camera: str  # "A"
     clothes: str  # unique across people: "092C"
     split: str  # train, query or gallery
     key: str  # how the authors' side files name the picture
     tracklet: str = ""
-    frames: tuple[str, ...] = ()  # of a tracklet: its pictures' names below `path`, in order
+    frames: tuple[str, ...] = ()  # for a tracklet, its pictures' names below `path`, in order
 
     @property
     def pictures(self) -> list[Path]:
-        """The files behind it."""
+        """Return the record's files."""
         return [self.path / name for name in self.frames] if self.frames else [self.path]
 
     @property
@@ -40,19 +40,19 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """Which queries and gallery pictures are ranked, and by which rule."""
+    """The queries and gallery pictures to rank, and the rule."""
 
     name: str  # CC, SC or General: the prefix of its metrics
-    rule: str  # GENERAL, CC or SC: what counts as a match and what is left out
+    rule: str  # GENERAL, CC or SC: what counts as a match and what is junk
     query_cameras: frozenset[str] | None = None  # None: all
     gallery_cameras: frozenset[str] | None = None
-    barrier: str = "camera"  # the record field whose equality bars a match: camera or tracklet
+    barrier: str = "camera"  # the record field whose equality makes a match junk: camera or tracklet
     note: str = ""  # printed beside the numbers
 
 
 @dataclass(frozen=True)
 class ReidData:
-    """A data set as read from its folder."""
+    """A data set as it was read from its folder."""
 
     name: str
     root: Path
@@ -61,44 +61,44 @@ class ReidData:
     gallery: list[Record]
     protocols: tuple[Protocol, ...]
     single_shot: bool = False  # whether its paper ranks one gallery picture per person (data.prcc_shots)
-    pids_restart: bool = False  # whether numbers begin anew in the test, where equal ones are other people (Celeb-reID)
-    clothes_known: bool = True  # whether training clothes are labelled; else a placeholder per person stands for them
-    refused: Mapping[str, str] = field(default_factory=dict)  # protocol that people may expect here -> why it is not
-    lists: tuple[Path, ...] = ()  # files that labels were read from, beside the names of pictures
-    attributes: Mapping[str, Mapping[Path, int]] = field(default_factory=dict)  # gender, pose: of the set's own table
+    pids_restart: bool = False  # whether the test numbers people from 1 again, so equal pids differ (Celeb-reID)
+    clothes_known: bool = True  # whether training clothes are labelled; if not, each person has one placeholder
+    refused: Mapping[str, str] = field(default_factory=dict)  # protocol that people may expect -> why it is not offered
+    lists: tuple[Path, ...] = ()  # files that labels were read from, besides the names of pictures
+    attributes: Mapping[str, Mapping[Path, int]] = field(default_factory=dict)  # gender, pose: from the set's own table
 
     @property
     def records(self) -> list[Record]:
-        """Every picture or tracklet: train, query, gallery."""
+        """Return every picture or tracklet: train, query, gallery."""
         return [*self.train, *self.query, *self.gallery]
 
     @property
     def side_files(self) -> Path:
-        """Where attribute files of this set are looked for."""
+        """Return the folder of this data set's attribute files."""
         return self.root / "rlq"
 
     @property
     def holds_tracklets(self) -> bool:
-        """Whether its records are tracklets, which not every method trains on."""
+        """Return whether the records are tracklets, on which not every method can train."""
         return any(record.frames for record in (*self.train[:1], *self.query[:1], *self.gallery[:1]))
 
     @property
     def shared_pids(self) -> list[str]:
-        """Pids of training people that the test has too, though its numbers do not begin anew."""
-        tested = {record.pid for record in (*self.query, *self.gallery)}
-        return [] if self.pids_restart else sorted_pids({record.pid for record in self.train} & tested)
+        """Return the pids that are in both training and test, unless the test numbers its people from 1 again."""
+        test_pids = {record.pid for record in (*self.query, *self.gallery)}
+        return [] if self.pids_restart else sorted_pids({record.pid for record in self.train} & test_pids)
 
     @cached_property
     def fingerprint(self) -> str:
-        """16 hex digits that change with any picture's name or size in bytes, with the split it belongs to, and with
-        what the list files say."""
+        """Return 16 hexadecimal digits that depend on every picture's name, split and size in bytes, and on the content
+        of the list files."""
         try:
             lines = sorted(
                 f"{record.split} {path.relative_to(self.root).as_posix()} {path.stat().st_size}"
                 for record in self.records
                 for path in record.pictures
             )
-        except OSError as error:  # such as a link to nowhere
+        except OSError as error:  # such as a broken link
             raise DataError(f"{error.filename}: {error.strerror or error}") from error
         lines += [file_digest(path) for path in self.lists]
         return short_digest("\n".join(lines))
@@ -106,7 +106,7 @@ class ReidData:
 
 @dataclass(frozen=True)
 class Published:
-    """What the authors of a data set report about it; what is not in here they do not report."""
+    """The numbers that the authors of a data set report; numbers that they do not report are absent."""
 
     # train, query, gallery, or test (query and gallery together) -> pictures, tracklets, identities, clothes, cameras
     splits: Mapping[str, Mapping[str, int]]
@@ -118,13 +118,13 @@ class TrainLabels(NamedTuple):
 
     pids: np.ndarray  # [N] int64
     clothes: np.ndarray  # [N] int64
-    owner: np.ndarray  # [clothes classes] int64: the identity that wears each
+    owner: np.ndarray  # [clothes classes] int64: the identity that each belongs to
     pid_names: list[str]
     clothes_names: list[str]
 
 
 def class_indices(records: Sequence[Record]) -> TrainLabels:
-    """Number identities (by their number where all have one) and clothes (as text) from 0."""
+    """Number identities and clothes from 0: identities by number if all pids are numbers, clothes as text."""
     if not records:
         raise DataError("there are no training pictures to number")
     pid_names = sorted_pids({record.pid for record in records})
@@ -144,7 +144,7 @@ def class_indices(records: Sequence[Record]) -> TrainLabels:
 
 
 def sorted_pids(pids: set[str]) -> list[str]:
-    """By number if all are numbers, else as text."""
+    """Sort pids by number if all are numbers, otherwise as text."""
     if all(pid.isdecimal() for pid in pids):
         return sorted(pids, key=lambda pid: (int(pid), pid))
     return sorted(pids)

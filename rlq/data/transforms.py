@@ -1,9 +1,9 @@
-"""From a picture to the network's input, for training and for testing.
+"""Transform pictures into network inputs, for training and for testing.
 
-The steps and constants of CAL (Gu et al. 2022, arXiv 2204.06890), which RLQ keeps. Every call is seeded by the caller,
-so what a picture looks like depends neither on the worker that loads it nor on what was loaded before. Pictures stay
-bytes until whole batches are normalised (`normalise`): a quarter of the memory to fill and to hand over. Inputs are
-[3, H, W] whose channels lie together in memory: no copy here, and the order that convolutions like best.
+The steps and constants are those of CAL (Gu et al. 2022, arXiv 2204.06890), which RLQ keeps. The caller seeds every
+call, so a result depends neither on the worker nor on pictures loaded before. Pictures stay bytes until whole batches
+are normalised (`normalise`), which needs a quarter of the memory in loader processes. Inputs are [3, H, W] in
+channels-last memory order, which needs no copy here and suits convolutions.
 """
 
 import math
@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # before the import, which would ask a server for news
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # before the import, which would ask a server for updates
 import albumentations as A
 from albumentations.core.transforms_interface import (
     BaseTransformInitSchema,
@@ -41,22 +41,22 @@ UNUSED = np.random.default_rng(0)
 
 
 class Drawn(NamedTuple):
-    """A training picture before it is normalised, and what happened to it."""
+    """A transformed training picture before it is normalised, and the random decisions."""
 
     pixels: np.ndarray  # uint8 [H, W, 3]
-    erased: Rectangle  # to be filled once it is normalised
+    erased: Rectangle  # filled after normalising
     flipped: bool
 
 
 class Augmented(NamedTuple):
-    """A training input and what happened to it."""
+    """A training input and the random decisions."""
 
     image: np.ndarray  # float32 [3, H, W]
     flipped: bool
 
 
 class TrainTransform:
-    """Resize, crop from an enlarged picture or not, flip or not, normalise, erase a rectangle or not."""
+    """Resize and normalise; with probability 0.5 each, crop from an enlarged picture, flip, and erase a rectangle."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         self.size = size
@@ -67,14 +67,14 @@ class TrainTransform:
         )
 
     def __call__(self, picture: np.ndarray, seed: int) -> Augmented:
-        """picture uint8 [h, w, 3] -> float32 [3, H, W]; equal seeds, equal results."""
+        """Transform a picture uint8 [h, w, 3] -> float32 [3, H, W]; equal seeds give equal results."""
         pixels, erased, flipped = self.draw(picture, seed)
-        return Augmented(_one(pixels, erased), flipped)
+        return Augmented(_normalised(pixels, erased), flipped)
 
     def draw(self, picture: np.ndarray, seed: int) -> Drawn:
-        """The same without normalising and filling, which whole batches do at once."""
-        # One stream for all steps: `set_random_seed` would give each its own copy of the same one, and then flipping,
-        # cropping and erasing always happen together. None of them draws from NumPy's.
+        """Transform a picture without normalising and filling, which is done for whole batches."""
+        # One stream for all steps. `set_random_seed` would give each step a copy of the same stream, so flipping,
+        # cropping and erasing would always happen together. No step draws from NumPy's stream.
         self.steps.set_random_state(UNUSED, random.Random(seed))
         result = self.steps(image=resize(picture, self.size))
         applied = dict(result["applied_transforms"])
@@ -85,21 +85,22 @@ class TrainTransform:
 class TestTransform:
     """Resize and normalise."""
 
-    __test__ = False  # the name is no test's
+    __test__ = False  # keeps pytest from collecting this class because of its name
 
     def __init__(self, size: tuple[int, int]) -> None:
         self.size = size
 
     def __call__(self, picture: np.ndarray) -> np.ndarray:
-        """picture uint8 [h, w, 3] -> float32 [3, H, W]."""
-        return _one(resize(picture, self.size), NOWHERE)
+        """Transform a picture uint8 [h, w, 3] -> float32 [3, H, W]."""
+        return _normalised(resize(picture, self.size), NOWHERE)
 
 
 def resize(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Antialiased bilinear resize to (height, width), as Pillow does it up to one grey level; OpenCV's does not smooth.
+    """Resize to (height, width) by antialiased bilinear interpolation, equal to Pillow's up to one grey level.
 
-    uint8 [h, w, 3] -> uint8 [H, W, 3]. torch does it 6 times as fast as Pillow, if it sees that the channels are last:
-    by the stride of the first dimension too, which torch's `unsqueeze` sets right before permuting and NumPy does not.
+    uint8 [h, w, 3] -> uint8 [H, W, 3]. OpenCV's bilinear resize is not antialiased. torch is 6 times as fast as Pillow
+    if it recognises channels-last order, for which the stride of the first dimension must fit too: torch's `unsqueeze`
+    before permuting sets it correctly, NumPy's does not.
     """
     if picture.shape[:2] == tuple(size):
         return picture
@@ -109,7 +110,7 @@ def resize(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def normalise(pixels: Tensor, erased: Sequence[Rectangle] = (), device: torch.device | str = "cpu") -> Tensor:
-    """Bytes to network inputs, on the device that is to have them: the mean off, over the deviation, then erased.
+    """Normalise bytes to network inputs on a device, then fill the erased rectangles.
 
     pixels uint8 [B, H, W, 3], a rectangle per picture or none at all -> float32 [B, 3, H, W], channels last in memory.
     """
@@ -118,7 +119,7 @@ def normalise(pixels: Tensor, erased: Sequence[Rectangle] = (), device: torch.de
     mean, scale, fill = _constants(width, device)
     rows = pixels.to(device, non_blocking=True).reshape(count, height, width * channels)
     if device.type == "cpu":
-        # NumPy asks for large pages, which makes new memory five times as cheap; and one picture stays in the caches
+        # NumPy allocates large pages, which is five times as fast, and a single picture fits into the CPU's caches.
         images = torch.from_numpy(np.empty(rows.shape, np.float32))
         for row, image in zip(rows, images, strict=True):
             torch.sub(row, mean, out=image).mul_(scale)
@@ -131,7 +132,7 @@ def normalise(pixels: Tensor, erased: Sequence[Rectangle] = (), device: torch.de
 
 
 class EnlargeAndCrop(ImageOnlyTransform):
-    """Enlarge a picture by 1.125 and cut its old size from a uniform place: one decision for both."""
+    """Enlarge a picture by 1.125 and crop its old size from a uniformly drawn place."""
 
     class InitSchema(BaseTransformInitSchema):
         pass
@@ -152,7 +153,7 @@ class EnlargeAndCrop(ImageOnlyTransform):
 class DrawRectangle(ImageOnlyTransform):
     """Random erasing (Zhong et al. 2017, arXiv 1708.04896): area and aspect are drawn until the rectangle fits.
 
-    It only draws: what fills the rectangle is in normalised units, and batches are normalised later.
+    Only the rectangle is drawn here. The value that fills it is in normalised units, and batches are normalised later.
     """
 
     class InitSchema(BaseTransformInitSchema):
@@ -177,12 +178,12 @@ class DrawRectangle(ImageOnlyTransform):
 
 
 def quiet_worker(worker: int) -> None:
-    """Start a loader process: one thread each, as the processes already share the cores."""
+    """Set up a loader process: one thread each, because the processes already share the cores."""
     cv2.setNumThreads(0)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the main one decides what it means
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process, but only the main one handles it
 
 
-def _one(pixels: np.ndarray, erased: Rectangle) -> np.ndarray:
+def _normalised(pixels: np.ndarray, erased: Rectangle) -> np.ndarray:
     return normalise(torch.from_numpy(np.ascontiguousarray(pixels)).unsqueeze(0), [erased])[0].numpy()
 
 
@@ -192,13 +193,15 @@ def _enlarged(height: int, width: int) -> tuple[int, int]:
 
 @lru_cache(maxsize=16)
 def _constants(width: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean and 1 / deviation of grey levels 0..255, and what erases, for every number of a row of pixels: float32
-    [W * 3] each."""
+    """Return the mean and 1 / deviation of grey levels 0..255 and the erasing value for each number of a pixel row.
+
+    float32 [W * 3] each.
+    """
     mean = np.array(MEAN, np.float32) * np.float32(255)
     scale = np.reciprocal(np.array(DEVIATION, np.float32) * np.float32(255))
     fill = np.array(ERASED_FILL, np.float32)
-    with torch.inference_mode(False):  # whoever asks first, training uses them too
+    with torch.inference_mode(False):  # the first call may come from inference, but training uses the cached rows too
         mean_row, scale_row, fill_row = (
-            torch.from_numpy(np.tile(one, width)).to(device) for one in (mean, scale, fill)
+            torch.from_numpy(np.tile(colour, width)).to(device) for colour in (mean, scale, fill)
         )
     return mean_row, scale_row, fill_row

@@ -1,8 +1,8 @@
-"""Loader processes that never hang in silence: what goes wrong in one of them ends the run with one clear line.
+"""Loader processes that never hang: an error, a death or a standstill of a worker ends the run with one clear line.
 
-They are forked on Linux, although the main process may have threads (of torch, of tracking): a spawned worker would
-first import all libraries again, and a worker takes no lock that such a thread may have held, as it only reads
-pictures, with OpenCV and torch kept to one thread. tests/data/test_loaders.py tries it.
+Workers are forked on Linux although the main process may have threads (of torch, of tracking), because a spawned worker
+would import all libraries again. This is safe: a worker only reads pictures, with OpenCV and torch restricted to one
+thread, and takes no lock that such a thread may hold (see tests/data/test_worker_pool.py).
 """
 
 import atexit
@@ -24,28 +24,31 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from rlq.core.errors import DataError, RlqError
-from rlq.data.pictures import Kept, kept_pictures, look_first_in
+from rlq.data.pictures import DecodedSource, decoded_sources, look_first_in
 from rlq.data.transforms import quiet_worker
 
-FORK = "fork" if sys.platform == "linux" else None  # elsewhere as Python likes it there
+FORK = "fork" if sys.platform == "linux" else None  # elsewhere Python's default
 PATIENCE = 600  # seconds for one batch
-LOOK = 10.0  # seconds between two looks at whether a batch came
-GO_ON = "rlq train --resume goes on with a run"
-_started: "WeakKeyDictionary[Any, int]" = WeakKeyDictionary()  # worker -> the process that has started it
+CHECK_INTERVAL = 10.0  # seconds between two checks whether a batch has arrived
+RESUME_HINT = "rlq train --resume continues a run"
+_started: "WeakKeyDictionary[Any, int]" = WeakKeyDictionary()  # worker -> pid of the process that started it
 DIED = re.compile(r"DataLoader worker \(pid(?:\(s\))? (?P<pid>[^)]+)\) (?P<how>.*)", re.DOTALL)
 TOO_MANY = ("Too many open files", "received 0 items of ancdata")
 NO_FILES = (
-    f"data workers have no open files left to hand over batches; raise ulimit -n, or --set data.workers=0; {GO_ON}"
+    f"data workers have no open files left to send batches; raise ulimit -n, or --set data.workers=0; {RESUME_HINT}"
 )
 NO_ROOM = (
-    "data workers have no room for their batches in shared memory ({why}); --set data.workers=0 does without it, "
-    f"a container gets more with --shm-size, and a smaller data.batch needs less; {GO_ON}"
+    "data workers have no room for their batches in shared memory ({why}); --set data.workers=0 works without it, "
+    f"a container gets more with --shm-size, and a smaller data.batch needs less; {RESUME_HINT}"
 )
 
 
 class Loader(DataLoader):
-    """Batches in order. Raises DataError where a worker dies, gives nothing for `patience` seconds, or cannot read a
-    picture, in the words in which it would be told without workers."""
+    """Batches in order.
+
+    Raises DataError if a worker dies, sends nothing for `patience` seconds, or cannot read a picture; the last is the
+    same error as without workers.
+    """
 
     def __init__(
         self,
@@ -57,53 +60,53 @@ class Loader(DataLoader):
         pin: bool = False,
         patience: int = PATIENCE,
     ) -> None:
-        self._asked = _Asked(batches)
+        self._requested = _RequestedBatches(batches)
         self._patience = patience
         self._workers: set[Any] = set()
         super().__init__(
-            _Careful(dataset, collate) if workers else dataset,
-            batch_sampler=self._asked,
-            collate_fn=_as_it_is if workers else collate,
+            _WholeBatches(dataset, collate) if workers else dataset,
+            batch_sampler=self._requested,
+            collate_fn=_unchanged if workers else collate,
             num_workers=workers,
             pin_memory=pin,
             persistent_workers=workers > 0,
             multiprocessing_context=FORK if workers else None,
-            worker_init_fn=partial(_begin_worker, kept_pictures()) if workers else None,
+            worker_init_fn=partial(_begin_worker, decoded_sources()) if workers else None,
         )
 
-    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # torch promises an iterator of its own making
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # torch declares a private iterator type
         if not self.num_workers:
             yield from super().__iter__()
             return
-        with _Watch(self._workers, self._patience) as watch:
-            batches = self._asked_for(watch, self._begun)
+        with _Watchdog(self._workers, self._patience) as watchdog:
+            batches = self._wait_for(watchdog, self._start)
             while True:
-                batch = self._asked_for(watch, lambda: next(batches, None))
+                batch = self._wait_for(watchdog, lambda: next(batches, None))
                 if batch is None:
                     return
                 if isinstance(batch, RlqError):
                     raise batch
-                self._asked.waiting.popleft()
+                self._requested.waiting.popleft()
                 yield batch
 
-    def _begun(self) -> Iterator[Any]:
+    def _start(self) -> Iterator[Any]:
         others = set(active_children())
         batches = super().__iter__()
         new = set(active_children()) - others
         self._workers |= new
         _started.update(dict.fromkeys(new, os.getpid()))
         atexit.unregister(end_workers)
-        atexit.register(end_workers)  # what was registered last comes first: before what torch and Python do
+        atexit.register(end_workers)  # the last handler registered runs first, before those of torch and Python
         return batches
 
-    def _asked_for(self, watch: "_Watch", ask: Callable[[], Any]) -> Any:
-        """What torch answers, or an error in our own words. A worker's end shows as one of several."""
+    def _wait_for(self, watchdog: "_Watchdog", request: Callable[[], Any]) -> Any:
+        """Return torch's answer, or raise an error of ours; the death of a worker can show as several of torch's."""
         try:
-            with deaths_told(), watch.waiting():
+            with deaths_told(), watchdog.waiting():
                 try:
-                    return ask()
+                    return request()
                 except (ConnectionError, EOFError, FileNotFoundError) as error:  # of the socket to a worker
-                    raise RuntimeError(self._end()) from error
+                    raise RuntimeError(self._death()) from error
                 except OSError as error:
                     if error.errno == errno.ENOSPC:
                         raise DataError(NO_ROOM.format(why="no locks between processes")) from error
@@ -112,15 +115,15 @@ class Loader(DataLoader):
                     raise
                 except RuntimeError as error:
                     if "exited unexpectedly" in str(error):
-                        raise RuntimeError(self._end()) from error
+                        raise RuntimeError(self._death()) from error
                     raise
         except DataError as error:
-            if watch.late:
+            if watchdog.is_late:
                 raise self._late() from error
             raise
 
-    def _end(self) -> str:
-        """What torch says of a worker whose end it sees at once."""
+    def _death(self) -> str:
+        """Return torch's message about a worker whose death it notices at once."""
         for worker in self._workers:
             worker.join(1)
             if worker.exitcode is not None and worker.exitcode < 0:
@@ -130,31 +133,32 @@ class Loader(DataLoader):
         return "DataLoader worker (pid unknown) ended before its batch was here."
 
     def _late(self) -> DataError:
-        where = ""
-        if self._asked.waiting:
-            keys, dataset = self._asked.waiting[0], cast("_Careful", self.dataset)  # only workers are waited for
-            where = f"; the batch of {len(keys)} that is waited for begins with {dataset.path_of(keys[0])}"
+        batch = ""
+        if self._requested.waiting:
+            # Only workers are waited for, so the data set is wrapped.
+            keys, dataset = self._requested.waiting[0], cast("_WholeBatches", self.dataset)
+            batch = f"; the next batch, of {len(keys)}, begins with {dataset.path_of(keys[0])}"
         return DataError(
-            f"data workers gave nothing for {self._patience} s (data.patience){where}. Is the disk or network drive "
-            f"there, was a worker stopped? {GO_ON}"
+            f"data workers sent nothing for {self._patience} s (data.patience){batch}. Check that the disk or network "
+            f"drive responds and that no worker was stopped. {RESUME_HINT}"
         )
 
 
-class _Watch:
-    """Kills the workers when they are waited for too long, which frees whoever waits.
+class _Watchdog:
+    """Kills the workers if the main process waits for them too long, which ends its waiting.
 
-    torch's own time limit does not cover the handing over of a batch, in which a stopped worker leaves the main process
-    waiting for ever. Time in which all of us were stopped (Ctrl-Z) counts as one look.
+    torch's own time limit does not cover the transfer of a batch, during which a stopped worker makes the main process
+    wait forever. Time in which all processes were stopped (Ctrl-Z) counts as one check.
     """
 
     def __init__(self, workers: set[Any], patience: int) -> None:
-        self.late = False
+        self.is_late = False
         self._workers, self._patience = workers, patience
-        self._wait: object | None = None  # the one that is going on
+        self._wait: object | None = None  # identifies the current wait
         self._done = threading.Event()
 
-    def __enter__(self) -> "_Watch":
-        self._thread = threading.Thread(target=self._look, name="rlq-workers", daemon=True)
+    def __enter__(self) -> "_Watchdog":
+        self._thread = threading.Thread(target=self._check, name="rlq-workers", daemon=True)
         self._thread.start()
         return self
 
@@ -164,30 +168,33 @@ class _Watch:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """While entered, the clock runs."""
+        """Count the time in this context as waiting."""
         self._wait = object()
         try:
             yield
         finally:
             self._wait = None
 
-    def _look(self) -> None:
-        step = min(LOOK, self._patience / 4)
-        seen, waited = None, 0.0
+    def _check(self) -> None:
+        step = min(CHECK_INTERVAL, self._patience / 4)
+        previous, waited = None, 0.0
         while not self._done.wait(step):
-            wait = self._wait
-            waited = waited + step if wait is not None and wait is seen else 0.0
-            seen = wait
+            current = self._wait
+            waited = waited + step if current is not None and current is previous else 0.0
+            previous = current
             if waited >= self._patience:
-                self.late = True
+                self.is_late = True
                 for worker in list(self._workers):
-                    worker.kill()  # SIGTERM would not reach one that is stopped, and Python waits for it at its end
+                    worker.kill()  # a stopped process does not handle SIGTERM, and Python would wait for it at exit
                 return
 
 
 def end_workers() -> None:
-    """Kill what lives of the workers when this process ends. Python would ask kindly and then wait, for ever if one
-    is stopped; and torch, told of a death, would raise an error that nobody can catch any more."""
+    """Kill the remaining workers when this process ends.
+
+    Python would send SIGTERM and wait, forever if a worker is stopped. torch would turn the deaths into an error that
+    cannot be caught any more, so its signal handler is removed first.
+    """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for worker, starter in list(_started.items()):
         if starter == os.getpid():
@@ -196,30 +203,31 @@ def end_workers() -> None:
 
 @contextmanager
 def deaths_told() -> Iterator[None]:
-    """Turn torch's error at the death of a worker, which may come up at any moment, into a DataError."""
+    """Turn torch's error about a dead worker, which it may raise at any time, into a DataError."""
     try:
         yield
     except RuntimeError as error:
-        told = _told(str(error))
-        if told is None:
+        explanation = _explained(str(error))
+        if explanation is None:
             raise
-        raise DataError(told) from error
+        raise DataError(explanation) from error
 
 
-def _told(text: str) -> str | None:
-    found = DIED.match(text)
-    if found is None:
-        return NO_FILES if text.startswith(TOO_MANY) else None
-    if "Bus error" in found["how"]:
+def _explained(message: str) -> str | None:
+    """Return our words for torch's message about a dead worker, None for any other message."""
+    match = DIED.match(message)
+    if match is None:
+        return NO_FILES if message.startswith(TOO_MANY) else None
+    if "Bus error" in match["how"]:
         return NO_ROOM.format(why="bus error")
     return (
-        f"the data worker {found['pid']} {found['how'].split('.')[0]}; the kernel kills when memory runs out (fewer "
-        f"data.workers or a smaller data.batch need less), and so may somebody else; {GO_ON}"
+        f"the data worker {match['pid']} {match['how'].split('.')[0]}; the kernel kills processes when memory runs out "
+        f"(fewer data.workers or a smaller data.batch need less), and so can other users; {RESUME_HINT}"
     )
 
 
-class _Asked:
-    """Batches of keys, and those of them that have been asked for and not come."""
+class _RequestedBatches:
+    """Batches of keys, and those of them that were requested and have not arrived."""
 
     def __init__(self, batches: Iterable[list[Any]]) -> None:
         self.batches = batches
@@ -232,14 +240,14 @@ class _Asked:
             yield keys
 
     def __len__(self) -> int:
-        return len(self.batches)  # type: ignore[arg-type]  # asked only where they have one
+        return len(self.batches)  # type: ignore[arg-type]  # only called where they have a length
 
 
-class _Careful(Dataset):
-    """Whole batches for a worker: in shared memory already, or the error in their place.
+class _WholeBatches(Dataset):
+    """Whole batches for a worker: in shared memory already, or an error in their place.
 
-    torch would tell an error with the worker's traceback in it; and it would move a batch to shared memory in a thread
-    whose errors nobody sees.
+    torch would put the worker's traceback into the error's message, and would move a batch to shared memory in a thread
+    whose errors are lost.
     """
 
     def __init__(self, dataset: Any, collate: Callable[[Sequence[Any]], Any]) -> None:
@@ -265,11 +273,11 @@ class _Careful(Dataset):
         return batch
 
 
-def _as_it_is(batch: Any) -> Any:
+def _unchanged(batch: Any) -> Any:
     return batch
 
 
-def _begin_worker(kept: dict[str, Kept], worker: int) -> None:
-    """Start a loader process, which reads pictures as this one does."""
+def _begin_worker(sources: dict[str, DecodedSource], worker: int) -> None:
+    """Set up a loader process, which reads pictures from the same sources as this process."""
     quiet_worker(worker)
-    look_first_in(kept)
+    look_first_in(sources)

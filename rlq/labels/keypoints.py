@@ -16,6 +16,8 @@ from rlq.labels.coco import coco_people, coco_pictures, is_coco
 from rlq.labels.openpose import ENDING, is_openpose, openpose_files, openpose_people
 from rlq.labels.pose_format import Person, load_json
 
+KEYPOINTS = "keypoints.json"  # in the folder rlq/ of a data set
+
 
 @dataclass(frozen=True)
 class KeypointSummary:

@@ -9,18 +9,14 @@ import numpy as np
 from rlq.core.errors import DataError
 from rlq.core.files import written_whole
 from rlq.core.safe_arrays import UNREADABLE
-from rlq.data.clothes import LOWER, UPPER, read_label_png, read_mask, size_problem, usable
+from rlq.data.clothes import read_label_png, read_mask, size_problem, usable
+from rlq.data.lip import LIP_NAMES, LOWER, SHOES, UPPER
 from rlq.data.masks import write_mask
 
 LabelSet = Literal["lip", "atr", "pascal"]
 LABEL_SETS: tuple[LabelSet, ...] = get_args(LabelSet)
 SUFFIXES = (".png", ".npy")
 
-LIP = (
-    *("background", "hat", "hair", "glove", "sunglasses", "upper clothes", "dress", "coat", "socks", "trousers"),
-    *("jumpsuit", "scarf", "skirt", "face", "left arm", "right arm", "left leg", "right leg"),
-    *("left shoe", "right shoe"),
-)
 # The sets that SCHP is trained on, in the order of their labels: their name -> LIP's.
 ATR = {
     "background": "background",
@@ -53,13 +49,13 @@ PASCAL = {
     "upper legs": "trousers",
     "lower legs": "trousers",
 }
-NAMES: dict[LabelSet, tuple[str, ...]] = {"lip": LIP, "atr": tuple(ATR), "pascal": tuple(PASCAL)}
+NAMES: dict[LabelSet, tuple[str, ...]] = {"lip": LIP_NAMES, "atr": tuple(ATR), "pascal": tuple(PASCAL)}
 TO_LIP: dict[LabelSet, np.ndarray] = {  # uint8 [labels of the set]
-    "lip": np.arange(len(LIP), dtype=np.uint8),
-    "atr": np.array([LIP.index(name) for name in ATR.values()], np.uint8),
-    "pascal": np.array([LIP.index(name) for name in PASCAL.values()], np.uint8),
+    "lip": np.arange(len(LIP_NAMES), dtype=np.uint8),
+    "atr": np.array([LIP_NAMES.index(name) for name in ATR.values()], np.uint8),
+    "pascal": np.array([LIP_NAMES.index(name) for name in PASCAL.values()], np.uint8),
 }
-LIP_SHOES, ATR_FACE = (LIP.index("left shoe"), LIP.index("right shoe")), list(ATR).index("face")
+ATR_FACE = list(ATR).index("face")
 PASCAL_TORSO = list(PASCAL).index("torso")
 TELLING = 20  # fewer masks tell nothing about their set
 
@@ -126,7 +122,7 @@ def other_set(labels: LabelSet, seen: Mapping[int, int], masks: int) -> LabelSet
         return None
     if labels != "pascal" and max(seen) < len(PASCAL) and 2 * seen.get(PASCAL_TORSO, 0) > masks:
         return "pascal"
-    if labels == "lip" and not any(label in seen for label in LIP_SHOES) and 2 * seen.get(ATR_FACE, 0) > masks:
+    if labels == "lip" and not any(label in seen for label in SHOES) and 2 * seen.get(ATR_FACE, 0) > masks:
         return "atr"
     return None
 

@@ -13,12 +13,13 @@ from rlq.core.files import written_whole
 from rlq.core.seeding import generator
 from rlq.core.text import lines_of, table
 from rlq.data.clothes import PALETTES, mask_path, read_mask, read_unusable, recolour
+from rlq.data.lip import LIP_NAMES
 from rlq.data.masks import PALETTE
 from rlq.data.parallel import parallel_map
 from rlq.data.picture_grid import Picture, picture_grid
 from rlq.data.pictures import read_picture
 from rlq.data.records import Record
-from rlq.labels.parsing import LIP, Finding, look_at
+from rlq.labels.parsing import Finding, look_at
 from rlq.labels.parsing_import import MANY, labels_seen
 from rlq.synthetic.provide import read_pictures
 
@@ -121,7 +122,7 @@ def check_masks(
         upper=_garment(upper, keys, [found.upper for _, found in good]),
         lower=_garment(lower, keys, [found.lower for _, found in good]),
         one_colour=sum(not (found.upper and found.lower) or record.key in unusable for record, found in good),
-        seen={LIP[label]: seen[label] for label in sorted(seen)},
+        seen={LIP_NAMES[label]: seen[label] for label in sorted(seen)},
     )
 
 

@@ -139,6 +139,11 @@ def match_names(names: Iterable[str], records: Sequence[Record], root: Path) -> 
     return meant
 
 
+def picture_name(record: Record, root: Path) -> str:
+    """Return a picture's path relative to its data set, which is how keypoint files name it."""
+    return record.path.relative_to(root).as_posix()
+
+
 def _relative(name: str, root: Path) -> PurePosixPath:
     return PurePosixPath(name.replace("\\", "/").removeprefix(f"{root.as_posix()}/"))
 

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
 import numpy as np
 import torch
 
-from rlq.core.console import Console, percent, table
+from rlq.core.console import Console
 from rlq.core.distributed import Place, share_from_main
 from rlq.core.errors import DataError, SettingsError
 from rlq.core.scores import RANKING, ScoreTable
 from rlq.core.seeding import generator
 from rlq.core.settings import DataSettings, ExperimentSettings
+from rlq.core.text import percent, table
 from rlq.data.catalogue import Reading
 from rlq.data.degradation import DegradationRanges, Degrading
 from rlq.data.picture_source import PictureSource

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rlq.core.config import Settings
-from rlq.core.console import table
+from rlq.core.text import table
 from rlq.methods.base import Method
 from rlq.sweep.parameters import Parameter, allowed_values, coded, walk
 from rlq.sweep.spec import Sweep

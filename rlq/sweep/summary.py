@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 
-from rlq.core.console import percent, table
+from rlq.core.text import percent, table
 from rlq.sweep.plan import CHOSEN_ON_TEST, Plan
 from rlq.sweep.space import draw_words, short_names
 from rlq.sweep.study import DRAWN, METRICS, REASON, RUN, attempts, parent_of, tally

@@ -9,7 +9,9 @@ import numpy as np
 
 from rlq.core.errors import DataError
 from rlq.core.seeding import generator, seed_from
+from rlq.data.clothes import usable
 from rlq.data.degradation import DegradationRanges, degrade, draw_degradation
+from rlq.data.lip import LOWER, UPPER
 from rlq.data.masks import write_mask
 from rlq.synthetic.canvas import HEIGHT, WIDTH
 from rlq.synthetic.layouts.albums import Album, Picture, Spec
@@ -29,8 +31,6 @@ ARTEFACTS = DegradationRanges(
     motion_kernel=(5, 10),
     mix={"pixelation": 0.4, "gaussian": 0.35, "motion": 0.25},
 )
-UPPER, LOWER = (5, 7, 10), (9, 12)  # LIP labels
-USABLE = 0.01  # smaller shares of a picture are no garment to recolour
 ROOM = (480, 640)  # height and width of a clip's frames
 RATE = 30  # frames per second
 
@@ -74,7 +74,7 @@ def _take_picture(root: Path, spec: Spec, album: Album, picture: Picture, person
         mask = cv2.resize(shot.mask, (width, height), interpolation=cv2.INTER_NEAREST)
         _write_parsing(root / "rlq/masks" / picture.path, mask, spec.oddities)
     for labels, unusable in ((UPPER, taken.bad_upper), (LOWER, taken.bad_lower)):
-        if np.isin(shot.mask, labels).mean() < USABLE:
+        if not usable(shot.mask, labels):
             unusable.append(picture)
     if picture.tracklet:  # the detector errs in each picture on its own
         rng = generator(spec.seed, album.stream, picture.path, "detector")

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rlq.core.seeding import generator
+from rlq.data.lip import Lip
 from rlq.synthetic.canvas import FULL_LIGHT, HEIGHT, SCALE, WIDTH, Part
 from rlq.synthetic.draw import Framing, draw_figure
 from rlq.synthetic.people import Person
@@ -17,9 +18,11 @@ from rlq.synthetic.wardrobe import Outfit
 
 # The LIP label of every part but the garments; things carried are background, as parsers have it.
 LABELS = {
-    Part.HAT: 1, Part.HAT_BRIM: 1, Part.HAIR: 2, Part.HAIR_SECOND: 2, Part.GLOVE: 3, Part.GLASSES: 4, Part.INNER: 5,
-    Part.SOCKS: 8, Part.SCARF: 11, Part.FACE: 13, Part.BEARD: 13, Part.EYES: 13, Part.BROWS: 13, Part.MOUTH: 13,
-    Part.L_ARM: 14, Part.R_ARM: 15, Part.L_LEG: 16, Part.R_LEG: 17, Part.L_SHOE: 18, Part.R_SHOE: 19,
+    Part.HAT: Lip.HAT, Part.HAT_BRIM: Lip.HAT, Part.HAIR: Lip.HAIR, Part.HAIR_SECOND: Lip.HAIR, Part.GLOVE: Lip.GLOVE,
+    Part.GLASSES: Lip.SUNGLASSES, Part.INNER: Lip.UPPER_CLOTHES, Part.SOCKS: Lip.SOCKS, Part.SCARF: Lip.SCARF,
+    Part.FACE: Lip.FACE, Part.BEARD: Lip.FACE, Part.EYES: Lip.FACE, Part.BROWS: Lip.FACE, Part.MOUTH: Lip.FACE,
+    Part.L_ARM: Lip.LEFT_ARM, Part.R_ARM: Lip.RIGHT_ARM, Part.L_LEG: Lip.LEFT_LEG, Part.R_LEG: Lip.RIGHT_LEG,
+    Part.L_SHOE: Lip.LEFT_SHOE, Part.R_SHOE: Lip.RIGHT_SHOE,
 }  # fmt: skip
 
 

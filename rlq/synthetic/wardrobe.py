@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# LIP labels of garments.
-UPPER_CLOTHES, DRESS, COAT, PANTS, JUMPSUIT, SKIRT = 5, 6, 7, 9, 10, 12
+from rlq.data.lip import Lip
+
 PATTERNS = ("plain", "stripes", "bars", "checks", "dots", "print", "two_tone")
 Colour = tuple[int, int, int]
 
@@ -16,7 +16,7 @@ class Garment:
     """One piece of clothing."""
 
     kind: str
-    label: int  # of LIP
+    label: Lip
     colour: Colour
     second: Colour  # of the pattern
     pattern: str  # one of PATTERNS
@@ -65,9 +65,9 @@ def sample_outfit(rng: np.random.Generator, gender: str) -> Outfit:
     lower: Garment | None
     inner: Colour | None = None
     if feminine and draw < 0.14:
-        upper, lower = _garment(rng, "dress", DRESS, (1.1, 1.5), (0.35, 0.95), (0.0, 0.6)), None
+        upper, lower = _garment(rng, "dress", Lip.DRESS, (1.1, 1.5), (0.35, 0.95), (0.0, 0.6)), None
     elif draw < 0.18:
-        upper, lower = _garment(rng, "jumpsuit", JUMPSUIT, (1.1, 1.4), (0.95, 0.97), (0.2, 1.0)), None
+        upper, lower = _garment(rng, "jumpsuit", Lip.JUMPSUIT, (1.1, 1.4), (0.95, 0.97), (0.2, 1.0)), None
     else:
         upper = _upper(rng)
         lower = _lower(rng, feminine)
@@ -94,29 +94,29 @@ def sample_outfit(rng: np.random.Generator, gender: str) -> Outfit:
 def _upper(rng: np.random.Generator) -> Garment:
     kind = str(rng.choice(("tshirt", "tank", "shirt", "jumper", "coat"), p=(0.3, 0.08, 0.22, 0.2, 0.2)))
     if kind == "coat":
-        return _garment(rng, kind, COAT, (1.18, 1.42), (0.1, 0.6), (1.0, 1.0))
+        return _garment(rng, kind, Lip.COAT, (1.18, 1.42), (0.1, 0.6), (1.0, 1.0))
     sleeves = {"tshirt": (0.25, 0.45), "tank": (0.0, 0.02), "shirt": (0.5, 1.0), "jumper": (0.97, 1.0)}[kind]
-    return _garment(rng, kind, UPPER_CLOTHES, (1.05, 1.3), (0.02, 0.14), sleeves)
+    return _garment(rng, kind, Lip.UPPER_CLOTHES, (1.05, 1.3), (0.02, 0.14), sleeves)
 
 
 def _lower(rng: np.random.Generator, feminine: bool) -> Garment:
     draw = rng.random()
     if draw < (0.25 if feminine else 0.01):
-        return _garment(rng, "skirt", SKIRT, (1.1, 1.7), (0.3, 0.85), (0.0, 0.0))
+        return _garment(rng, "skirt", Lip.SKIRT, (1.1, 1.7), (0.3, 0.85), (0.0, 0.0))
     if draw < 0.45:
-        return _garment(rng, "shorts", PANTS, (1.15, 1.5), (0.25, 0.55), (0.0, 0.0))
-    return _garment(rng, "trousers", PANTS, (1.05, 1.6), (0.85, 0.98), (0.0, 0.0))
+        return _garment(rng, "shorts", Lip.TROUSERS, (1.15, 1.5), (0.25, 0.55), (0.0, 0.0))
+    return _garment(rng, "trousers", Lip.TROUSERS, (1.05, 1.6), (0.85, 0.98), (0.0, 0.0))
 
 
 def _garment(
     rng: np.random.Generator,
     kind: str,
-    label: int,
+    label: Lip,
     loose: tuple[float, float],
     length: tuple[float, float],
     sleeve: tuple[float, float],
 ) -> Garment:
-    patterned = 0.25 if label == PANTS else 0.5
+    patterned = 0.25 if label == Lip.TROUSERS else 0.5
     pattern = str(rng.choice(PATTERNS[1:])) if rng.random() < patterned else "plain"
     return Garment(
         kind=kind,

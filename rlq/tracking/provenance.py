@@ -3,7 +3,6 @@
 import contextlib
 import getpass
 import importlib.metadata
-import itertools
 import platform
 import re
 import subprocess
@@ -50,8 +49,10 @@ def source_digest() -> str:
     """16 hex digits of rlq's own code as it lies on the disk: equal digits, equal code, committed or not."""
     house = Path(__file__).parent.parent
     files = sorted(house.rglob("*.py"))
-    contents = ((file.relative_to(house).as_posix(), "\0", file.read_bytes(), "\0") for file in files)
-    return short_digest(*itertools.chain.from_iterable(contents))
+    parts: list[str | bytes] = []
+    for file in files:
+        parts += [file.relative_to(house).as_posix(), "\0", file.read_bytes(), "\0"]
+    return short_digest(*parts)
 
 
 def library_versions() -> dict[str, str]:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from rlq.core.console import Console, percent, table
+from rlq.core.console import Console
 from rlq.core.errors import RlqError
 from rlq.core.settings import ExperimentSettings, TrackingSettings
+from rlq.core.text import percent, table
 from rlq.data.catalogue import Reading
 from rlq.data.degradation import DegradationRanges, Kind, at_severity, only
 from rlq.data.readers.celeb_reid import CameraReading

@@ -15,7 +15,7 @@ def preload() -> None:
     import optuna.storages  # noqa: F401
 
     import rlq.ablation.run
-    import rlq.labels.pose_labelling
+    import rlq.labels.pose_extract
     import rlq.runs.experiment
     import rlq.sweep.run
     import rlq.weights.use  # noqa: F401

@@ -1,4 +1,4 @@
-"""rlq pose on the command line; what it does is tested in tests/labelling."""
+"""rlq pose on the command line; what it does is tested in tests/labels."""
 
 import shutil
 from pathlib import Path
@@ -9,7 +9,7 @@ from naming import assert_names
 
 from rlq.cli import main
 from rlq.cli.pose import VECTORS
-from rlq.labels import pose_labelling
+from rlq.labels import pose_cluster, pose_extract, pose_import
 from rlq.labels.pose import VARIANTS
 
 
@@ -52,12 +52,12 @@ class Done:
             {"weights": Path(__file__), "batch": 8, "device": "cpu", "score": 0.7},
         ),
         (
-            "cluster_training",
+            "cluster_training_poses",
             ["cluster", "--keypoints", __file__, "--k", "5:15:5", "--k", "7", "--vector", "all", "--seed", "3"],
             {"keypoints": Path(__file__), "counts": [5, 10, 15, 7], "vectors": VARIANTS, "sheets": None, "seed": 3},
         ),
         (
-            "cluster_training",
+            "cluster_training_poses",
             ["cluster"],
             {"keypoints": None, "counts": [15], "vectors": ("lengths_angles",), "sheets": None, "seed": 0},
         ),
@@ -70,7 +70,9 @@ def test_the_options_reach_the_work(monkeypatch, work, words, wanted):
         asked.append((args, options))
         return Done()
 
-    monkeypatch.setattr(pose_labelling, work, record)
+    monkeypatch.setattr(
+        {"import": pose_import, "extract": pose_extract, "cluster": pose_cluster}[words[0]], work, record
+    )
     shown = CliRunner().invoke(main, ["pose", *words, "--data", "prcc", "--root", "r", "--output", "o"])
     assert (shown.exit_code, shown.output) == (0, "done\n")
     ((args, options),) = asked

@@ -9,9 +9,6 @@ from rlq.core.errors import DataError
 from rlq.core.seeding import generator
 from rlq.data.clothes import (
     COLOURS,
-    LOWER,
-    UPPER,
-    WHOLE,
     ClothesClasses,
     Recolouring,
     head_megabytes,
@@ -24,6 +21,7 @@ from rlq.data.clothes import (
     recolour,
     usable,
 )
+from rlq.data.lip import LOWER, UPPER, WORN
 from rlq.data.records import Record
 
 UPPER_ROWS, LOWER_ROWS, HAT_ROWS, FACE_ROWS = slice(4, 8), slice(8, 12), slice(0, 2), slice(2, 4)
@@ -264,7 +262,7 @@ def test_recolouring_is_its_definition_pixel_by_pixel_whatever_the_mask():
         upper, lower = generator(number).integers(9, size=2)
         parts = dict.fromkeys(UPPER, upper) | dict.fromkeys(LOWER, lower)
         if not usable(mask, UPPER) or not usable(mask, LOWER):
-            parts, lower = dict.fromkeys(WHOLE, upper), upper
+            parts, lower = dict.fromkeys(WORN, upper), upper
         for label, colour in parts.items():
             mixed = np.rint((1 - 0.7) * before[mask == label] + 0.7 * palette(9)[colour].astype(float))
             assert np.array_equal(made.picture[mask == label], mixed)

@@ -28,7 +28,7 @@ from rlq.data.transforms import TestTransform
 
 @pytest.fixture(autouse=True)
 def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "_kept", {})
+    monkeypatch.setattr(pictures, "_sources", {})
 
 
 @pytest.fixture

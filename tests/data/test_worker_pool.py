@@ -119,7 +119,7 @@ def test_a_process_ends_although_a_worker_of_its_is_stopped(paths):
     code = f"""
 import os, signal
 from pathlib import Path
-from test_loaders import batches_of, first_worker
+from test_worker_pool import batches_of, first_worker
 source = batches_of([Path(path) for path in {[str(path) for path in paths]!r}])
 next(iter(source))
 os.kill(first_worker(source), signal.SIGSTOP)

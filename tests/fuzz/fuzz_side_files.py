@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from fuzzing import Files, Parse, Target
 from hypothesis import strategies as st
+from keypoint_files import write_coco, write_openpose
 from mutations import changed_seeds, json_values, one_file, one_of, words
 
 from rlq.core.seeding import generator
@@ -20,7 +21,7 @@ from rlq.labels.gender import read_answers
 from rlq.labels.keypoints import read_keypoints
 from rlq.synthetic.author_lists import write_pose_clusters
 from rlq.synthetic.side_files import detect
-from rlq.synthetic.tool_files import write_coco, write_keypoints, write_openpose
+from rlq.synthetic.tool_files import write_keypoints
 
 RUN = {"detector": "keypointrcnn", "size": 320}
 

@@ -8,11 +8,12 @@ from naming import assert_names
 from PIL import Image
 
 from rlq.core.errors import DataError
-from rlq.data.clothes import LOWER, UPPER, WHOLE, read_mask
+from rlq.data.clothes import read_mask
+from rlq.data.lip import LIP_NAMES as LIP
+from rlq.data.lip import LOWER, UPPER, WORN
 from rlq.data.masks import PALETTE, write_mask
 from rlq.labels.parsing import (
     ATR,
-    LIP,
     NAMES,
     PASCAL,
     TO_LIP,
@@ -48,7 +49,7 @@ def test_the_sets_are_those_of_schp():
     assert [LIP.index(name) for name in ("upper clothes", "coat", "jumpsuit")] == list(UPPER)
     assert [LIP.index(name) for name in ("trousers", "skirt")] == list(LOWER)
     bare = {"background", "hair", "sunglasses", "face", "left arm", "right arm", "left leg", "right leg"}
-    assert {LIP[label] for label in WHOLE} == set(LIP) - bare
+    assert {LIP[label] for label in WORN} == set(LIP) - bare
     assert list(ATR).index("upper clothes") == 4 and list(ATR).index("trousers") == 6
 
 

@@ -11,7 +11,7 @@ from rlq.core.console import Console
 from rlq.core.errors import DataError
 from rlq.data.catalogue import read
 from rlq.data.pictures import picture_sizes
-from rlq.labels import pose_labelling
+from rlq.labels import pose_cluster
 from rlq.labels.clusters import cluster_poses, labels_of, read_clusters
 from rlq.labels.keypoints import read_keypoints
 from rlq.labels.pose import match, pose_vector
@@ -26,8 +26,8 @@ def root(home) -> Path:
     return home.folder / "data/synthetic/prcc"
 
 
-def cluster(root: Path, output: Path, **options) -> pose_labelling.Clustered:
-    return pose_labelling.cluster_training("prcc", root, output=output, console=QUIET, **options)
+def cluster(root: Path, output: Path, **options) -> pose_cluster.Clustered:
+    return pose_cluster.cluster_training_poses("prcc", root, output=output, console=QUIET, **options)
 
 
 def test_a_file_holds_the_clusters_that_training_would_make(root, tmp_path):

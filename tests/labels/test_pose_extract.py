@@ -17,8 +17,8 @@ from torchvision.models.detection import keypointrcnn_resnet50_fpn
 from rlq.cli import main
 from rlq.core.console import Console
 from rlq.core.errors import SettingsError
-from rlq.labels import pose_labelling
-from rlq.labels.extraction import load_detector
+from rlq.labels import pose_extract
+from rlq.labels.keypoint_detector import load_detector
 from rlq.labels.keypoints import read_keypoints
 
 SIDES = (32, 64)
@@ -79,8 +79,8 @@ def whole(tmp_path_factory, weights, network):
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pose_labelling, "load_detector", lambda *_args, **_options: network)
-        yield pose_labelling.extract_keypoints("celeb_reid", root, weights=weights, batch=3, score=0.3, **ON_CPU)
+        patch.setattr(pose_extract, "load_detector", lambda *_args, **_options: network)
+        yield pose_extract.extract_keypoints("celeb_reid", root, weights=weights, batch=3, score=0.3, **ON_CPU)
     torch.set_num_threads(threads)
 
 
@@ -94,9 +94,7 @@ def folder(tmp_path, whole) -> Path:
 
 @pytest.fixture
 def extract(folder, weights):
-    return partial(
-        pose_labelling.extract_keypoints, "celeb_reid", folder, weights=weights, batch=3, score=0.3, **ON_CPU
-    )
+    return partial(pose_extract.extract_keypoints, "celeb_reid", folder, weights=weights, batch=3, score=0.3, **ON_CPU)
 
 
 def test_people_are_written_as_alphapose_writes_them(whole, published):
@@ -124,7 +122,7 @@ def test_people_are_written_as_alphapose_writes_them(whole, published):
 
 def test_a_run_that_was_stopped_goes_on_and_ends_alike(whole, folder, extract, monkeypatch):
     looked_at: list[list[str]] = []
-    real = pose_labelling.detect
+    real = pose_extract.detect
 
     def stopped(network, pictures, device):
         if len(looked_at) == 2:
@@ -132,7 +130,7 @@ def test_a_run_that_was_stopped_goes_on_and_ends_alike(whole, folder, extract, m
         looked_at.append([name for name, _ in pictures])
         return real(network, pictures, device)
 
-    monkeypatch.setattr(pose_labelling, "detect", stopped)
+    monkeypatch.setattr(pose_extract, "detect", stopped)
     with pytest.raises(KeyboardInterrupt):
         extract()
     journal = folder / "rlq/keypoints.json.journal"
@@ -167,5 +165,5 @@ def test_broken_pictures_are_told_in_the_end_and_only_they_are_left(whole, folde
 def test_a_gpu_that_is_not_there_is_told(folder, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(SettingsError) as raised:
-        pose_labelling.extract_keypoints("celeb_reid", folder, device="cuda", console=Console(quiet=True))
+        pose_extract.extract_keypoints("celeb_reid", folder, device="cuda", console=Console(quiet=True))
     assert_names(raised.value, "--device", "cuda", "auto", "cpu")

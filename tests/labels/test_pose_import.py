@@ -11,7 +11,7 @@ import pytest
 from rlq.core.console import Console
 from rlq.core.errors import DataError
 from rlq.data.catalogue import read
-from rlq.labels import pose_labelling
+from rlq.labels import pose_import
 from rlq.labels.alphapose import write_alphapose
 from rlq.labels.keypoints import read_keypoints
 from rlq.labels.openpose import ORDERS
@@ -34,8 +34,8 @@ def entries(root) -> list[dict]:
     return json.loads((root / "rlq/keypoints.json").read_text())
 
 
-def bring(source: Path, root: Path, **options) -> pose_labelling.Imported:
-    return pose_labelling.import_keypoints(
+def bring(source: Path, root: Path, **options) -> pose_import.Imported:
+    return pose_import.import_keypoints(
         source, "prcc", root, output=source.parent / "out.json", console=QUIET, **options
     )
 
@@ -130,6 +130,6 @@ def test_an_import_goes_where_training_looks_for_it(home, root, tmp_path, entrie
     own = tmp_path / "prcc"
     shutil.copytree(root, own)
     write_alphapose(tmp_path / "k.json", entries[:50])
-    done = pose_labelling.import_keypoints(tmp_path / "k.json", "prcc", tmp_path, console=QUIET)
+    done = pose_import.import_keypoints(tmp_path / "k.json", "prcc", tmp_path, console=QUIET)
     assert done.output == own / "rlq/keypoints.json"
     assert len(json.loads(done.output.read_text())) < len(entries) // 2  # in place of the older one

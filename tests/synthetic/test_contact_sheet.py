@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
+from contact_sheet import COLUMNS, contact_sheet
 from naming import assert_names
 
 from rlq.core.errors import SettingsError
-from rlq.synthetic.contact_sheet import COLUMNS, contact_sheet
 
 
 def test_a_sheet_has_a_row_per_person_and_a_column_per_shot():

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from keypoint_files import COCO_NAMES, write_coco, write_openpose
 from naming import assert_names
 from PIL import Image
 
@@ -12,13 +13,10 @@ from rlq.core.errors import DataError
 from rlq.core.seeding import generator
 from rlq.synthetic.side_files import detect
 from rlq.synthetic.tool_files import (
-    COCO_NAMES,
     remapped,
     to_atr,
     to_pascal,
-    write_coco,
     write_keypoints,
-    write_openpose,
     write_rgb_mask,
     write_small_palette_mask,
 )

@@ -1,11 +1,12 @@
 from rlq.core.seeding import generator
-from rlq.synthetic.wardrobe import COAT, DRESS, JUMPSUIT, PANTS, PATTERNS, SKIRT, UPPER_CLOTHES, sample_outfit
+from rlq.data.lip import LOWER, UPPER, Lip
+from rlq.synthetic.wardrobe import PATTERNS, sample_outfit
 
 
 def test_a_wardrobe_holds_every_garment_pattern_and_thing_to_carry():
     outfits = [sample_outfit(generator("wardrobe", number), ("female", "male")[number % 2]) for number in range(600)]
     garments = [garment for outfit in outfits for garment in (outfit.upper, outfit.lower) if garment is not None]
-    assert {garment.label for garment in garments} == {UPPER_CLOTHES, DRESS, COAT, PANTS, JUMPSUIT, SKIRT}
+    assert {garment.label for garment in garments} == {*UPPER, *LOWER, Lip.DRESS}
     assert {garment.pattern for garment in garments} == set(PATTERNS)
     assert {outfit.bag for outfit in outfits} == {"none", "backpack", "shoulder", "handbag"}
     assert {outfit.hat for outfit in outfits} == {None, "cap", "beanie", "brimmed"}

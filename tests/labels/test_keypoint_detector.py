@@ -1,4 +1,4 @@
-"""Weights that cannot be had; the network itself runs in tests/labelling/test_pose_extract.py."""
+"""Weights that cannot be had; the network itself runs in tests/labels/test_pose_extract.py."""
 
 from urllib.error import URLError
 
@@ -8,7 +8,7 @@ from naming import assert_names
 from torchvision.models.detection import KeypointRCNN_ResNet50_FPN_Weights
 
 from rlq.core.errors import DataError
-from rlq.labels.extraction import load_detector
+from rlq.labels.keypoint_detector import load_detector
 
 CPU = torch.device("cpu")
 
