@@ -94,7 +94,7 @@ def test_batch_norms_follow_each_process_own_rows_until_they_are_shared(two):
     assert torch.equal(first["trunk.0.1.running_mean"], two[0]["own buffer"])
 
 
-@pytest.mark.parametrize("kind", ["clean", "spoilt"])
+@pytest.mark.parametrize("kind", ["clean", "degraded"])
 def test_evaluation_is_the_same_with_pictures_that_do_not_divide_evenly(one, two, kind):
     wanted, features = one["evaluation"][kind], one["evaluation"][f"{kind} features"]
     assert [len(part) for part in features] == [3, 4]
@@ -105,9 +105,9 @@ def test_evaluation_is_the_same_with_pictures_that_do_not_divide_evenly(one, two
             torch.testing.assert_close(found, part, rtol=0, atol=1e-5)
 
 
-def test_spoilt_pictures_are_spoilt(one):
-    clean, spoilt = (one["evaluation"][f"{kind} features"][0] for kind in ("clean", "spoilt"))
-    assert (clean - spoilt).abs().max() > 1e-3
+def test_degraded_pictures_are_degraded(one):
+    clean, degraded = (one["evaluation"][f"{kind} features"][0] for kind in ("clean", "degraded"))
+    assert (clean - degraded).abs().max() > 1e-3
 
 
 def test_a_process_without_any_picture_gets_the_features_all_the_same(one, two):
