@@ -49,7 +49,7 @@ def one_teacher(scene: Scene) -> Outcome:
     peace = scene.undisturbed("teacher", teach_in_peace)
     both = _together(scene, ("train", "with_teacher.yaml", "--set", "data.cache=true"))
     _all_end(scene, both)
-    teachers = [re.findall(r"^teacher .*", scene.output(process), re.MULTILINE) for process in both]
+    teachers = [re.findall(r"^teacher .*runs/teachers/.*", scene.output(process), re.MULTILINE) for process in both]
     trained = [sum(".yaml" in line for line in lines) for lines in teachers]  # says from which file
     waited = [sum(".yaml" not in line for line in lines) for lines in teachers]
     mine, yours = scene.one("runs/teachers/*/run.json").parent, peace.one("runs/teachers/*/run.json").parent
