@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rlq.core.console import Console
 from rlq.core.errors import DataError
-from rlq.core.text import table
+from rlq.core.text import listed, table
 from rlq.data.records import ReidData
 from rlq.labels.gender import Answer, Person, people_of, person_of, read_answers
 from rlq.labels.gender_annotate import Part, PartCounts
@@ -31,10 +31,7 @@ class GenderReport:
     def to_text(self) -> str:
         header = ["people", "in all", "labelled", "male", "female", "in doubt", "missing"]
         lines = [f"{self.source}:", table([part.to_row() for part in self.parts], header=header)]
-        for part in self.parts:
-            if part.missing:
-                more = f" and {len(part.missing) - SHOWN} more" if len(part.missing) > SHOWN else ""
-                lines.append(f"missing of {part.part}: {', '.join(part.missing[:SHOWN])}{more}")
+        lines += [f"missing of {part.part}: {listed(part.missing, SHOWN)}" for part in self.parts if part.missing]
         if self.strangers:
             lines.append(f"{self.strangers} people of the file are not in the set")
         return "\n".join(lines)

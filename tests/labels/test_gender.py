@@ -75,13 +75,13 @@ def test_missing_people_are_counted_and_named_beside_those_of_the_file(write):
     with pytest.raises(DataError, match=r"gender\.csv.*\b2\b.*\b3\b.*\btrain\b.*\b9, 10\b.*\b1\b"):
         genders_of(people, read_genders(path), path)
     many = records(*[("train", str(pid)) for pid in range(1, 20)])
-    with pytest.raises(DataError, match=r"\b18\b.*\b19\b.*\btrain\b.*\b2, 3, .*, 11, \.\.\."):
+    with pytest.raises(DataError, match=r"\b18\b.*\b19\b.*\btrain\b.*\b2, 3, .*, 11\b"):
         genders_of(many, read_genders(path), path)
 
 
 def test_the_file_of_another_set_is_told_so(write):
     path = write(*[f"train,p{pid:04},1" for pid in range(900, 910)])
-    with pytest.raises(DataError, match=r"gender\.csv.*\b2\b.*\b10\b.*\b900, 901, 902, 903, 904, \.\.\."):
+    with pytest.raises(DataError, match=r"gender\.csv.*\b2\b.*\b10\b.*\b900, 901, 902, 903, 904\b"):
         genders_of(records(("train", "1"), ("train", "2")), read_genders(path), path)
     with pytest.raises(DataError, match=r"gender\.csv.*\btest\b"):
         genders_of(records(("train", "1")), read_genders(write("query,1,0")), path)
