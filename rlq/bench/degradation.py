@@ -69,7 +69,7 @@ def measure(form: tuple[int, int], count: int, rounds: int) -> Measured:
     times, differing = {}, {}
     for artefact in DRAWN:
         variants = {
-            "own": partial(_all, pictures, partial(degrade, artefact=artefact)),
+            "own": partial(_all, pictures, partial(degrade, degradation=artefact)),
             "plain": partial(_all, pictures, partial(spoil, artefact=artefact)),
         }
         times[artefact] = take_turns(variants, rounds=rounds)

@@ -1,1 +1,1 @@
-"""Labels beside the pictures: poses, genders and parsing masks, read, made and looked at."""
+"""Labels besides identity and clothes: read, make and check poses, genders and parsing masks."""

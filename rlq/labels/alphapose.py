@@ -1,6 +1,6 @@
 """AlphaPose's result file: a list with one entry per person, or people keyed by picture.
 
-Real files leave out pictures without people, hold several people per picture in any order, and have confidences
+Real files leave out pictures without people and hold several people per picture in any order. They have confidences
 above 1, joints outside of the picture, and 17, 26 or 136 joints, of which the first 17 are COCO's.
 """
 
@@ -17,7 +17,7 @@ KNOWN_JOINTS = (17, 26, 136)
 
 
 def alphapose_people(content: Any, path: Path) -> Iterator[Person]:
-    """Everybody in the content of a result file."""
+    """Yield every person in the content of a result file."""
     if isinstance(content, list):
         yield from _listed(content, path)
     elif isinstance(content, dict):
@@ -48,7 +48,7 @@ def _keyed(content: dict, path: Path) -> Iterator[Person]:
             if not isinstance(entry, dict) or "keypoints" not in entry:
                 raise DataError(
                     f"{path}: picture {name!r}: expected people with keypoints and a score, as AlphaPose writes them "
-                    "by default; its forms cmu and open order the joints otherwise"
+                    "by default; its formats cmu and open have another order of joints"
                 )
             yield _person(entry, name, f"{path}: person {number} ({name})")
 
@@ -56,10 +56,10 @@ def _keyed(content: dict, path: Path) -> Iterator[Person]:
 def _person(entry: dict, name: str, place: str) -> Person:
     rows = joint_rows(entry.get("keypoints"), place)
     if len(rows) not in KNOWN_JOINTS:
-        known = ", ".join(map(str, KNOWN_JOINTS))
+        supported = ", ".join(map(str, KNOWN_JOINTS))
         raise DataError(
-            f"{place}: has {len(rows)} joints; lists of {known} begin with COCO's 17. CrowdPose (14) and MPII (16) "
-            "have no face and another order: run the detector with a model that was trained on COCO or Halpe"
+            f"{place}: has {len(rows)} joints; lists of {supported} begin with COCO's 17. CrowdPose (14) and MPII (16) "
+            "have no face and another order; run the detector with a model that was trained on COCO or Halpe"
         )
     score = score_of(entry["score"], place) if "score" in entry else None
     return Person(place, name, score, rows[:JOINTS], len(rows))

@@ -1,8 +1,8 @@
-"""Group pose vectors into clusters, which are the pose classes of training; and read and write the authors' files.
+"""Group pose vectors into clusters, the pose classes of training, and read and write the authors' cluster files.
 
-A file has the columns Category (the split), Image (the key of a picture) and one per clustering, such as R_LA_15: its
-vector and K. Labels run from 1 to K; 0 says that no pose was found. The authors' files of test pictures are
-clusterings of their own, whose numbers have nothing to do with those of training.
+A file has the columns Category (the split), Image (a picture's key) and one per clustering, such as R_LA_15, which
+names its vector and K. Labels run from 1 to K; 0 means that no pose was found. The authors clustered test pictures
+separately, so the numbers in their test files are not related to those of training.
 """
 
 import csv
@@ -33,50 +33,50 @@ LEADING = ("Category", "Image")  # columns
 
 @dataclass(frozen=True)
 class PoseClusters:
-    """Labels of the poses that were clustered, and the centres that label others."""
+    """The labels of clustered poses, and the centres, which can label other poses."""
 
     labels: np.ndarray  # [N] int64, 1..K, 0: no pose
     centres: np.ndarray  # [K, D] float64
 
-    def assign(self, vectors: np.ndarray, found: np.ndarray) -> np.ndarray:
-        """The nearest centre's label, 0 where no pose was found: vectors [M, D], found [M] bool -> int64 [M]."""
-        return nearest(vectors, found, self.centres)
+    def assign(self, vectors: np.ndarray, detected: np.ndarray) -> np.ndarray:
+        """Return the nearest centre's label, 0 without a pose: vectors [M, D], detected [M] bool -> int64 [M]."""
+        return nearest_centres(vectors, detected, self.centres)
 
 
-def cluster_poses(vectors: np.ndarray, found: np.ndarray, k: int, seed: int = 0) -> PoseClusters:
-    """K-means of the poses that were found: vectors [N, D], found [N] bool."""
-    from sklearn.cluster import KMeans  # a second of start-up that most commands do without
+def cluster_poses(vectors: np.ndarray, detected: np.ndarray, k: int, seed: int = 0) -> PoseClusters:
+    """Cluster the detected poses by K-means: vectors [N, D], detected [N] bool."""
+    from sklearn.cluster import KMeans  # takes a second to import, and most commands do not need it
 
-    vectors, found = np.asarray(vectors), np.asarray(found, bool)
-    poses = vectors[found].astype(np.float32)  # twice as fast as in float64, to the same optimum
+    vectors, detected = np.asarray(vectors), np.asarray(detected, bool)
+    poses = vectors[detected].astype(np.float32)  # twice as fast as float64, with the same optimum
     distinct = len(np.unique(poses, axis=0))
     if distinct < k:
         raise DataError(
-            f"{found.sum()} of {len(found)} pictures have poses, {distinct} of them different; K = {k} clusters need "
-            "as many: lower cap.pose.clusters (--k of rlq pose cluster), or give keypoints of more pictures"
+            f"{detected.sum()} of {len(detected)} pictures have poses, {distinct} of them different; K = {k} clusters "
+            "need as many: lower cap.pose.clusters (--k of rlq pose cluster), or give keypoints of more pictures"
         )
     means = KMeans(n_clusters=k, n_init=STARTS, max_iter=ITERATIONS, random_state=seed).fit(poses)
     centres = means.cluster_centers_.astype(np.float64)
-    return PoseClusters(nearest(vectors, found, centres), centres)
+    return PoseClusters(nearest_centres(vectors, detected, centres), centres)
 
 
-def nearest(vectors: np.ndarray, found: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """Labels 1..K by Euclidean distance, 0 where not found: int64 [N]."""
-    vectors, found = np.asarray(vectors, np.float64), np.asarray(found, bool)
+def nearest_centres(vectors: np.ndarray, detected: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Return labels 1..K by Euclidean distance, 0 without a pose: int64 [N]."""
+    vectors, detected = np.asarray(vectors, np.float64), np.asarray(detected, bool)
     labels = np.zeros(len(vectors), np.int64)
     # |v - c|^2 without |v|^2, which is the same for every centre
-    distances = (centres**2).sum(axis=1) - 2 * vectors[found] @ centres.T  # [found, K]
-    labels[found] = distances.argmin(axis=1) + 1
+    distances = (centres**2).sum(axis=1) - 2 * vectors[detected] @ centres.T  # [detected, K]
+    labels[detected] = distances.argmin(axis=1) + 1
     return labels
 
 
 def column_name(variant: Variant, k: int) -> str:
-    """How the authors call a clustering: R_LA_15."""
+    """Return the authors' name of a clustering, such as R_LA_15."""
     return f"{ABBREVIATIONS[variant]}_{k}"
 
 
 def write_clusters(path: Path, records: Sequence[Record], columns: Mapping[str, Sequence[object]]) -> None:
-    """Write labels [N] per column name in the authors' form, at once or not at all."""
+    """Write labels [N] per column in the authors' form, whole or not at all."""
     with written_whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow([*LEADING, *columns])
@@ -85,7 +85,7 @@ def write_clusters(path: Path, records: Sequence[Record], columns: Mapping[str, 
 
 
 def read_clusters(path: Path, column: str) -> dict[tuple[str, str], int]:
-    """One clustering of a file: (split, picture key) -> label."""
+    """Read one clustering of a file: (split, picture key) -> label."""
     classes = int(column.rpartition("_")[2])
     rows = list(read_table(path, (*LEADING, column), "file of pose clusters"))
     splits = _splits(rows)
@@ -96,52 +96,52 @@ def read_clusters(path: Path, column: str) -> dict[tuple[str, str], int]:
             if labels.setdefault((split, key), label) != label:
                 raise DataError(f"{row.place}: {key} has label {label} here and {labels[split, key]} before")
     if not labels:
-        raise DataError(f"{path}: holds no picture")
+        raise DataError(f"{path}: holds no row")
     return labels
 
 
 def read_columns(path: Path, records: Sequence[Record]) -> dict[str, list[str]]:
-    """All clusterings of a file that has just these pictures, in any order: column -> [N] as written.
+    """Read all clusterings of a file that holds exactly these pictures, in any order: column -> [N] as written.
 
-    Raises DataError when it has other pictures, because then its clusters would be of no use beside new ones.
+    Raises DataError if it holds other pictures, whose clusters could not be kept beside new ones.
     """
     rows = list(read_table(path, LEADING, "file of pose clusters"))
     by_picture = {(row["Category"].lower(), row["Image"]): row for row in rows}
-    wanted = [(record.split, record.key) for record in records]
-    if set(by_picture) != set(wanted) or len(by_picture) != len(rows):
+    pictures = [(record.split, record.key) for record in records]
+    if set(by_picture) != set(pictures) or len(by_picture) != len(rows):
         raise DataError(
-            f"{path}: holds {len(rows)} rows, {len(set(wanted) & set(by_picture))} of them of the {len(wanted)} "
+            f"{path}: holds {len(rows)} rows, {len(set(pictures) & set(by_picture))} of them of the {len(pictures)} "
             "pictures that are clustered now; move it away, or name another file with --output"
         )
     names = [name for name in rows[0] if name not in LEADING]
-    return {name: [by_picture[key][name] for key in wanted] for name in names}
+    return {name: [by_picture[picture][name] for picture in pictures] for name in names}
 
 
 def labels_of(records: Sequence[Record], labels: Mapping[tuple[str, str], int], source: Path) -> np.ndarray:
-    """Each record's label: int64 [N]; a picture that the file does not have is an error, as 0 would hide it."""
+    """Return each record's label: int64 [N]. Raises DataError for pictures without a row, which 0 would hide."""
     missing = [record.key for record in records if (record.split, record.key) not in labels]
     if missing:
         place = f"{source}: has no row for {len(missing)} of {len(records)} pictures ({records[0].split})"
         if len(missing) < len(records):
             raise DataError(f"{place}, such as {missing[:3]}; rlq pose cluster writes a row for every picture")
         split, key = next(iter(labels))
-        raise DataError(f"{place}, which are named like {missing[0]}; it names {key} ({split}): is it of another set?")
+        raise DataError(f"{place}, such as {missing[0]}; it lists {key} ({split}): is it of another data set?")
     return np.array([labels[record.split, record.key] for record in records], np.int64)
 
 
 def _splits(rows: Sequence[Mapping[str, str]]) -> dict[str, tuple[str, ...]]:
-    """Category -> the splits that it speaks of: "test" is the gallery (LTCC) where there are queries, else both."""
+    """Return the splits that each category covers: "test" is the gallery if there are queries (LTCC), else both."""
     words = {row["Category"] for row in rows}
     test = ("gallery",) if "query" in {word.lower() for word in words} else ("query", "gallery")
     return {word: test if word.lower() == "test" else (word.lower(),) for word in words}
 
 
 def _label(text: str, classes: int, place: str) -> int:
-    """Labels are written as 10 or 10.0."""
+    """Return a label, which can be written as 10 or 10.0."""
     try:
         value = float(text)
     except ValueError:
         value = float("nan")
     if not (value.is_integer() and 0 <= value <= classes):
-        raise DataError(f"{place}: label {text!r} is no whole number from 0 to {classes}")
+        raise DataError(f"{place}: label {text!r} is not a whole number from 0 to {classes}")
     return int(value)

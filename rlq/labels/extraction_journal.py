@@ -1,4 +1,4 @@
-"""What a detector found so far, on disk: a run that was stopped goes on where it was."""
+"""A detector's results so far, on disk, so that a stopped extraction can be continued."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -12,25 +12,25 @@ Entry = dict[str, Any]  # a person in AlphaPose's form
 
 
 class Finding(NamedTuple):
-    """What there is to say of one picture."""
+    """The result for one picture."""
 
     picture: str  # its name
-    people: list[Entry]  # by falling score
+    people: list[Entry]  # by descending score
     reason: str | None = None  # why it cannot be read
 
 
 class Journal:
-    """The people of the pictures that were looked at so far: a line about the run, then one line per picture."""
+    """The people in the pictures processed so far: a line with the run's settings, then one line per picture."""
 
     def __init__(self, path: Path, run: dict[str, Any]) -> None:
-        """Open it, if it is there. Raises DataError when it was begun with other settings (`run`), or is broken."""
+        """Read an existing journal. Raises DataError if it was begun with other settings (`run`), or is broken."""
         self.path, self.run = path, run
         self.people: dict[str, list[Entry]] = {}
         if path.is_file():
             self._resume()
 
     def add(self, findings: Sequence[Finding]) -> None:
-        """Keep the pictures that could be read; the file begins with the first of them."""
+        """Save the results of pictures that could be read; the first result creates the file."""
         readable = [finding for finding in findings if finding.reason is None]
         rows = [{"picture": finding.picture, "people": finding.people} for finding in readable]
         if rows:
@@ -39,7 +39,7 @@ class Journal:
 
     def _resume(self) -> None:
         content = self.path.read_bytes()
-        whole = content.rfind(b"\n") + 1  # a line that was torn off is done again
+        whole = content.rfind(b"\n") + 1  # an incomplete last line is processed again
         if whole < len(content):
             with self.path.open("rb+") as file:
                 file.truncate(whole)
@@ -52,14 +52,16 @@ class Journal:
                 else:
                     self.people[row["picture"]] = list(row["people"])
             except (ValueError, KeyError, TypeError) as error:
-                raise DataError(f"{self.path}: line {number}: is broken ({error}); delete the file to begin") from error
+                raise DataError(
+                    f"{self.path}: line {number}: is broken ({error}); delete the file to start again"
+                ) from error
         if not self.people:
-            self.path.unlink()  # nothing is lost by beginning anew, with whatever settings
+            self.path.unlink()  # it holds no results, so starting again with any settings loses nothing
         elif begun != self.run:
             differing = ", ".join(f"{key} {begun.get(key)}" for key in self.run if begun.get(key) != self.run[key])
             raise DataError(
-                f"{self.path} was begun with {differing or 'other settings'}; go on with the same, or delete it to "
-                "begin anew"
+                f"{self.path} was begun with {differing or 'other settings'}; continue with the same, or delete it to "
+                "start again"
             )
 
     def _append(self, rows: list[dict[str, Any]]) -> None:
@@ -73,10 +75,10 @@ class Journal:
 
 
 def pending(names: Sequence[str], done: dict[str, list[Entry]], batch: int) -> Iterator[list[int]]:
-    """The batches, as indices, that hold a picture which is not done.
+    """Yield the batches, as indices, that hold a picture which is not done.
 
-    Batches are cut from all the names, and done again whole, because pictures of one batch are padded to one size,
-    which shows in the last digits: a run that was stopped finds what one at a stretch finds.
+    Batches are cut from all names and repeated as a whole. Pictures of a batch are padded to one size, which changes
+    the last digits, so this makes a continued run give the same results as an uninterrupted one.
     """
     for start in range(0, len(names), batch):
         indices = list(range(start, min(start + batch, len(names))))

@@ -1,6 +1,6 @@
-"""Genders of people, by hand: Category (the split), ID, Gender (1 male, 0 female or in doubt), a row per person.
+"""Files of gender labels: Category (the split), ID, Gender (1 male, 0 female or in doubt), a row per person.
 
-The authors' files have these columns; ours add Answer (m, f or u), so that doubt is not lost.
+The authors' files have these columns; ours add Answer (m, f or u), which records doubt.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,16 +22,16 @@ ANSWERS: tuple[Answer, ...] = get_args(Answer)
 WORDS: dict[str, Answer] = {"m": "m", "male": "m", "f": "f", "female": "f", "u": "u"}
 NUMBERS: dict[str, Answer] = {"1": "m", "1.0": "m", "0": "f", "0.0": "f"}
 
-Person = tuple[str, str]  # part, plain id; the part is train or test, because equal ids in both may be two people
+Person = tuple[str, str]  # part, plain id; the part is train or test, because equal ids in both can be two people
 
 
 def read_genders(path: Path) -> dict[Person, int]:
-    """(part, plain id) -> 1 male, 0 female or in doubt."""
+    """Read a gender file: (part, plain id) -> 1 male, 0 female or in doubt."""
     return {person: gender_of(answer) for person, answer in read_answers(path).items()}
 
 
 def read_answers(path: Path) -> dict[Person, Answer]:
-    """(part, plain id) -> m, f or u; the 0 of a file without Answer is read as f."""
+    """Read a gender file: (part, plain id) -> m, f or u; 0 in a file without Answer is read as f."""
     answers: dict[Person, Answer] = {}
     for row in read_table(path, COLUMNS, "gender file"):
         answer, person = answer_in(row), person_in(row)
@@ -43,38 +43,38 @@ def read_answers(path: Path) -> dict[Person, Answer]:
 
 
 def answer_in(row: Row) -> Answer:
-    """What a row says, by Answer where it has one."""
+    """Return a row's answer, from the column Answer if it is filled."""
     gender, answer = row["Gender"].lower(), row.get(EXTRA, "").lower()
     by_gender = NUMBERS.get(gender) or WORDS.get(gender)
     if by_gender is None:
         raise DataError(
-            f"{row.place}: gender {row['Gender']!r} is neither 1 (male) nor 0 (female), nor one of {', '.join(WORDS)}"
+            f"{row.place}: gender {row['Gender']!r} should be 1 (male), 0 (female) or one of {', '.join(WORDS)}"
         )
     if not answer:
         return by_gender
     if answer not in WORDS:
-        raise DataError(f"{row.place}: answer {row[EXTRA]!r} is none of {', '.join(WORDS)}")
+        raise DataError(f"{row.place}: answer {row[EXTRA]!r} should be one of {', '.join(WORDS)}")
     if gender_of(WORDS[answer]) != gender_of(by_gender):
         raise DataError(f"{row.place}: gender {row['Gender']} and answer {row[EXTRA]} contradict each other")
     return WORDS[answer]
 
 
 def genders_of(records: Sequence[Record], genders: Mapping[Person, int], source: Path) -> np.ndarray:
-    """Each record's gender: int64 [N]."""
+    """Return each record's gender: int64 [N]. Raises DataError with the people who have none."""
     people = people_of(records)
     missing = [pid for person, pid in people.items() if person not in genders]
     if missing:
-        raise DataError(f"{source}: {_lacking(missing, people, genders)}")
+        raise DataError(f"{source}: {_explained(missing, people, genders)}")
     return np.array([genders[person_of(record)] for record in records], np.int64)
 
 
 def person_of(record: Record) -> Person:
-    """Whom a record shows, as gender files tell people apart."""
+    """Return the person in a record, as gender files distinguish people."""
     return part_of(record.split), plain_id(record.pid)
 
 
 def people_of(records: Iterable[Record]) -> dict[Person, str]:
-    """(part, plain id) -> the id as the data set spells it, sorted by it, training first."""
+    """Return (part, plain id) -> the id as the data set spells it, sorted by id, training first."""
     spelt: dict[str, set[str]] = {}
     for record in records:
         spelt.setdefault(part_of(record.split), set()).add(record.pid)
@@ -83,35 +83,35 @@ def people_of(records: Iterable[Record]) -> dict[Person, str]:
         for pid in sorted_pids(spelt[part]):
             if people.setdefault((part, plain_id(pid)), pid) != pid:
                 raise DataError(
-                    f"people {people[part, plain_id(pid)]!r} and {pid!r} are one in a gender file, where letters "
-                    "before a number and leading zeros do not count; they need other names"
+                    f"people {people[part, plain_id(pid)]!r} and {pid!r} are the same in a gender file, which ignores "
+                    "letters before a number and leading zeros; rename one of them"
                 )
     return people
 
 
 def person_in(row: Row) -> Person:
-    """Whom a row is about."""
+    """Return the person whom a row labels."""
     return part_of(row["Category"].lower()), plain_id(row["ID"])
 
 
 def gender_of(answer: Answer) -> int:
-    """1 male, 0 female or in doubt."""
+    """Return 1 for male, 0 for female or in doubt."""
     return int(answer == "m")
 
 
 def part_of(split: str) -> str:
-    """Query, gallery and test show the same people; training shows others."""
+    """Return the part of a split: query, gallery and test show the same people, training shows others."""
     return "test" if split in ("query", "gallery") else split
 
 
 def plain_id(pid: str) -> str:
-    """An id without the letters before its number and without leading zeros: p0003, 003 and 3 are one person."""
+    """Return an id without the letters before its number and leading zeros: p0003, 003 and 3 are one person."""
     number = fullmatch(r"[A-Za-z]*0*(\d+)(?:\.0)?", pid)
     return number[1] if number else pid
 
 
-def _lacking(missing: list[str], people: Mapping[Person, str], genders: Mapping[Person, int]) -> str:
-    """Who has no row, and whom the file lists instead."""
+def _explained(missing: list[str], people: Mapping[Person, str], genders: Mapping[Person, int]) -> str:
+    """Return a sentence about the people without a row and those whom the file lists instead."""
     parts = {part for part, _ in people}
     in_file = sorted_pids({pid for part, pid in genders if part in parts})
     others = sorted({part for part, _ in genders} - parts)

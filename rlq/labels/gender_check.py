@@ -31,7 +31,7 @@ class GenderReport:
     def to_text(self) -> str:
         header = ["people", "in all", "labelled", "male", "female", "in doubt", "missing"]
         lines = [f"{self.source}:", table([part.to_row() for part in self.parts], header=header)]
-        lines += [f"missing of {one.part}: {listed(one.missing, SHOWN)}" for one in self.parts if one.missing]
+        lines += [f"missing of {part.part}: {listed(part.missing, SHOWN)}" for part in self.parts if part.missing]
         if self.strangers:
             lines.append(f"{self.strangers} people of the file are not in the set")
         return "\n".join(lines)

@@ -1,7 +1,8 @@
-"""Keypoints of pictures from whichever tool made them: AlphaPose, OpenPose, or COCO's annotations.
+"""Read keypoints of pictures from AlphaPose, OpenPose, or COCO's annotations.
 
-Lenient where real files are odd: a person with a number that is none is left out and counted, and so is one without
-any joint; confidences above 1 stay. Strict where meaning would be lost: unknown joints, people who cannot be ranked.
+Imperfections of real files are accepted: people with numbers that are not finite and people without joints are left out
+and counted, and confidences above 1 are kept. Files whose meaning is not clear are refused: unknown joints, or several
+people in a picture without scores.
 """
 
 from collections.abc import Iterable
@@ -21,15 +22,15 @@ KEYPOINTS = "keypoints.json"  # in the folder rlq/ of a data set
 
 @dataclass(frozen=True)
 class KeypointSummary:
-    """What was found in a source of keypoints."""
+    """What a source of keypoints holds."""
 
     format: str  # AlphaPose, OpenPose or COCO
-    joints: int  # of a person in the file: 17, 18, 25, 26 or 136
-    pictures: int  # that the source speaks of
-    people: int  # that can be used
-    several: int  # pictures with more than one of them
+    joints: int  # per person in the file: 17, 18, 25, 26 or 136
+    pictures: int  # named in the source
+    people: int  # usable ones
+    several: int  # pictures with more than one usable person
     left_out: int  # people with a number that is not finite
-    without_joints: int  # people of whom no joint is marked
+    without_joints: int  # people without any annotated joint
     above_one: int  # joints whose confidence is above 1
 
 
@@ -38,15 +39,15 @@ class Keypoints:
     """One person per picture."""
 
     people: dict[str, np.ndarray]  # picture, as the source names it -> float64 [17, 3] (x, y in pixels, confidence)
-    scores: dict[str, float | None]  # of that person; None: a person alone, whom the source gives none
+    scores: dict[str, float | None]  # of that person; None: a single person, for whom the source has no score
     summary: KeypointSummary
 
 
 def read_keypoints(source: Path) -> Keypoints:
-    """The best-scored person of each picture, the first of equals; pictures are sorted by name.
+    """Read the person with the highest score in each picture (the first of equals); pictures are sorted by name.
 
-    `source` is AlphaPose's result JSON, COCO's person keypoint annotations, or the folder that OpenPose wrote; in the
-    last, names of pictures have no ending. Raises DataError for what is none of these, broken, or without anybody.
+    `source` is AlphaPose's result JSON, COCO's person keypoint annotations, or the folder that OpenPose wrote, which
+    names pictures without their suffix. Raises DataError for other or broken sources and for those without people.
     """
     if source.is_dir():
         files = openpose_files(source)
@@ -74,8 +75,8 @@ def _best_people(source: Path, form: str, everybody: Iterable[Person], pictures:
             above_one += int((person.joints[:, 2] > 1).sum())
             by_picture.setdefault(person.picture, []).append(person)
     if not by_picture:
-        odd = f"{left_out} with numbers that are not finite, {without_joints} without joints"
-        raise DataError(f"{source}: holds no person ({odd} left out)")
+        reasons = f"{left_out} with numbers that are not finite, {without_joints} without joints"
+        raise DataError(f"{source}: holds no usable person ({reasons} left out)")
     best = {picture: _best(by_picture[picture]) for picture in sorted(by_picture)}
     return Keypoints(
         people={picture: person.joints for picture, person in best.items()},
@@ -94,11 +95,13 @@ def _best_people(source: Path, form: str, everybody: Iterable[Person], pictures:
 
 
 def _best(people: list[Person]) -> Person:
-    """The highest score, the first one of equals; a person alone needs no score."""
+    """Return the person with the highest score, the first of equals; a single person needs no score."""
     scores = [person.score for person in people if person.score is not None]
     if len(scores) == len(people):
         return people[scores.index(max(scores))]
     unscored = next(person for person in people if person.score is None)
     if len(people) > 1:
-        raise DataError(f"{unscored.place}: has no score, and {len(people)} people are in the picture: who is meant?")
+        raise DataError(
+            f"{unscored.place}: has no score, which is needed to choose one of {len(people)} people in the picture"
+        )
     return unscored

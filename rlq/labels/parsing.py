@@ -1,4 +1,4 @@
-"""Masks of human parsers: their label sets, how theirs become LIP's, and whether a mask serves to recolour clothes."""
+"""Masks of human parsers: label sets, their conversion to LIP's labels, and checks that a mask can be used."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +17,7 @@ LabelSet = Literal["lip", "atr", "pascal"]
 LABEL_SETS: tuple[LabelSet, ...] = get_args(LabelSet)
 SUFFIXES = (".png", ".npy")
 
-# The sets that SCHP is trained on, in the order of their labels: their name -> LIP's.
+# The label sets that SCHP is trained on, in the order of their labels: the set's name -> LIP's name.
 ATR = {
     "background": "background",
     "hat": "hat",
@@ -27,7 +27,7 @@ ATR = {
     "skirt": "skirt",
     "trousers": "trousers",
     "dress": "dress",
-    "belt": "trousers",  # LIP knows no belt; it is worn with them
+    "belt": "trousers",  # LIP has no belt
     "left shoe": "left shoe",
     "right shoe": "right shoe",
     "face": "face",
@@ -35,11 +35,11 @@ ATR = {
     "right leg": "right leg",
     "left arm": "left arm",
     "right arm": "right arm",
-    "bag": "background",  # nor a bag
+    "bag": "background",  # LIP has no bag
     "scarf": "scarf",
 }
-# Pascal-Person-Part has parts of bodies and no clothes: the torso stands for upper clothes and the legs for trousers,
-# bare or not; it tells no left from right.
+# Pascal-Person-Part has body parts and no clothes: the torso becomes upper clothes and the legs become trousers, even
+# where they are bare. It does not distinguish left from right.
 PASCAL = {
     "background": "background",
     "head": "face",
@@ -57,11 +57,11 @@ TO_LIP: dict[LabelSet, np.ndarray] = {  # uint8 [labels of the set]
 }
 ATR_FACE = list(ATR).index("face")
 PASCAL_TORSO = list(PASCAL).index("torso")
-TELLING = 20  # fewer masks tell nothing about their set
+FEWEST_MASKS = 20  # fewer masks are too few to guess their label set
 
 
 class Source(NamedTuple):
-    """A parser's mask, the picture it is of, and where it goes as a LIP mask."""
+    """A parser's mask, its picture, and the LIP mask to write."""
 
     file: Path
     picture: Path
@@ -70,26 +70,26 @@ class Source(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What came of reading a parser's mask."""
+    """The result of reading a parser's mask."""
 
-    problem: str = ""  # why it cannot be taken
-    labels: frozenset[int] = frozenset()  # its own, not yet LIP's
+    problem: str = ""  # why it cannot be imported
+    labels: frozenset[int] = frozenset()  # in its own label set, not LIP's
 
 
 class Finding(NamedTuple):
-    """What a mask of the set is like."""
+    """The result of checking a mask of the data set."""
 
     state: Literal["good", "missing", "size", "unreadable"]
     problem: str = ""
     labels: frozenset[int] = frozenset()
-    upper: bool = False  # whether enough of the picture is upper clothes to be given a colour of their own
-    lower: bool = False
+    upper: bool = False  # whether the upper clothes are large enough to be recoloured by themselves
+    lower: bool = False  # the same for the lower clothes
 
 
 def read_labels(path: Path, labels: LabelSet = "lip") -> np.ndarray:
-    """The labels of a set from a palette or greyscale PNG or a .npy of integers: uint8 [H, W].
+    """Read labels of a set from a palette or greyscale PNG or a .npy of integers: uint8 [H, W].
 
-    Raises DataError for pictures in colour, for logits, and for labels that the set does not have.
+    Raises DataError for colour pictures, for logits, and for labels that the set does not have.
     """
     numbers = _read_npy(path) if path.suffix.lower() == ".npy" else read_label_png(path)
     count = len(NAMES[labels])
@@ -102,8 +102,8 @@ def read_labels(path: Path, labels: LabelSet = "lip") -> np.ndarray:
     return numbers.astype(np.uint8)
 
 
-def look_at_source(source: Source) -> Reading:
-    """Read a parser's mask whole, and compare its size with its picture's."""
+def check_source(source: Source) -> Reading:
+    """Read a parser's mask, and compare its size with its picture's."""
     try:
         mask = read_labels(source.file, source.labels)
         problem = size_problem((mask.shape[1], mask.shape[0]), source.picture)
@@ -112,13 +112,14 @@ def look_at_source(source: Source) -> Reading:
     return Reading(f"{source.file}: {problem}") if problem else Reading(labels=_labels_in(mask))
 
 
-def other_set(labels: LabelSet, seen: Mapping[int, int], masks: int) -> LabelSet | None:
-    """The set that masks are more likely of than of `labels`, by how many of the `masks` show each label.
+def likelier_set(labels: LabelSet, seen: Mapping[int, int], masks: int) -> LabelSet | None:
+    """Return the label set that masks probably have instead of `labels`, None if `labels` is plausible.
 
-    The sets overlap, so most masks of a smaller one pass for LIP's. Pascal's end at 6, and nearly all show its torso;
-    ATR's end at 17, where LIP's shoes begin, and mostly show a face, whose number is LIP's rare scarf.
+    `seen` holds how many of the `masks` show each label. Most masks of a smaller set are valid in LIP too. Pascal's
+    labels end at 6, and nearly all masks show its torso. ATR's end at 17, below LIP's shoes, and most masks show a
+    face, whose number is the rare scarf in LIP.
     """
-    if masks < TELLING:
+    if masks < FEWEST_MASKS:
         return None
     if labels != "pascal" and max(seen) < len(PASCAL) and 2 * seen.get(PASCAL_TORSO, 0) > masks:
         return "pascal"
@@ -134,8 +135,8 @@ def convert(source: Source) -> None:
         write_mask(partial, mask)
 
 
-def look_at(pair: tuple[Path, Path]) -> Finding:
-    """Read the mask of (picture, mask) as training will."""
+def check_mask(pair: tuple[Path, Path]) -> Finding:
+    """Check the mask of (picture, mask) by reading it as training does."""
     picture, path = pair
     if not path.is_file():
         return Finding("missing")
@@ -157,10 +158,10 @@ def _read_npy(path: Path) -> np.ndarray:
     try:
         array = np.load(path, allow_pickle=False)
     except UNREADABLE as error:
-        raise DataError(f"{path}: no readable mask ({error})") from error
+        raise DataError(f"{path}: the mask cannot be read ({error})") from error
     if array.ndim != 2 or not np.issubdtype(array.dtype, np.integer):
         raise DataError(
-            f"{path}: a mask is an array [height, width] of whole numbers; this one is {list(array.shape)} of "
+            f"{path}: a mask is an array [height, width] of integers; this one is {list(array.shape)} of "
             f"{array.dtype}" + (", as a parser's logits are" if array.ndim == 3 else "")
         )
     return array

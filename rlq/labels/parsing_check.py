@@ -1,4 +1,4 @@
-"""Look at a set's parsing masks before training does: who has one, what they show, what clothes become of them."""
+"""Check a data set's parsing masks before training (`rlq parsing check`) and draw what they show."""
 
 import os
 from collections import Counter
@@ -19,21 +19,21 @@ from rlq.data.parallel import parallel_map
 from rlq.data.picture_grid import Picture, picture_grid
 from rlq.data.pictures import read_picture
 from rlq.data.records import Record
-from rlq.labels.parsing import Finding, look_at
+from rlq.labels.parsing import Finding, check_mask
 from rlq.labels.parsing_import import MANY, labels_seen
 from rlq.synthetic.provide import read_pictures
 
-SHOWN = 10  # of the pictures without a mask; broken masks are listed all
+SHOWN = 10  # pictures without a mask in a report; broken masks are all listed
 ROWS, SAMPLES = 8, 3  # of the sheet: pictures, and recoloured copies of each
 MASK_COLOURS = np.array(PALETTE, np.uint8).reshape(-1, 3)  # [256, 3]
 
 
 @dataclass(frozen=True)
 class Garment:
-    """Training pictures on which a garment cannot be given a colour of its own."""
+    """Numbers of training pictures on which a garment cannot be recoloured by itself."""
 
-    listed: int | None  # by the authors' list, None where there is no list
-    strangers: int  # names on the list that are no training pictures
+    listed: int | None  # by the authors' list, None without a list
+    strangers: int  # names on the list that are not training pictures
     small: int  # masks that show less than 1% of it
 
     def to_row(self, name: str) -> list[str]:
@@ -43,16 +43,16 @@ class Garment:
 
 @dataclass(frozen=True)
 class MaskReport:
-    """What was found about the training pictures."""
+    """The result of checking the masks of all training pictures."""
 
     folder: Path
     pictures: int
-    missing: tuple[Path, ...]  # masks that are not there
+    missing: tuple[Path, ...]  # masks that do not exist
     other_size: tuple[str, ...]  # a line per mask
     unreadable: tuple[str, ...]
     upper: Garment
     lower: Garment
-    one_colour: int  # masks of which training makes one colour for everything worn
+    one_colour: int  # masks with which training gives one colour to everything worn
     seen: dict[str, int]  # label -> masks that show it
 
     @property
@@ -94,9 +94,9 @@ def check_masks(
     processes: int | None = None,
     console: Console | None = None,
 ) -> MaskReport:
-    """Read every training picture's mask as training will; with `sheet`, draw some and what becomes of them.
+    """Read every training picture's mask as training does; draw some masks and recoloured copies to `sheet`.
 
-    Without a single good mask there is nothing to draw.
+    Without a good mask, no sheet is drawn.
     """
     if sheet is not None and sheet.suffix.lower() != ".png":
         raise SettingsError(f"--sheet {sheet} should end in .png")
@@ -105,23 +105,23 @@ def check_masks(
     folder = masks or data.side_files / "masks"
     pairs = [(record.path, mask_path(folder, record.path, data.root)) for record in data.train]
     workers = processes or (os.cpu_count() or 1 if len(pairs) >= MANY else 1)
-    findings = list(console.progress(parallel_map(look_at, pairs, workers), "reading masks", len(pairs)))
+    findings = list(console.progress(parallel_map(check_mask, pairs, workers), "reading masks", len(pairs)))
     upper, lower = (_listed(data.side_files / f"bad_{part}.txt") for part in ("upper", "lower"))
     unusable = (upper or frozenset()) | (lower or frozenset())
-    good = [(record, found) for record, found in zip(data.train, findings, strict=True) if found.state == "good"]
+    good = [(record, finding) for record, finding in zip(data.train, findings, strict=True) if finding.state == "good"]
     if sheet is not None and good:
         _draw(sheet, [record for record, _ in good], folder, data.root, unusable, palette, seed)
     keys = {record.key for record in data.train}
-    seen = Counter(label for _, found in good for label in found.labels)
+    seen = Counter(label for _, finding in good for label in finding.labels)
     return MaskReport(
         folder=folder,
         pictures=len(pairs),
-        missing=tuple(mask for (_, mask), found in zip(pairs, findings, strict=True) if found.state == "missing"),
+        missing=tuple(mask for (_, mask), finding in zip(pairs, findings, strict=True) if finding.state == "missing"),
         other_size=_problems(findings, "size"),
         unreadable=_problems(findings, "unreadable"),
-        upper=_garment(upper, keys, [found.upper for _, found in good]),
-        lower=_garment(lower, keys, [found.lower for _, found in good]),
-        one_colour=sum(not (found.upper and found.lower) or record.key in unusable for record, found in good),
+        upper=_garment(upper, keys, [finding.upper for _, finding in good]),
+        lower=_garment(lower, keys, [finding.lower for _, finding in good]),
+        one_colour=sum(not (finding.upper and finding.lower) or record.key in unusable for record, finding in good),
         seen={LIP_NAMES[label]: seen[label] for label in sorted(seen)},
     )
 
@@ -131,7 +131,7 @@ def _listed(path: Path) -> frozenset[str] | None:
 
 
 def _problems(findings: list[Finding], state: str) -> tuple[str, ...]:
-    return tuple(found.problem for found in findings if found.state == state)
+    return tuple(finding.problem for finding in findings if finding.state == state)
 
 
 def _garment(listed: frozenset[str] | None, keys: set[str], usable: list[bool]) -> Garment:
@@ -143,7 +143,7 @@ def _garment(listed: frozenset[str] | None, keys: set[str], usable: list[bool]) 
 def _draw(
     sheet: Path, records: list[Record], folder: Path, root: Path, unusable: frozenset[str], palette: int, seed: int
 ) -> None:
-    """Rows of a picture, its mask in colours, and recoloured copies with the names of their colours."""
+    """Draw rows of a picture, its mask in colours, and recoloured copies with the names of their colours."""
     rng = generator(seed, "masks to look at")
     rows: list[list[Picture]] = []
     captions: list[list[str]] = []

@@ -1,12 +1,12 @@
 """Extract keypoints from a data set's pictures with a detector (`rlq pose extract`)."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from rlq.core.console import Console
+from rlq.core.digest import SHORT, file_digest
 from rlq.core.errors import DataError, SettingsError
 from rlq.labels.alphapose import write_alphapose
 from rlq.labels.extraction_journal import Journal, pending
@@ -100,7 +100,6 @@ def _identity(weights: Path | None) -> str:
     if weights is None:
         return WEIGHTS.name
     try:
-        with weights.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+        return file_digest(weights)[:SHORT]
     except OSError as error:
         raise DataError(f"{weights}: {error.strerror or error}") from error

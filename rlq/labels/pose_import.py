@@ -1,7 +1,6 @@
 """Import keypoints of another tool into the file that training reads (`rlq pose import`)."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from rlq.core.console import Console
-from rlq.core.text import table
+from rlq.core.text import listed, table
 from rlq.data.pictures import picture_sizes
 from rlq.labels.alphapose import write_alphapose
 from rlq.labels.keypoints import KEYPOINTS, KeypointSummary, read_keypoints
@@ -31,7 +30,7 @@ class Imported:
 
     def to_text(self) -> str:
         """Return a summary for people."""
-        source = self.source
+        source, names = self.source, listed(self.unused, EXAMPLES)
         rows = [
             [split, str(pictures), str(posed), str(pictures - posed)]
             for split, (pictures, posed) in self.splits.items()
@@ -49,7 +48,7 @@ class Imported:
                 f"kept as they are: {source.above_one} joints with a confidence above 1, {self.outside} outside of "
                 "their pictures"
             ),
-            f"in no picture of the set: {len(self.unused)} names{_examples(self.unused)}",
+            f"in no picture of the set: {len(self.unused)} names" + (f": {names}" if names else ""),
             table(rows, header=["split", "pictures", "with a pose", "without"]),
             f"written: {self.output}",
         ]
@@ -97,7 +96,3 @@ def _entry(name: str, joints: np.ndarray, score: float | None) -> dict[str, Any]
     """Return one person in AlphaPose's form: joints [17, 3]."""
     entry = {"image_id": name, "category_id": 1, "keypoints": joints.ravel().tolist()}
     return entry if score is None else {**entry, "score": score}
-
-
-def _examples(names: Sequence[str]) -> str:
-    return f", such as {', '.join(names[:EXAMPLES])}" if names else ""

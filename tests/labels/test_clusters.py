@@ -11,7 +11,7 @@ from rlq.labels.clusters import (
     cluster_poses,
     column_name,
     labels_of,
-    nearest,
+    nearest_centres,
     read_clusters,
     read_columns,
     write_clusters,
@@ -53,7 +53,7 @@ def test_unseen_poses_take_the_nearest_centre(groups):
     distances = ((unseen[:, None] - clusters.centres[None]) ** 2).sum(axis=2)
     expected = np.where(found, distances.argmin(axis=1) + 1, 0)
     assert np.array_equal(clusters.assign(unseen, found), expected)
-    assert np.array_equal(nearest(unseen, found, clusters.centres), expected)
+    assert np.array_equal(nearest_centres(unseen, found, clusters.centres), expected)
 
 
 def test_fewer_different_poses_than_clusters_are_refused():

@@ -18,10 +18,10 @@ from rlq.labels.parsing import (
     PASCAL,
     TO_LIP,
     Source,
+    check_mask,
+    check_source,
     convert,
-    look_at,
-    look_at_source,
-    other_set,
+    likelier_set,
     read_labels,
 )
 
@@ -153,39 +153,41 @@ def test_a_mask_of_another_size_is_told_with_both_sizes(tmp_path):
     Image.new("RGB", (5, 9)).save(tmp_path / "a.jpg")
     np.save(tmp_path / "a.npy", labels(20))
     source = Source(tmp_path / "a.npy", tmp_path / "a.jpg", tmp_path / "out.png", "lip")
-    assert look_at_source(source) == ("", frozenset(range(20)))
+    assert check_source(source) == ("", frozenset(range(20)))
     np.save(tmp_path / "a.npy", labels(20, (5, 9)))
-    read = look_at_source(source)
+    read = check_source(source)
     assert read.labels == frozenset()
     assert_names(read.problem, "a.npy", "9 x 5", "5 x 9", tmp_path / "a.jpg")
-    assert_names(look_at_source(source._replace(labels="pascal")).problem, "a.npy", "pascal", 6)
+    assert_names(check_source(source._replace(labels="pascal")).problem, "a.npy", "pascal", 6)
 
 
 def test_the_set_of_masks_is_guessed_from_what_many_of_them_show():
     atr = {0: 20, 4: 20, 6: 18, 9: 15, 11: 11, 17: 1}
     pascal = {0: 20, 1: 20, 2: 11, 6: 8}
     lip = {0: 20, 5: 20, 9: 17, 11: 20, 13: 15, 18: 1}
-    assert other_set("lip", atr, 20) == "atr" and other_set("lip", pascal, 20) == "pascal"
-    assert other_set("atr", pascal, 20) == "pascal"
-    assert other_set("atr", atr, 20) is other_set("pascal", pascal, 20) is other_set("lip", lip, 20) is None
-    assert other_set("lip", atr, 19) is other_set("lip", pascal, 19) is None  # too few
-    assert other_set("lip", atr | {11: 10}, 20) is None  # scarves of LIP's, maybe
-    assert other_set("lip", {0: 20}, 20) is other_set("lip", {0: 20, 1: 20}, 20) is None  # nobody, and silhouettes
-    assert other_set("lip", pascal | {7: 1}, 20) is None
+    assert likelier_set("lip", atr, 20) == "atr" and likelier_set("lip", pascal, 20) == "pascal"
+    assert likelier_set("atr", pascal, 20) == "pascal"
+    assert likelier_set("atr", atr, 20) is likelier_set("pascal", pascal, 20) is likelier_set("lip", lip, 20) is None
+    assert likelier_set("lip", atr, 19) is likelier_set("lip", pascal, 19) is None  # too few
+    assert likelier_set("lip", atr | {11: 10}, 20) is None  # scarves of LIP's, maybe
+    assert (
+        likelier_set("lip", {0: 20}, 20) is likelier_set("lip", {0: 20, 1: 20}, 20) is None
+    )  # nobody, and silhouettes
+    assert likelier_set("lip", pascal | {7: 1}, 20) is None
 
 
 def test_a_mask_is_looked_at_as_training_will(tmp_path):
     picture, mask = tmp_path / "a.jpg", tmp_path / "a.png"
     Image.new("RGB", (10, 20)).save(picture)
-    assert look_at((picture, mask)).state == "missing"
+    assert check_mask((picture, mask)).state == "missing"
     drawn = np.zeros((20, 10), np.uint8)
     drawn[:5], drawn[5, :1] = 7, 9
     write_mask(mask, drawn)
-    assert look_at((picture, mask)) == ("good", "", frozenset({0, 7, 9}), True, False)
+    assert check_mask((picture, mask)) == ("good", "", frozenset({0, 7, 9}), True, False)
     drawn[5, :2] = 9  # 1% of 200
     write_mask(mask, drawn)
-    assert look_at((picture, mask)).lower
+    assert check_mask((picture, mask)).lower
     write_mask(mask, drawn.T.copy())
-    assert look_at((picture, mask)).state == "size" and "20 x 10" in look_at((picture, mask)).problem
+    assert check_mask((picture, mask)).state == "size" and "20 x 10" in check_mask((picture, mask)).problem
     mask.write_bytes(b"no mask")
-    assert look_at((picture, mask)).state == "unreadable"
+    assert check_mask((picture, mask)).state == "unreadable"

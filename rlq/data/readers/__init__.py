@@ -1,1 +1,1 @@
-"""One reader per data set layout, and what readers share: listings of folders and tables."""
+"""One reader per data set layout, and the listing of folders and tables that they share."""

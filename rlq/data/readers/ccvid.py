@@ -1,13 +1,13 @@
-"""CCVID: clips of people who walk towards a camera, in several outfits; its records are tracklets.
+"""CCVID: clips of people walking towards a camera in several outfits; its records are tracklets.
 
 Gu, Chang, Ma, Bai, Shan, Chen: "Clothes-Changing Person Re-identification with RGB Modality Only", CVPR 2022.
 Layout    session{1,2,3}/<person>_<walk>/<frame>.jpg; train.txt, query.txt and gallery.txt have a line per tracklet:
-          its folder, the person and a word for the clothes, such as `session1/001_01 001 u0_l0_s0_c0_a0`.
-Clothes   the word counts items within one person.
+          its folder, the person and a code for the clothes, such as `session1/001_01 001 u0_l0_s0_c0_a0`.
+Clothes   the code numbers garments within one person.
 Counts    226 people, 2,856 tracklets, 347,833 frames; train 75 people, 948 tracklets, 159 outfits; test 151 others,
           321 outfits: query 834, gallery 1,074.
-Protocol  General and CC, and SC of ours. There are no camera labels: the walk stands for one, 12 higher in session 3.
-          Walks of sessions 1 and 2 share labels, although the places differ.
+Protocol  General and CC; SC is ours. There are no camera labels: the number of the walk is used instead, plus 12 in
+          session 3. Walks of sessions 1 and 2 share labels, although the places differ.
 """
 
 import re
@@ -32,7 +32,7 @@ LAYOUT = "session1, session2, session3, train.txt, query.txt and gallery.txt"
 LISTS = {"train": "train.txt", "query": "query.txt", "gallery": "gallery.txt"}
 PARTS = (*LISTS.values(), "session1", "session2", "session3")
 WANTED = "a line has a tracklet's folder, its person and clothes, as in session1/001_01 001 u0_l0_s0_c0_a0"
-# A listed path is nothing but a session and a walk: it cannot lead out of the set.
+# A listed path consists of a session and a walk only, so it cannot lead out of the data set.
 LINE = re.compile(r"(?P<path>session(?P<session>[123])/\d+_(?P<walk>\d+))\s+(?P<pid>\w+)\s+(?P<clothes>\S+)", re.ASCII)
 FRAME = re.compile(r"\d+\.jpg", re.ASCII)
 LONGEST = 9  # digits of a walk
@@ -46,14 +46,14 @@ PROTOCOLS = (
 
 
 def holds_ccvid(folder: Path) -> bool:
-    """Whether this folder has CCVID's layout."""
+    """Return whether this folder has CCVID's layout."""
     return not missing_parts(folder, LISTS.values())
 
 
 def read_ccvid(root: Path, name: str = "ccvid") -> ReidData:
-    """All listed tracklets, each with the names of its frames."""
+    """Read all listed tracklets, each with the names of its frames."""
     root = root.resolve()
-    listed: dict[str, str] = {}  # tracklet -> where it is listed
+    listed: dict[str, str] = {}  # tracklet -> file and line that list it
     train, query, gallery = (_read_split(root, split, listed) for split in LISTS)
     return ReidData(
         name, root, train, query, gallery, PROTOCOLS, lists=tuple(root / source for source in LISTS.values())
@@ -62,11 +62,11 @@ def read_ccvid(root: Path, name: str = "ccvid") -> ReidData:
 
 def _read_split(root: Path, split: str, listed: dict[str, str]) -> list[Record]:
     source = root / LISTS[split]
-    records, wrong, lacking = [], [], []
+    records, wrong, missing = [], [], []
     for number, text in read_lines(source, "list of tracklets"):
         match = LINE.fullmatch(text)
         if match is None:
-            wrong.append((number, f"{text!r} is no tracklet"))
+            wrong.append((number, f"{text!r} is not a tracklet"))
         elif match["path"] in listed:
             wrong.append((number, f"{match['path']} is in {listed[match['path']]} already"))
         elif len(match["walk"]) > LONGEST:
@@ -77,23 +77,25 @@ def _read_split(root: Path, split: str, listed: dict[str, str]) -> list[Record]:
             listed[match["path"]] = f"{source.name}, line {number},"
             frames = _frames(root / match["path"])
             if not frames:
-                lacking.append((number, f"{match['path']} is not there or has no frames"))
+                missing.append((number, f"{match['path']} does not exist or has no frames"))
             records.append(_record(root, match, split, frames))
     refuse_lines(source, wrong, WANTED)
-    refuse_lines(source, lacking, f"of {len(records)} tracklets; is the archive half-unpacked?")
+    refuse_lines(source, missing, f"of {len(records)} tracklets; is the archive half-unpacked?")
     if not records:
         raise DataError(f"{source}: lists no tracklet; {WANTED}")
     return sorted(records, key=lambda record: record.key)
 
 
 def _frames(folder: Path) -> tuple[str, ...]:
-    """Names of a tracklet's pictures in the order of their numbers; none when there is no such folder."""
+    """Return the names of a tracklet's pictures in the order of their numbers; none for a missing folder."""
     paths = folder.iterdir() if folder.is_dir() else ()
     pictures = [path.name for path in paths if path.name.lower().endswith(PICTURES) and not is_hidden(path)]
-    odd = sorted(name for name in pictures if not FRAME.fullmatch(name))
-    if odd:
-        raise DataError(f"CCVID: {folder} has {len(odd)} pictures not named by their number, as 00001.jpg: {odd[:3]}")
-    # tracklets share their frames' names: one text in memory for all
+    misnamed = sorted(name for name in pictures if not FRAME.fullmatch(name))
+    if misnamed:
+        raise DataError(
+            f"CCVID: {folder} has {len(misnamed)} pictures not named by their number, as 00001.jpg: {misnamed[:3]}"
+        )
+    # Tracklets share the names of their frames, so each name is kept in memory once.
     return tuple(intern(name) for name in sorted(pictures, key=lambda name: (int(name[:-4]), name)))
 
 

@@ -2,14 +2,14 @@
 
 Huang, Xu, Wu, Zhong, Zhang: "Beyond Scalar Neuron: Adopting Vector-Neuron Capsules for Long-Term Person
 Re-Identification", IEEE TCSVT 2020.
-Layout    {train,query,gallery}/<pid>_<y>_<z>.jpg: y numbers a person's pictures (not quite uniquely), z says nothing.
-          Numbers of people start again in the test: equal pids of train and test are different people, and many file
+Layout    {train,query,gallery}/<pid>_<y>_<z>.jpg: y numbers a person's pictures (not quite uniquely), z has no meaning.
+          The test numbers its people from 1 again: equal pids of train and test are different people, and many file
           names occur in both for different pictures.
-Clothes   every picture is a class of its own, for want of annotation.
+Clothes   not annotated, so every picture is a class of its own.
 Counts    train 632 people, 20,208 pictures; test 420 other people: query 2,972, gallery 11,006.
           light: train 490 people, 9,021; test 100 people: query 887, gallery 934.
-Protocol  query against gallery. There are no cameras. The authors' loader takes the first digit of y for one, so that
-          equal digits bar a match, and the published numbers of CAL and RLQ do the same.
+Protocol  query against gallery. There are no cameras. The authors' loader uses the first digit of y as the camera, so
+          that matches with equal digits are junk; the published numbers of CAL and RLQ do the same.
 """
 
 import re
@@ -45,19 +45,19 @@ CameraReading = Literal["first_digit", "y", "none"]
 
 
 def holds_celeb_reid(folder: Path) -> bool:
-    """Whether this folder has Celeb-reID's layout."""
+    """Return whether this folder has Celeb-reID's layout."""
     return not missing_parts(folder, SPLITS)
 
 
 def read_celeb_reid(root: Path, name: str = "celeb_reid", *, camera: CameraReading = "first_digit") -> ReidData:
-    """All pictures; `camera` says what bars a match: the first digit of y, y itself, or nothing."""
+    """Read all pictures; `camera` says what serves as the camera: the first digit of y, y itself, or nothing."""
     root = root.resolve()
     train, query, gallery = (_read_split(root, split, camera) for split in SPLITS)
     return ReidData(name, root, train, query, gallery, PROTOCOLS, pids_restart=True)
 
 
 def _read_split(root: Path, split: str, camera: CameraReading) -> list[Record]:
-    found = named_pictures(root / split, NAME, title="Celeb-reID", example="1_1_0.jpg", layout=LAYOUT)
+    pictures = named_pictures(root / split, NAME, title="Celeb-reID", example="1_1_0.jpg", layout=LAYOUT)
     return [
         Record(
             path=path,
@@ -67,7 +67,7 @@ def _read_split(root: Path, split: str, camera: CameraReading) -> list[Record]:
             split=split,
             key=path.stem,
         )
-        for path, match in found
+        for path, match in pictures
     ]
 
 
@@ -76,4 +76,4 @@ def _camera(y: str, stem: str, split: str, reading: CameraReading) -> str:
         return y[0]
     if reading == "y":
         return y
-    return f"{split}/{stem}"  # a camera per picture: none ever agrees with another
+    return f"{split}/{stem}"  # a camera per picture, so that no two agree

@@ -3,12 +3,12 @@
 Xu, Zhu: "DeepChange: A Long-Term Person Re-Identification Benchmark with Clothes Change", ICCV 2023.
 Layout    {train-set,val-set-query,val-set-gallery,test-set-query,test-set-gallery}/ with pictures
           p<pid>_c<camera>_<date>_<time>_<frame>_bbox.jpg, and beside each folder <folder>-bbox.txt with a line
-          <picture>,<tracklet> for each. The lists say what belongs to the set, not the folders; val is not used.
+          <picture>,<tracklet> for each. The lists, not the folders, decide what belongs to the set; val is not used.
 Clothes   not labelled: one outfit per person and day is assumed.
 Counts    train 450 people, 75,083 pictures; test 521 other people: query 17,527, gallery 62,956. RLQ's paper counts
-          1,219 and 1,336 outfits, which need not be the pairs of person and day.
-Protocol  General, where only pictures of the query's own tracklet are left out; its own camera is not. Others leave
-          out its camera or its day, and get other numbers.
+          1,219 and 1,336 outfits, which may differ from the pairs of person and day.
+Protocol  General, where only pictures of the query's own tracklet are junk, not those of its camera. Other papers
+          leave out its camera or its day, and get other numbers.
 """
 
 import re
@@ -16,7 +16,7 @@ from pathlib import Path
 from sys import intern
 
 from rlq.core.errors import DataError
-from rlq.data.readers.listing import absent, leading_out, missing_parts
+from rlq.data.readers.listing import absent, foreign_links, missing_parts
 from rlq.data.readers.tables import read_lines, refuse_lines
 from rlq.data.records import Protocol, Published, Record, ReidData
 
@@ -40,12 +40,12 @@ GUESSED = "outfits are guessed from the day, and no paper ranks by them"
 
 
 def holds_deepchange(folder: Path) -> bool:
-    """Whether this folder has DeepChange's layout."""
+    """Return whether this folder has DeepChange's layout."""
     return not missing_parts(folder, PARTS)
 
 
 def read_deepchange(root: Path, name: str = "deepchange") -> ReidData:
-    """All pictures that the lists of training and test name."""
+    """Read all pictures in the lists of training and test."""
     root = root.resolve()
     train, query, gallery = (_read_split(root, split) for split in FOLDERS)
     return ReidData(
@@ -63,7 +63,7 @@ def read_deepchange(root: Path, name: str = "deepchange") -> ReidData:
 def _read_split(root: Path, split: str) -> list[Record]:
     folder = root / FOLDERS[split]
     source = root / f"{FOLDERS[split]}-bbox.txt"
-    entries: dict[str, tuple[int, str]] = {}  # picture -> line, tracklet
+    entries: dict[str, tuple[int, str]] = {}  # picture -> (line, tracklet)
     wrong = []
     for number, text in read_lines(source, "list of pictures"):
         picture, _, tracklet = (part.strip() for part in text.partition(","))
@@ -76,22 +76,22 @@ def _read_split(root: Path, split: str) -> list[Record]:
         else:
             entries[picture] = number, intern(str(int(tracklet)))
     refuse_lines(source, wrong, f"a line is a picture's name and the number of its tracklet, as in {EXAMPLE},12")
-    _check_there(folder, source, entries)
+    _check_files(folder, source, entries)
     return [_record(folder, picture, tracklet, split) for picture, (_, tracklet) in sorted(entries.items())]
 
 
 def _complaint(picture: str, tracklet: str) -> str:
-    """What is wrong with a line, "" when nothing is."""
+    """Return what is wrong with a line, "" for a correct one."""
     if "/" in picture or "\\" in picture:
         return "names a path, not a picture of the folder"
     if not NAME.fullmatch(picture):
-        return f"names no picture such as {EXAMPLE}"
+        return f"is not a picture's name such as {EXAMPLE}"
     if not (tracklet.isascii() and tracklet.isdigit()):
         return "has no tracklet number after a comma"
     return ""
 
 
-def _check_there(folder: Path, source: Path, entries: dict[str, tuple[int, str]]) -> None:
+def _check_files(folder: Path, source: Path, entries: dict[str, tuple[int, str]]) -> None:
     if not entries:
         raise DataError(f"{source}: lists no picture; is the archive unpacked whole?")
     pictures = list(entries)
@@ -101,7 +101,7 @@ def _check_there(folder: Path, source: Path, entries: dict[str, tuple[int, str]]
             f"{source}: {len(missing)} of {len(entries)} listed pictures are not in {folder}, such as {missing[0]} "
             f"in line {entries[missing[0]][0]}; is the archive half-unpacked?"
         )
-    links = [pictures[place] for place in leading_out(folder, pictures)]
+    links = [pictures[place] for place in foreign_links(folder, pictures)]
     if links:
         raise DataError(
             f"{source}: line {entries[links[0]][0]}: {links[0]} is a link that leads out of {folder}; put the picture "
@@ -111,7 +111,7 @@ def _check_there(folder: Path, source: Path, entries: dict[str, tuple[int, str]]
 
 def _record(folder: Path, picture: str, tracklet: str, split: str) -> Record:
     match = NAME.fullmatch(picture)
-    assert match is not None  # the list was checked
+    assert match is not None  # other names were refused before
     pid = match["pid"]
     return Record(
         path=folder / picture,

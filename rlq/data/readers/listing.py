@@ -1,7 +1,7 @@
-"""List the pictures of a folder in an order that never varies, with what their names say.
+"""List the pictures of a folder in a fixed order, with the fields of their names.
 
-Only names are matched, never the folders above them; hidden files and files that are no pictures are left alone. A
-set may have hundreds of thousands of pictures, so folders are listed once and no file is asked for anything.
+Only names are matched, not the folders above them; hidden files and files of other types are ignored. A data set can
+have hundreds of thousands of pictures, so folders are listed once and no file is opened or queried.
 """
 
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 from rlq.core.errors import DataError
 from rlq.core.files import leads_out
 
-# A picture of another kind than the set's own is told as oddly named; left alone, it would be lost without a word.
+# A picture of another type than the data set's is reported as wrongly named; ignored, it would be lost silently.
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 SHOWN = 3
 
@@ -20,9 +20,9 @@ SHOWN = 3
 def named_pictures(
     folder: Path, pattern: re.Pattern[str], *, title: str, example: str, layout: str
 ) -> list[tuple[Path, re.Match[str]]]:
-    """The pictures in a folder, by name, each with its match of `pattern`.
+    """Return the pictures in a folder, sorted by name, each with its match of `pattern`.
 
-    Raises DataError when there is no such folder, when it holds no picture, and when pictures are called otherwise.
+    Raises DataError if the folder is missing or holds no picture, or if a picture's name does not match.
     """
     names = _picture_names(_entries(folder, title, layout))
     matches = _matched([("", name) for name in names], pattern, folder=folder, title=title, example=example)
@@ -39,30 +39,30 @@ def pictures_of_people(
     layout: str,
     beside: frozenset[str] = frozenset(),
 ) -> list[tuple[str, Path, re.Match[str]]]:
-    """The pictures in the folders of people below a folder, by person and name: person, path, match of `pattern`.
+    """Return the pictures in the folders of people below a folder, sorted: person, path, match of `pattern`.
 
-    Folders named in `beside` are left alone. Raises DataError as `named_pictures` does, and when other folders or
-    pictures lie there, or a name that tells its person (a group `pid`) is in the folder of another.
+    Folders named in `beside` are ignored. Raises DataError as `named_pictures` does, and if there are other folders or
+    pictures, or if a name's person (the group `pid`) differs from its folder.
     """
     entries = [entry for entry in _entries(folder, title, layout) if entry.name not in beside]
     people = sorted(entry.name for entry in entries if entry.is_dir() and not is_hidden(entry))
-    odd = [name for name in people if not person.fullmatch(name)]
-    odd += _picture_names(entry for entry in entries if not entry.is_dir())
-    if odd:
+    others = [name for name in people if not person.fullmatch(name)]
+    others += _picture_names(entry for entry in entries if not entry.is_dir())
+    if others:
         raise DataError(
-            f"{title}: {folder} should hold folders of people only, not {len(odd)} others: {odd[:SHOWN]}; "
+            f"{title}: {folder} should hold folders of people only, not {len(others)} others: {others[:SHOWN]}; "
             f"the set holds {layout}"
         )
-    found = [(pid, name) for pid in people for name in _picture_names(_entries(folder / pid, title, layout))]
-    matches = _matched(found, pattern, folder=folder, title=title, example=example)
+    pictures = [(pid, name) for pid in people for name in _picture_names(_entries(folder / pid, title, layout))]
+    matches = _matched(pictures, pattern, folder=folder, title=title, example=example)
     if "pid" in pattern.groupindex:
-        _check_people(found, matches, folder, title)
+        _check_people(pictures, matches, folder, title)
     folders = {pid: folder / pid for pid in people}
-    return [(pid, folders[pid] / name, match) for (pid, name), match in zip(found, matches, strict=True)]
+    return [(pid, folders[pid] / name, match) for (pid, name), match in zip(pictures, matches, strict=True)]
 
 
 def absent(root: Path, names: Sequence[str]) -> list[int]:
-    """Places in `names`, POSIX paths below `root`, of those that are not there; lists each folder only once."""
+    """Return the indices of `names` (POSIX paths below `root`) that do not exist; each folder is listed once."""
     listed: dict[str, set[str]] = {}
     missing = []
     for place, path in enumerate(names):
@@ -75,31 +75,33 @@ def absent(root: Path, names: Sequence[str]) -> list[int]:
     return missing
 
 
-def leading_out(root: Path, names: Sequence[str]) -> list[int]:
-    """Places in `names`, POSIX paths below `root` that are there, of those that links lead out of it; of files, only
-    those that are links themselves are followed."""
+def foreign_links(root: Path, names: Sequence[str]) -> list[int]:
+    """Return the indices of `names` (existing POSIX paths below `root`) that links lead out of `root`.
+
+    Folders are resolved; files are resolved only if they are links themselves.
+    """
     home = root.resolve()
-    links: dict[str, set[str] | None] = {}  # folder -> its links; None: the folder itself lies elsewhere
-    found = []
+    links: dict[str, set[str] | None] = {}  # folder -> names of its links; None: the folder itself lies elsewhere
+    foreign = []
     for place, path in enumerate(names):
         folder, _, name = path.rpartition("/")
         if folder not in links:
             below = (root / folder).resolve()
             inside = below.is_relative_to(home)
             links[folder] = {entry.name for entry in os.scandir(below) if entry.is_symlink()} if inside else None
-        known = links[folder]
-        if known is None or (name in known and leads_out(root / path, home)):
-            found.append(place)
-    return found
+        names_of_links = links[folder]
+        if names_of_links is None or (name in names_of_links and leads_out(root / path, home)):
+            foreign.append(place)
+    return foreign
 
 
 def missing_parts(folder: Path, parts: Iterable[str]) -> list[str]:
-    """The files and folders, of those that make up a data set, that a folder does not have."""
+    """Return those of a data set's files and folders that are missing in a folder."""
     return [part for part in parts if not (folder / part).exists()]
 
 
 def is_hidden(path: Path | os.DirEntry) -> bool:
-    """Such as .DS_Store, and the ._name twins that some archives hold."""
+    """Return whether a file is hidden, such as .DS_Store, or the ._name twins in some archives."""
     return path.name.startswith(".")
 
 
@@ -118,24 +120,25 @@ def _picture_names(entries: Iterable[os.DirEntry]) -> list[str]:
 
 
 def _matched(
-    found: list[tuple[str, str]], pattern: re.Pattern[str], *, folder: Path, title: str, example: str
+    pictures: list[tuple[str, str]], pattern: re.Pattern[str], *, folder: Path, title: str, example: str
 ) -> list[re.Match[str]]:
-    """What each name says; `found` has pairs of person, or "", and name."""
-    matches = [match for _, name in found if (match := pattern.fullmatch(name))]
-    if len(matches) == len(found) > 0:
+    """Return the match of each picture's name; `pictures` holds pairs of person, or "", and name."""
+    matches = [match for _, name in pictures if (match := pattern.fullmatch(name))]
+    if len(matches) == len(pictures) > 0:
         return matches
-    odd = [f"{person}/{name}" if person else name for person, name in found if not pattern.fullmatch(name)]
-    if not odd:
+    misnamed = [f"{person}/{name}" if person else name for person, name in pictures if not pattern.fullmatch(name)]
+    if not misnamed:
         raise DataError(f"{title}: {folder} has no pictures such as {example}; is the archive unpacked whole?")
     raise DataError(
-        f"{title}: {folder} has {len(found)} pictures, {len(odd)} of them not named like {example}: {odd[:SHOWN]}"
+        f"{title}: {folder} has {len(pictures)} pictures, {len(misnamed)} of them not named like {example}: "
+        f"{misnamed[:SHOWN]}"
     )
 
 
-def _check_people(found: list[tuple[str, str]], matches: list[re.Match[str]], folder: Path, title: str) -> None:
-    strangers = [f"{pid}/{name}" for (pid, name), match in zip(found, matches, strict=True) if match["pid"] != pid]
-    if strangers:
+def _check_people(pictures: list[tuple[str, str]], matches: list[re.Match[str]], folder: Path, title: str) -> None:
+    misplaced = [f"{pid}/{name}" for (pid, name), match in zip(pictures, matches, strict=True) if match["pid"] != pid]
+    if misplaced:
         raise DataError(
-            f"{title}: {folder} has {len(strangers)} pictures in the folder of another person than their names say: "
-            f"{strangers[:SHOWN]}"
+            f"{title}: {folder} has {len(misplaced)} pictures in the folder of another person than their names say: "
+            f"{misplaced[:SHOWN]}"
         )

@@ -2,13 +2,13 @@
 
 Qian, Wang, Zhang, Zhu, Fu, Xiang, Jiang, Xue: "Long-Term Cloth-Changing Person Re-identification", ACCV 2020.
 Layout    {train,query,test}/<pid>_<clothes>_c<camera>_<frame>.png; test is the gallery. info/ lists the people who
-          change and who do not; nothing here needs it.
+          change clothes and those who do not; it is not used.
 Clothes   numbered within a person.
 Counts    train 77 people, 9,576 pictures, 256 outfits; test 75 other people, 221 outfits: query 493, gallery 7,050.
           Some papers print 17,138 pictures in all, of an older release; there are 17,119.
-Protocol  General, and CC, where a picture of the same camera OR of the same clothes is left out of the ranking: 392
-          queries keep a match. Reading that as AND gives 397 and other numbers. People of one outfit stay in the
-          gallery. SC (417 queries) is ours.
+Protocol  General, and CC, where pictures of the same camera OR of the same clothes are junk: 392 queries keep a match.
+          With AND, there would be 397 queries and other numbers. People of one outfit stay in the gallery. SC (417
+          queries) is ours.
 """
 
 import re
@@ -38,12 +38,12 @@ PROTOCOLS = (
 
 
 def holds_ltcc(folder: Path) -> bool:
-    """Whether this folder has LTCC's layout."""
+    """Return whether this folder has LTCC's layout."""
     return not missing_parts(folder, PARTS)
 
 
 def read_ltcc(root: Path, name: str = "ltcc") -> ReidData:
-    """All pictures; the folder test is the gallery."""
+    """Read all pictures; the folder test is the gallery."""
     root = root.resolve()
     train = _read_split(root / "train", "train", "")
     query = _read_split(root / "query", "query", "query/")
@@ -51,9 +51,9 @@ def read_ltcc(root: Path, name: str = "ltcc") -> ReidData:
 
 
 def _read_split(folder: Path, split: str, key: str) -> list[Record]:
-    """`key` stands before the names of pictures in the authors' side files."""
-    found = named_pictures(folder, NAME, title="LTCC", example="094_1_c9_015833.png", layout=LAYOUT)
+    """Read one folder; `key` is the prefix of its pictures' names in the authors' side files."""
+    pictures = named_pictures(folder, NAME, title="LTCC", example="094_1_c9_015833.png", layout=LAYOUT)
     return [
         Record(path, match["pid"], match["camera"], f"{match['pid']}_{match['clothes']}", split, f"{key}{path.stem}")
-        for path, match in found
+        for path, match in pictures
     ]

@@ -1,4 +1,4 @@
-"""NTU RGB+D 120: people who act in front of a camera; single frames of them serve as an external set.
+"""NTU RGB+D 120: people who perform actions in front of a camera; single frames are used as an external set.
 
 Liu, Shahroudy, Perez, Wang, Duan, Kot: "NTU RGB+D 120: A Large-Scale Benchmark for 3D Human Activity Understanding",
 TPAMI 2020.
@@ -6,8 +6,8 @@ Layout    <subject>/<clip>.jpg with clips named S<setup>C<camera>P<subject>R<rep
           `rlq.data.ntu_frames` takes out of the videos.
 Clothes   one outfit per subject and setup.
 Counts    RLQ's authors use 13,242 clips of camera 3, of 106 subjects.
-Protocol  the first 61 subjects, in sorted order, are for training. No paper ranks the others; we make the first
-          picture of each subject and setup a query and the rest the gallery, without cameras.
+Protocol  the first 61 subjects in sorted order are for training. No paper ranks the others. Here the first picture of
+          each subject and setup is a query and the rest are the gallery, without cameras.
 """
 
 import re
@@ -28,23 +28,23 @@ PROTOCOLS = (Protocol("General", "GENERAL", note="not in the paper"),)
 
 
 def holds_ntu(folder: Path) -> bool:
-    """Whether this folder has the layout of extracted frames."""
+    """Return whether this folder has the layout of extracted frames."""
     return any(PERSON.fullmatch(path.parent.name) for path in folder.glob("P*/*_rgb.jpg"))
 
 
 def read_ntu(root: Path, name: str = "ntu120") -> ReidData:
-    """All frames: the first 61 subjects are training, the others query and gallery."""
+    """Read all frames: the first 61 subjects are training, the others query and gallery."""
     root = root.resolve()
-    found = pictures_of_people(
+    pictures = pictures_of_people(
         root, PERSON, NAME, title="NTU RGB+D 120", example=EXAMPLE, layout=LAYOUT, beside=frozenset({"rlq"})
     )
-    training = frozenset(sorted({person for person, _, _ in found})[:TRAIN_SUBJECTS])
+    training = frozenset(sorted({person for person, _, _ in pictures})[:TRAIN_SUBJECTS])
     splits: dict[str, list[Record]] = {"train": [], "query": [], "gallery": []}
     queried = set()
-    for person, path, match in found:
+    for person, path, match in pictures:
         clothes = f"{person}{match['setup']}"
         split = "train" if person in training else "gallery" if clothes in queried else "query"
         queried.add(clothes)
-        # a camera per picture: none ever agrees with another
+        # a camera per picture, so that no two agree
         splits[split].append(Record(path, person, path.stem, clothes, split, path.stem))
     return ReidData(name, root, splits["train"], splits["query"], splits["gallery"], PROTOCOLS)

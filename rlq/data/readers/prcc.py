@@ -1,4 +1,4 @@
-"""PRCC: people who walk past three cameras, in other clothes before the third.
+"""PRCC: people walking past three cameras, in other clothes at the third.
 
 Yang, Wu, Zheng: "Person Re-identification by Contour Sketch under Moderate Clothing Change", TPAMI 2019.
 Layout    rgb/train/<pid>/<camera>_cropped_rgb<n>.jpg, rgb/test/<camera>/<pid>/cropped_rgb<n>.jpg; n has 3 or 4 digits.
@@ -39,12 +39,12 @@ PROTOCOLS = (
 
 
 def holds_prcc(folder: Path) -> bool:
-    """Whether this folder has PRCC's layout."""
+    """Return whether this folder has PRCC's layout."""
     return not missing_parts(folder, PARTS)
 
 
 def read_prcc(root: Path, name: str = "prcc") -> ReidData:
-    """All training and test pictures; camera A of the test is the gallery, B and C are queries."""
+    """Read all training and test pictures; camera A of the test is the gallery, B and C are queries."""
     root = root.resolve()
     test = {camera: _read_test(root, camera) for camera in CAMERAS}
     return ReidData(name, root, _read_train(root), [*test["B"], *test["C"]], test["A"], PROTOCOLS, single_shot=True)
@@ -62,7 +62,7 @@ def _read_test(root: Path, camera: str) -> list[Record]:
     split = "gallery" if camera == "A" else "query"
     records = []
     for pid, path, _ in _pictures(root / "rgb" / "test" / camera, TEST_NAME, "cropped_rgb001.jpg"):
-        # the cameras share file names, so the key holds the camera too
+        # cameras share file names, so the key includes the camera
         records.append(Record(path, pid, camera, _clothes(pid, camera), split, f"{camera}/{pid}_{path.stem}"))
     return records
 

@@ -2,10 +2,10 @@
 
 Wan, Wu, Qian, Chen, Fu: "When Person Re-identification Meets Changing Clothes", CVPR Workshops 2020.
 Layout    {train,query,gallery}/<pid>-<camera>-<clothes>-<n>.jpg, cameras 1 to 4.
-Clothes   numbered within a person, so that only the pair of both numbers tells an outfit.
+Clothes   numbered within a person, so that an outfit is a pair of both numbers.
 Counts    train 256 people, 9,449 pictures; test 256 others: query 1,020, gallery 8,591.
 Protocol  General ranks all cameras, SC only 2 and 3 (same clothes), CC only 3 and 4 (other clothes), for queries and
-          gallery alike; pictures of the query's own camera are left out in each.
+          gallery alike; pictures of the query's own camera are junk in each.
 """
 
 import re
@@ -34,27 +34,27 @@ PROTOCOLS = (
 
 
 def holds_vc_clothes(folder: Path) -> bool:
-    """Whether this folder has VC-Clothes' layout."""
+    """Return whether this folder has VC-Clothes' layout."""
     return not missing_parts(folder, SPLITS)
 
 
 def read_vc_clothes(root: Path, name: str = "vc_clothes") -> ReidData:
-    """All pictures."""
+    """Read all pictures."""
     root = root.resolve()
     train, query, gallery = (_read_split(root, split) for split in SPLITS)
     return ReidData(name, root, train, query, gallery, PROTOCOLS)
 
 
 def _read_split(root: Path, split: str) -> list[Record]:
-    found = named_pictures(root / split, NAME, title="VC-Clothes", example="0001-03-02-07.jpg", layout=LAYOUT)
+    pictures = named_pictures(root / split, NAME, title="VC-Clothes", example="0001-03-02-07.jpg", layout=LAYOUT)
     return [
         Record(
             path=path,
             pid=match["pid"],
-            camera=str(int(match["camera"])),  # the protocols name cameras: 03 is 3
+            camera=str(int(match["camera"])),  # the protocols name cameras without leading zeros
             clothes=f"{match['pid']}-{match['clothes']}",
             split=split,
             key=path.stem,
         )
-        for path, match in found
+        for path, match in pictures
     ]

@@ -1,1 +1,1 @@
-"""A local page on which a person says the gender of everybody in a data set, key by key."""
+"""A local page on which a user labels the people of a data set male or female with single keys."""

@@ -1,4 +1,4 @@
-"""Who is to be looked at, and by which pictures."""
+"""Choose the people to label, and the pictures of each that the page shows."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -14,39 +14,40 @@ CATEGORIES = ("train", "query", "gallery")
 
 @dataclass(frozen=True)
 class Subject:
-    """One person."""
+    """One person to label."""
 
     pid: str  # as the data set spells it
     part: str  # train or test
-    categories: tuple[str, ...]  # under which the authors list the person: a row each
+    categories: tuple[str, ...]  # the authors' files have a row for the person in each
     pictures: tuple[Path, ...]
 
 
 def subjects_of(records: Iterable[Record], pictures: int) -> list[Subject]:
-    """Everybody in these records, by id, with at most `pictures` pictures spread over cameras and clothes."""
+    """Return the people in these records, sorted by id, each with at most `pictures` pictures."""
     records = list(records)
-    of: dict[tuple[str, str], list[Record]] = {}
+    records_of: dict[tuple[str, str], list[Record]] = {}
     for record in records:
-        of.setdefault(person_of(record), []).append(record)
+        records_of.setdefault(person_of(record), []).append(record)
     return [
         Subject(
             pid,
             person[0],
-            tuple(split for split in CATEGORIES if any(record.split == split for record in of[person])),
-            tuple(record.path for record in spread(of[person], pictures)),
+            tuple(split for split in CATEGORIES if any(record.split == split for record in records_of[person])),
+            tuple(record.path for record in spread(records_of[person], pictures)),
         )
         for person, pid in people_of(records).items()
     ]
 
 
 def spread(records: Sequence[Record], count: int) -> list[Record]:
-    """At most `count` of one person's records, each time of the clothes and camera that were taken from least.
+    """Choose at most `count` of one person's records, spread over clothes and cameras.
 
-    In the order of clothes, cameras and names.
+    The next record is always of the pair of clothes and camera that was chosen least. The result is sorted by clothes,
+    camera and name.
     """
     rng = generator("pictures of a person", part_of(records[0].split), records[0].pid)
     piles: dict[tuple[str, str], list[Record]] = {}
-    for index in rng.permutation(len(records)):  # neighbours in a walk look alike
+    for index in rng.permutation(len(records)):  # consecutive pictures look alike
         piles.setdefault((records[index].clothes, records[index].camera), []).append(records[index])
     pairs: Counter[tuple[str, str]] = Counter()
     clothes: Counter[str] = Counter()
