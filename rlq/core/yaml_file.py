@@ -48,10 +48,10 @@ for _kind in ("timestamp", "value"):  # dates and a lone = are text
 class _Representer(SafeRepresenter):
     """Write lists in one line, as people do in settings, and 1e-05 as 1.0e-05, which YAML 1.1 needs for a number."""
 
-    def represent_list(self, data: list[Any]) -> Node:
+    def represent_list(self, data: list[Any]) -> SequenceNode:
         return self.represent_sequence(f"{TAG}seq", data, flow_style=True)
 
-    def represent_float(self, data: float) -> Node:
+    def represent_float(self, data: float) -> ScalarNode:
         node = super().represent_float(data)
         if "." not in node.value:
             node.value = node.value.replace("e", ".0e")
@@ -80,9 +80,24 @@ def parse_yaml(text: str) -> Any:
         raise SettingsError(f"is not valid YAML: {' '.join(str(error).split())}") from error
 
 
-def compose(text: str) -> Node | None:
-    """Return the nodes of a text that `parse_yaml` accepts, which know their lines; None for an empty one."""
-    return _reader().compose(text)
+def value_lines(text: str) -> dict[tuple[str | int, ...], int]:
+    """Return the line of every value in a text that `parse_yaml` accepts, by its place: the keys and list positions
+    that lead to it. A named value has the line of its name."""
+    lines: dict[tuple[str | int, ...], int] = {}
+
+    def note(node: Node, place: tuple[str | int, ...], start: Node) -> None:
+        lines[place] = start.start_mark.line + 1
+        if isinstance(node, MappingNode):
+            for key, value in node.value:
+                note(value, (*place, str(key.value)), key)
+        elif isinstance(node, SequenceNode):
+            for position, value in enumerate(node.value):
+                note(value, (*place, position), value)
+
+    root = _reader().compose(text)
+    if root is not None:
+        note(root, (), root)
+    return lines
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -106,7 +121,7 @@ def yaml_text(tree: Mapping[str, Any]) -> str:
     """Return a tree of plain values as YAML that reads back equal: a line per value or list, in the tree's order."""
     writer = YAML(typ="safe", pure=True)
     writer.Representer = _Representer
-    writer.sort_base_mapping_type_on_output = False
+    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment] # None is its default there
     writer.default_flow_style = False
     writer.width = sys.maxsize  # ruamel.yaml loses blanks where it folds long text
     text = io.StringIO()
@@ -189,5 +204,5 @@ def _check_tag(node: Node, resolver: VersionedResolver) -> None:
     else:
         allowed = {f"{TAG}seq" if isinstance(node, SequenceNode) else f"{TAG}map"}
     if node.tag not in allowed:
-        tag = node.tag.replace(TAG, "!!")
+        tag = str(node.tag).replace(TAG, "!!")
         raise SettingsError(f"is not valid YAML here: line {line} has the tag {tag}; only plain values are read")

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from rlq.core.errors import SettingsError
-from rlq.core.yaml_file import DEEPEST, compose, parse_yaml, read_yaml, yaml_text
+from rlq.core.yaml_file import DEEPEST, parse_yaml, read_yaml, value_lines, yaml_text
 
 
 @pytest.mark.parametrize(
@@ -101,11 +101,16 @@ def test_a_file_is_named_in_what_is_wrong_with_it(tmp_path):
     assert read_yaml(tmp_path / "empty.yaml") == {}
 
 
-def test_nodes_know_their_lines():
-    root = compose("a: 1\nb:\n- 2\n- 3\n")
-    assert [key.start_mark.line for key, _ in root.value] == [0, 1]
-    assert [item.start_mark.line for item in root.value[1][1].value] == [2, 3]
-    assert compose("# nothing") is None
+def test_every_value_has_the_line_of_its_name_or_its_own_in_a_list():
+    assert value_lines("# a comment\na: 1\nb:\n- 2\n- c:\n    3\n") == {
+        (): 2,
+        ("a",): 2,
+        ("b",): 3,
+        ("b", 0): 4,
+        ("b", 1): 5,
+        ("b", 1, "c"): 5,
+    }
+    assert value_lines("# nothing") == {}
 
 
 def test_a_tree_reads_back_equal_in_its_order():
