@@ -198,7 +198,7 @@ def _check_tag(node: Node, resolver: VersionedResolver) -> None:
     if isinstance(node, ScalarNode):
         node.value.encode()  # half of a surrogate pair, which an escape may name, cannot be written to any file
         if node.tag == f"{TAG}int" and len(node.value) > MOST_DIGITS:
-            raise SettingsError(f"is not valid YAML here: line {line} has a number of {len(node.value):,} digits")
+            raise SettingsError(f"is not valid YAML here: line {line} has a number of {len(node.value)} digits")
         is_plain = node.style is None
         allowed = {str(resolver.resolve(ScalarNode, node.value, (is_plain, not is_plain))), f"{TAG}str"}
     else:
