@@ -28,7 +28,8 @@ FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 FILES = sorted(path for path in HOUSE.rglob("*.py") if path != HOUSE / "__init__.py")
 LIGHT = (  # these answer before torch is loaded
     *("core.cache", "core.config", "core.console", "core.digest", "core.errors", "core.files", "core.local_page"),
-    *("core.scores", "core.seeding", "core.settings", "core.shapes", "core.text", "methods.base", "runs.folder"),
+    *("core.scores", "core.seeding", "core.settings", "core.shapes", "core.text", "core.yaml_file"),
+    *("methods.base", "runs.folder"),
     *("tracking", "cli"),
 )
 HEAVY = ("torch", "torchvision", "timm", "sklearn", "matplotlib", "albumentations", "optuna", "mlflow", "flask")

@@ -5,8 +5,9 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, StrictInt, model_validator
 
-from rlq.core.config import Settings, read_yaml, validate
+from rlq.core.config import Settings, validate
 from rlq.core.errors import SettingsError
+from rlq.core.yaml_file import read_yaml
 from rlq.data.catalogue import CATALOGUE
 
 Percents = tuple[Annotated[float, Field(ge=0, le=100)], Annotated[float, Field(ge=0, le=100)]]

@@ -8,9 +8,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from rlq.core.config import Settings, flatten, read_yaml
+from rlq.core.config import Settings, flatten
 from rlq.core.errors import SettingsError
 from rlq.core.settings import PLACES
+from rlq.core.text import did_you_mean
+from rlq.core.yaml_file import read_yaml
 from rlq.methods.base import Loaded
 from rlq.methods.catalogue import method_of
 from rlq.runs.load import fingerprint, load
@@ -19,7 +21,7 @@ from rlq.sweep.samplers import check_extras
 from rlq.sweep.space import describe, difference, smoke, space_signature
 from rlq.sweep.spec import Heartbeat, Lines, Metric, PrunerSettings, SamplerSettings, Sweep
 from rlq.sweep.storage import default_storage
-from rlq.sweep.validation import check, check_parts, hint
+from rlq.sweep.validation import check, check_parts
 
 SMOKE_TRIALS = 2
 CHOSEN_ON_TEST = "chosen on the test set"
@@ -180,7 +182,7 @@ def _explain_unknown(name: str, place: tuple[str | int, ...], value: Any) -> str
     if place[0] == "parameters" and isinstance(value, Mapping):
         return f"unknown {name}; settings go by their dotted names, such as cap.pose.clusters: {{min: 5, max: 40}}"
     keys = list((SECTIONS[str(place[0])] if len(place) > 1 else Sweep).model_fields)
-    return f"unknown {name}; " + hint(key, keys, f"known here: {', '.join(keys)}", cutoff=0.5)
+    return f"unknown {name}; " + (did_you_mean(key, keys) or f"known here: {', '.join(keys)}")
 
 
 def _check_changes(sweep: Sweep, names: set[str]) -> None:

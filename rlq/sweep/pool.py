@@ -5,17 +5,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rlq.core.console import Console
 from rlq.core.errors import RlqError
 from rlq.sweep.plan import Plan
 from rlq.sweep.study import SURPLUS, tally
 from rlq.sweep.summary import trial_line
-from rlq.training.signals import Stopped
+from rlq.training.signals import STOP_SIGNALS, Stopped, handling
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -32,7 +31,8 @@ def run_workers(plan: Plan, study: "Study", number: int, words: Sequence[str], *
     shown = {trial.number for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()}
     logs = [plan.folder / f"worker-{n + 1}.log" for n in range(number)]
     console.line(f"workers  {number}, their lines are in {plan.folder}/worker-*.log")
-    with _signals() as received:
+    received: list[int] = []  # signals
+    with handling(STOP_SIGNALS, lambda number, _: received.append(number)):
         processes = [_start(words, log, _environment(plan, number)) for log in logs]
         try:
             while any(process.poll() is None for process in processes) and not received:
@@ -108,19 +108,3 @@ def _check(processes: list[subprocess.Popen], logs: list[Path], over: bool, cons
     if not over:
         raise RlqError(text)
     console.line(f"warning  {text}")
-
-
-@contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM instead of ending this process."""
-    received: list[int] = []
-
-    def note(number: int, _frame: Any) -> None:
-        received.append(number)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

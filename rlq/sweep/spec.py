@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-import yaml
 from pydantic import Field, PlainValidator, PrivateAttr, StrictInt, field_validator, model_validator
 
 from rlq.core.config import Settings
 from rlq.core.errors import SettingsError
 from rlq.core.settings import Count, Whole
+from rlq.core.yaml_file import value_lines
 from rlq.sweep.parameters import Parameter
 
 LONGEST_NAME = 120  # bytes
@@ -165,10 +165,7 @@ class Lines:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self._lines: dict[tuple[str | int, ...], int] = {}
-        root = yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-        if root is not None:
-            self._note(root, (), root.start_mark.line + 1)
+        self._lines = value_lines(file.read_text(encoding="utf-8"))
 
     def of(self, *place: str | int) -> int:
         while place and place not in self._lines:
@@ -178,15 +175,6 @@ class Lines:
     def at(self, *place: str | int) -> str:
         """Return the beginning of a message: the file's name and the line."""
         return f"{self.file.name}, line {self.of(*place)}"
-
-    def _note(self, node: yaml.Node, place: tuple[str | int, ...], line: int) -> None:
-        self._lines[place] = line
-        if isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                self._note(value, (*place, str(key.value)), key.start_mark.line + 1)
-        elif isinstance(node, yaml.SequenceNode):
-            for position, value in enumerate(node.value):
-                self._note(value, (*place, position), value.start_mark.line + 1)
 
 
 class Sweep(Settings):

@@ -1,9 +1,8 @@
 """Checks of a sweep before anything is trained: its sections against each other, and against its experiment."""
 
-import difflib
 import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,6 +10,7 @@ from pydantic import ValidationError
 from rlq.core.config import Settings, flatten, known_names, validate, with_values
 from rlq.core.errors import SettingsError
 from rlq.core.seeding import generator
+from rlq.core.text import did_you_mean
 from rlq.sweep.parameters import Parameter, allowed_values, in_order, walk
 from rlq.sweep.spec import Sweep, parse_constraint, violations
 
@@ -81,12 +81,6 @@ def experiment_values(sweep: Sweep, experiment: Experiment, position: int) -> di
     return {name: value for name, value in values.items() if sweep.parameters[name].kind != "value"}
 
 
-def hint(name: str, names: Iterable[str], otherwise: str, *, cutoff: float = 0.4) -> str:
-    """Return "did you mean ...?" with the nearest of the names, or `otherwise` when none is near."""
-    near = difflib.get_close_matches(name, list(names), n=1, cutoff=cutoff)
-    return f"did you mean {near[0]}?" if near else otherwise
-
-
 def _check_metrics(sweep: Sweep) -> None:
     keys = [metric.key for metric in sweep.objectives]
     if (sweep.metric is None) == (not sweep.metrics):
@@ -109,7 +103,7 @@ def _check_conditions(sweep: Sweep) -> None:
         for other, condition in parameter.when.items():
             place = ("parameters", name, "when", other)
             if other not in sweep.parameters:
-                help_text = hint(other, sweep.parameters, f"searched are {', '.join(sweep.parameters)}")
+                help_text = did_you_mean(other, sweep.parameters) or f"searched are {', '.join(sweep.parameters)}"
                 raise sweep.error(f"{name}: when {other}: this sweep does not search it; {help_text}", *place)
             points = None if sweep.parameters[other].kind == "range" else sweep.parameters[other].points()
             if points is None:
@@ -172,7 +166,7 @@ def _check_names(sweep: Sweep, settings: Settings) -> None:
     places = [("fixed", name) for name in sweep.fixed] + [("parameters", name) for name in sweep.parameters]
     for part, name in places:
         if name not in names:
-            help_text = hint(name, names, "rlq train FILE --print-config shows all")
+            help_text = did_you_mean(name, names) or "rlq train FILE --print-config shows all"
             raise sweep.error(f"unknown setting {name}; {help_text}", part, name)
         if name in OWN_KEYS:
             raise sweep.error(f"{name} is not for {part}; in a sweep write {OWN_KEYS[name]}", part, name)
@@ -267,7 +261,7 @@ def _check_constraints(sweep: Sweep) -> None:
     for position, text in enumerate(sweep.constraints):
         for name in parse_constraint(text).names:
             if "/" not in name and name not in names:
-                help_text = hint(name, names, f"searched are {', '.join(names)}")
+                help_text = did_you_mean(name, names) or f"searched are {', '.join(names)}"
                 message = f"constraint {text}: {name} is not searched; {help_text}"
                 raise sweep.error(message, "constraints", position)
             parameter = sweep.parameters.get(name)
@@ -283,7 +277,7 @@ def _check_guess(sweep: Sweep, experiment: Experiment, guess: Mapping[str, Any],
         raise sweep.error("an empty guess; name parameters with their values", *place)
     for name, value in guess.items():
         if name not in sweep.parameters:
-            help_text = hint(str(name), sweep.parameters, f"searched are {', '.join(sweep.parameters)}")
+            help_text = did_you_mean(str(name), sweep.parameters) or f"searched are {', '.join(sweep.parameters)}"
             raise sweep.error(f"enqueue: {name} is not searched; {help_text}", *place, name)
         reason = sweep.parameters[name].refusal(value)
         if reason:

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from filelock import FileLock, Timeout
 
 from rlq.core.digest import folder_digest
 from rlq.core.files import parsed_json
+from rlq.core.yaml_file import yaml_text
 from rlq.tracking.interface import (
     Status,
     TrackingError,
@@ -184,7 +184,7 @@ class MlflowTracker:
         if suffix == ".json":
             text = json.dumps(tree, indent=2, ensure_ascii=False) + "\n"
         elif suffix in (".yaml", ".yml"):
-            text = yaml.safe_dump(dict(tree), sort_keys=False, allow_unicode=True)
+            text = yaml_text(tree)
         else:
             raise ValueError(f"{name!r} should end in .json, .yaml or .yml")
         self.log_text(text, name)

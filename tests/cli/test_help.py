@@ -13,7 +13,7 @@ from rlq.cli import COMMANDS, main
 
 HEAVY = [
     *("torch", "torchvision", "timm", "numpy", "cv2", "PIL", "albumentations", "sklearn", "matplotlib"),
-    *("mlflow", "optuna", "pydantic", "yaml"),
+    *("mlflow", "optuna", "pydantic", "yaml", "ruamel"),
 ]
 
 

@@ -70,7 +70,7 @@ def test_everything_that_is_logged_arrives(begin: Begin, client: MlflowClient, t
         *("tables/cc.json", "tables/elsewhere.csv", "figures/cmc.png"),
     }
     found = Path(client.download_artifacts(tracker.run_id, "resolved.yaml", str(tmp_path)))
-    assert found.read_text(encoding="utf-8") == "größe:\n- 1\n- 2\n"
+    assert found.read_text(encoding="utf-8") == "größe: [1, 2]\n"
     (dataset,) = run.inputs.dataset_inputs
     assert (dataset.dataset.name, dataset.dataset.digest, dataset.tags[0].value) == ("prcc", "3f2a9c01", "train")
     (output,) = run.outputs.model_outputs
