@@ -2,21 +2,19 @@
 
 import json
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import torch
 
 from rlq.core.console import Console
-from rlq.core.distributed import Place, share_from_main
-from rlq.core.errors import DataError, SettingsError
+from rlq.core.distributed import Place, share_buffers, share_from_main
 from rlq.core.scores import RANKING, ScoreTable
 from rlq.core.seeding import generator
-from rlq.core.settings import DataSettings, ExperimentSettings
 from rlq.core.text import percent, table
 from rlq.data.catalogue import Reading
 from rlq.data.degradation import DegradationRanges, Degrading
@@ -24,17 +22,18 @@ from rlq.data.picture_source import PictureSource
 from rlq.data.pictures import read_picture
 from rlq.data.records import Record, ReidData, Sample
 from rlq.data.transforms import resize
-from rlq.evaluation.baselines import asked, chance, histogram_features
+from rlq.evaluation.baselines import chance, histogram_features
 from rlq.evaluation.embed import Embed, FeaturesOf, embed_samples
 from rlq.evaluation.evaluator import Evaluator, flat, is_single_shot, rank_features
 from rlq.evaluation.per_query import PER_QUERY, per_query
 from rlq.evaluation.protocols import labels_of, of_cameras
 from rlq.evaluation.rank_list import rank_list
 from rlq.evaluation.single_shot import SHOTS
-from rlq.methods.base import Inputs, Method, Model
+from rlq.methods.base import Method, Model
+from rlq.methods.ranking_inputs import RankingInputs
 from rlq.tracking import Tracker
 from rlq.training.checkpoint import write_whole
-from rlq.training.loop import History, Job, Metrics, check_selection
+from rlq.training.loop import History, Job, Metrics
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,13 +41,6 @@ if TYPE_CHECKING:
 BASELINES = "baselines.json"  # in a run's folder
 SHOWN = (192, 96)  # height and width of a picture in a figure
 QUERIES, TOP = 6, 8  # of a rank list
-
-
-class RankingInputs(Inputs, Protocol):
-    """Inputs of a method that is evaluated by ranking."""
-
-    data: ReidData  # with data.selection = holdout, its query and gallery are held-out training people
-    own_test: ReidData | None  # with data.selection = holdout: the set with its own query and gallery
 
 
 class DrawnFigure(NamedTuple):
@@ -90,11 +82,22 @@ def features_of(model: Model, place: Place, console: Console) -> FeaturesOf:
 
 
 def evaluation_of(
-    embed: Embed, data: ReidData, settings: DataSettings, reading: Reading, *, place: Place, console: Console
-) -> Evaluator:
-    """Return the evaluator of a network of pictures that is being trained."""
-    source = PictureSource.of(settings, place, console)
-    return Evaluator(data, partial(embed_samples, embed, source=source), place=place, shots=reading.shots)
+    network: Any, inputs: RankingInputs, reading: Reading, *, place: Place, console: Console
+) -> Callable[[], dict[str, float | None]]:
+    """Return the function that evaluates a network of pictures, which has `embed`, as it is while it is trained."""
+    source = PictureSource.of(inputs.settings.data, place, console)
+    features = partial(embed_samples, network.embed, source=source)
+    evaluator = Evaluator(inputs.data, features, place=place, shots=reading.shots)
+
+    def evaluate() -> dict[str, float | None]:
+        share_buffers(network)  # or the pictures of one evaluation would pass different networks
+        network.eval()
+        try:
+            return flat(evaluator.rank())
+        finally:
+            network.train()
+
+    return evaluate
 
 
 class RankingMethod(Method):
@@ -190,24 +193,6 @@ class RankingMethod(Method):
                 found |= {f"chance/{protocol.name}/{name}": value} if value is not None else {}
         rankings = rank_features(data, histogram_features(data.query), histogram_features(data.gallery), shots)
         return found | {f"histogram/{n}": value for n, value in flat(rankings).items() if value is not None}
-
-
-def check_selectable(settings: ExperimentSettings, data: ReidData, scores: ScoreTable) -> None:
-    """Raise SettingsError unless the metric that chooses the best epoch can be measured on this data."""
-    select, name = settings.schedule.select, settings.schedule.select.split("/")[0]
-    if name in data.refused:
-        known = data.protocols[0].name
-        raise SettingsError(
-            f"schedule.select = {select}: {data.name} has no {name}, {data.refused[name]}; "
-            f"--set schedule.select={known}/{scores.main.key}"
-        )
-    check_selection(select, scores.metrics(protocol.name for protocol in data.protocols))
-    (protocol,) = (one for one in data.protocols if one.name == name)
-    if not asked(data.query, data.gallery, protocol).valid_queries:
-        raise DataError(
-            f"no query of {data.name} has a match in the gallery under {name}, so no epoch can be chosen by {select}; "
-            f"rlq data check {data.name} shows what each protocol finds"
-        )
 
 
 def score_table(metrics: Metrics, scores: ScoreTable, groups: Sequence[str], variant: str, epochs: int) -> str:

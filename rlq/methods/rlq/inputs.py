@@ -11,16 +11,16 @@ from rlq.core.console import Console
 from rlq.core.errors import DataError
 from rlq.data.catalogue import read as read_data
 from rlq.data.clothes import ClothesClasses, Recolouring, mask_path, mask_problems, missing_masks, read_unusable
-from rlq.data.holdout import split_holdout
 from rlq.data.image_cache import keep_decoded
 from rlq.data.image_check import inspect, unreadable
 from rlq.data.pictures import look_first_in
 from rlq.data.records import Record, ReidData, TrainLabels, class_indices
 from rlq.data.samplers import keep_fraction, keep_identities
 from rlq.methods.base import DataUse
+from rlq.methods.ranking_inputs import read_target
 from rlq.methods.rlq.coarse_labels import GenderLabels, PoseLabels, gender_labels, labels_digest, pose_source
 from rlq.methods.rlq.pose_cache import kept_pose_labels
-from rlq.methods.rlq.settings import TARGET, RlqSettings, without_clothes_labels
+from rlq.methods.rlq.settings import TARGET, RlqSettings, reading_of, without_clothes_labels
 
 
 @dataclass(frozen=True)
@@ -149,28 +149,17 @@ def _keep_decoded(sets: list[ReidData | None], settings: RlqSettings) -> Iterato
 
 def _target(settings: RlqSettings, missing: _Missing) -> tuple[ReidData | None, ReidData | None]:
     """The set that is trained on and chosen by, and the same with its own test where that is something else."""
-    options = settings.data
     try:
-        data = _pictures(options.dataset, Path(options.root), settings)
-        if not data.train:
-            raise DataError(f"{data.name} in {data.root} has no training pictures; rlq evaluate ranks its test")
-        if options.selection == "holdout":
-            return split_holdout(data, options.holdout, settings.seed), data if data.query else None
-        if not data.query:
-            raise DataError(
-                f"{data.name} in {data.root} has no query and gallery; --set data.selection=holdout holds training "
-                "people out and chooses on them"
-            )
-        return data, None
+        data, own_test = read_target(settings, reading_of(settings))
+        return _pictures_only(data), own_test
     except DataError as error:
         missing.add("pictures", error)
         return None, None
 
 
-def _pictures(name: str, root: Path, settings: RlqSettings) -> ReidData:
-    data = read_data(name, root, celeb_camera=settings.data.celeb_camera)
+def _pictures_only(data: ReidData) -> ReidData:
     if data.holds_tracklets:
-        raise DataError(f"{name} holds tracklets; the method {settings.method} trains on pictures of people")
+        raise DataError(f"{data.name} holds tracklets; the method rlq trains on pictures of people")
     return data
 
 
@@ -179,7 +168,7 @@ def _external(settings: RlqSettings, missing: _Missing) -> ReidData | None:
         return None
     root = Path(settings.tad.external_root or settings.data.root)
     try:
-        return _pictures(settings.external_set, root, settings)
+        return _pictures_only(read_data(settings.external_set, root, celeb_camera=settings.data.celeb_camera))
     except DataError as error:
         missing.add("external set", error, "tad.enabled=false")
         return None

@@ -11,14 +11,13 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from rlq.core.console import Console
-from rlq.core.distributed import Place, compute_type, share_buffers, type_name, wrap
+from rlq.core.distributed import Place, compute_type, type_name, wrap
 from rlq.core.errors import SettingsError
 from rlq.data.batches import collate_pairs, collate_target
 from rlq.data.clothes import head_megabytes
 from rlq.data.datasets import Classes, ExternalPairs, TargetPictures, loader
 from rlq.data.samplers import IdentityBatches
 from rlq.data.transforms import TrainTransform
-from rlq.evaluation.evaluator import flat
 from rlq.methods.ranking import evaluation_of
 from rlq.methods.rlq.cap import CapStep
 from rlq.methods.rlq.inputs import Inputs
@@ -75,7 +74,7 @@ def build(
         modules=modules,
         optimisers=optimisers,
         set_rates=partial(_set_rates, settings.optim, learner),
-        evaluate=_evaluation(settings, inputs, network, place, console),
+        evaluate=evaluation_of(network, inputs, reading_of(settings), place=place, console=console),
         folder=folder,
         describe=lambda there: write_config(there, settings, identities=identities),
         check_every=settings.compute.check_every,
@@ -105,24 +104,6 @@ def _set_rates(optim: RlqOptimSettings, learner: Learner, epoch: int) -> Metrics
     rate = learning_rate(optim, epoch)
     set_learning_rate(learner.optimiser, rate)
     return {"lr/model": rate} | ({"lr/clothes": optim.clothes_lr} if learner.clothes_head is not None else {})
-
-
-def _evaluation(
-    settings: RlqSettings, inputs: Inputs, network: RlqNetwork, place: Place, console: Console
-) -> Callable[[], dict[str, float | None]]:
-    """Return the function that evaluates the network as it is."""
-    reading = reading_of(settings)
-    evaluator = evaluation_of(network.embed, inputs.data, settings.data, reading, place=place, console=console)
-
-    def evaluate() -> dict[str, float | None]:
-        share_buffers(network)  # or the pictures of one evaluation would pass different networks
-        network.eval()
-        try:
-            return flat(evaluator.rank())
-        finally:
-            network.train()
-
-    return evaluate
 
 
 def describe(settings: RlqSettings, inputs: Inputs, place: Place) -> str:

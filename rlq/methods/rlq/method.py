@@ -16,7 +16,8 @@ from rlq.data.catalogue import Reading
 from rlq.data.degradation import DegradationRanges
 from rlq.data.records import ReidData
 from rlq.methods.base import DataUse, Imported, Loaded, Prerequisite, Ready
-from rlq.methods.ranking import DrawnFigure, PictureModel, RankingMethod, check_selectable
+from rlq.methods.ranking import DrawnFigure, PictureModel, RankingMethod
+from rlq.methods.ranking_inputs import check_selectable
 from rlq.methods.rlq import author_import, export, fast, job
 from rlq.methods.rlq.attribute_metrics import attribute_metrics, gigaflops
 from rlq.methods.rlq.inputs import Inputs, gather_inputs

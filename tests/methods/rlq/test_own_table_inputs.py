@@ -11,7 +11,7 @@ from PIL import Image
 
 from rlq.core.errors import DataError, SettingsError
 from rlq.core.scores import RANKING
-from rlq.methods.ranking import check_selectable
+from rlq.methods.ranking_inputs import check_selectable
 from rlq.methods.rlq.inputs import gather_inputs
 
 COLUMNS = ("path", "pid", "camera", "split", "clothes", "gender", "pose")
