@@ -1,7 +1,7 @@
-"""The data pipeline: files to finished batches, beside the plain one; its stages, workers, the cache of decoded
-pictures, and whether it keeps up with a training step.
+"""The data pipeline from files to finished batches beside the plain one: stages, workers, and cached pictures.
 
-Each size of files has a process of its own with one thread, in which all variants take turns.
+It is also compared with the time of a training step. Each size of files is measured in its own process with one
+thread, where all variants take turns.
 """
 
 import os
@@ -20,10 +20,10 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from rlq.bench.findings import Cell, Findings, Goal, Table
-from rlq.bench.measuring import Options, Times, in_fresh_process, take_turns
-from rlq.bench.pictures import FORMS, Made, made_pictures
+from rlq.bench.measurement import Options, Times, in_fresh_process, take_turns
+from rlq.bench.pictures import FILE_SIZES, PictureFolder, temporary_pictures
 from rlq.bench.plain_pipeline import PlainTraining
+from rlq.bench.results import Cell, Goal, Results, Table
 from rlq.core.seeding import generator, seed_from
 from rlq.data.batches import collate_pairs, collate_target
 from rlq.data.clothes import mask_path, read_mask, recolour
@@ -34,85 +34,90 @@ from rlq.data.pictures import decode_picture, look_first_in
 from rlq.data.transforms import ENLARGEMENT, normalise, resize
 
 SIZE = (384, 192)  # of the network's input
-MIDDLE = (256, 128)  # the files that goals are about
+MIDDLE = (256, 128)  # the size of files that goals are about
 BATCH = 32
 PRCC, LTCC = (DegradationRanges(mix=MIXES[name]) for name in ("prcc", "ltcc"))
 KINDS = ("plain, one row", "own, one row", "CAP: recoloured, two rows", "TAD, mix of PRCC", "TAD, mix of LTCC")
 
 
 class Measured(NamedTuple):
-    """One size of files; times are of `pictures` pictures."""
+    """Times for one size of files, each for `pictures` pictures."""
 
     kilobytes: float
     pictures: int
     whole: dict[str, Times]  # by KINDS
     stages: dict[str, float]  # microseconds per row
-    share: dict[str, float]  # of artefacts in the TAD pass, by mix
-    kept: Times  # "own, one row" from the cache of decoded pictures
-    decoded: Times  # and from files, in the same turns
-    build: float  # seconds to keep all files
+    share: dict[str, float]  # of degradation in the TAD pass, by mix
+    cached: Times  # "own, one row" from the cache of decoded pictures
+    decoded: Times  # the same from files, in the same rounds
+    build: float  # seconds to fill the cache
 
 
-def bench(options: Options) -> Findings:
-    """All sizes of files, workers, and the step."""
+def bench(options: Options) -> Results:
+    """Time all sizes of files, numbers of workers, and the step."""
     files, draws = (8, 16) if options.quick else (64, 192)
-    found = {form: in_fresh_process(measure, form, files, draws, options.rounds) for form in FORMS}
+    measured = {size: in_fresh_process(measure, size, files, draws, options.rounds) for size in FILE_SIZES}
     cores = os.cpu_count() or 1
     counts = [n for n in ((0, 1) if options.quick else (0, 1, 2, 4)) if n <= max(cores, 1)]
     epoch = max(draws, 2 * BATCH)  # pictures
     workers = in_fresh_process(measure_workers, files, epoch, counts, options.rounds)
     steps = 1 if options.quick else 3
     step = in_fresh_process(measure_step, (32, 16) if options.quick else SIZE, steps)
-    middle = found[MIDDLE]
+    middle = measured[MIDDLE]
     waiting = middle.whole[KINDS[2]].median / middle.pictures / 2  # seconds per row of a CAP batch
-    return Findings(
-        [_whole_table(found), _stages_table(found), _workers_table(workers, counts, epoch), _cache_table(found, files)],
+    return Results(
+        [
+            _whole_table(measured),
+            _stages_table(measured),
+            _workers_table(workers, counts, epoch),
+            _cache_table(measured, files),
+        ],
         _goals(middle, workers, step, waiting),
-        [_wait_words(1 / waiting, 1 / step)],
+        [_wait_note(1 / waiting, 1 / step)],
     )
 
 
-def measure(form: tuple[int, int], files: int, draws: int, rounds: int) -> Measured:
-    """One size of files, on one thread without loader processes."""
+def measure(size: tuple[int, int], files: int, draws: int, rounds: int) -> Measured:
+    """Time one size of files on one thread without loader processes."""
     _one_thread()
-    with made_pictures(form, files) as made, TemporaryDirectory(prefix="rlq-bench-") as cache:
-        sources = _sources(made, draws, workers=0)
+    with temporary_pictures(size, files) as pictures, TemporaryDirectory(prefix="rlq-bench-") as cache:
+        sources = _sources(pictures, draws, workers=0)
         whole = take_turns({kind: partial(_drain, source) for kind, source in sources.items()}, rounds=rounds)
         started = time.perf_counter()
-        kept = keep_decoded(made.paths, Path(cache), "bench")
+        decoded = keep_decoded(pictures.paths, Path(cache), "bench")
         build = time.perf_counter() - started
 
         def from_cache() -> None:
-            with _looking_in(kept):
+            with _cache_in_use(decoded):
                 _drain(sources["own, one row"])
 
-        both = take_turns({"kept": from_cache, "decoded": partial(_drain, sources["own, one row"])}, rounds=rounds)
-        stages = {name: _microseconds(one, rounds) for name, one in _stages(made).items()}
+        both = take_turns({"cached": from_cache, "decoded": partial(_drain, sources["own, one row"])}, rounds=rounds)
+        stages = {name: _microseconds(one, rounds) for name, one in _stages(pictures).items()}
         share = {
             kind: stages[f"artefact, {mix}"] * draws / 1e6 / whole[kind].median
             for kind, mix in ((KINDS[3], "mix of PRCC"), (KINDS[4], "mix of LTCC"))
         }
-        return Measured(made.kilobytes, draws, whole, stages, share, both["kept"], both["decoded"], build)
+        return Measured(pictures.kilobytes, draws, whole, stages, share, both["cached"], both["decoded"], build)
 
 
 def measure_workers(files: int, draws: int, counts: list[int], rounds: int) -> dict[str, dict[int, Times]]:
-    """Seconds of an epoch of `draws` pictures by number of loader processes, and of the start of those processes."""
+    """Return the seconds of an epoch of `draws` pictures and of the start, by kind and number of loader processes."""
     _one_thread()
-    found: dict[str, dict[int, Times]] = {}
-    with made_pictures(MIDDLE, files) as made:
+    by_kind: dict[str, dict[int, Times]] = {}
+    with temporary_pictures(MIDDLE, files) as pictures:
         for count in counts:
-            sources = _sources(made, draws, workers=count)
-            if count:  # processes start with the first epoch
+            sources = _sources(pictures, draws, workers=count)
+            if count:  # the processes start with the first epoch
                 start = take_turns({"start": partial(_start, sources["own, one row"])}, rounds=1, warm_ups=0)
-                found.setdefault("start, s", {})[count] = start["start"]
+                by_kind.setdefault("start, s", {})[count] = start["start"]
             times = take_turns({kind: partial(_drain, source) for kind, source in sources.items()}, rounds=rounds)
             for kind, one in times.items():
-                found.setdefault(kind, {})[count] = one
-    return found
+                by_kind.setdefault(kind, {})[count] = one
+    return by_kind
 
 
 def measure_step(size: tuple[int, int], steps: int) -> float:
-    """Seconds per row of a forward and backward pass of one ResNet-50: the least that a training step can take."""
+    """Return the seconds per row of one ResNet-50, forward and backward: a lower bound for a training step."""
     import timm
 
     network = timm.create_model("resnet50", num_classes=0).to(memory_format=torch.channels_last)
@@ -121,10 +126,10 @@ def measure_step(size: tuple[int, int], steps: int) -> float:
     return times["step"].fastest / len(images)
 
 
-def _sources(made: Made, draws: int, workers: int) -> dict[str, Any]:
-    """Loaders of every kind."""
-    batches = made.draws(draws, min(BATCH, draws))
-    plain = PlainTraining(made.paths, SIZE)
+def _sources(pictures: PictureFolder, draws: int, workers: int) -> dict[str, Any]:
+    """Return a loader of every kind."""
+    batches = pictures.draws(draws, min(BATCH, draws))
+    plain = PlainTraining(pictures.paths, SIZE)
     indices = [[draw.index for draw in batch] for batch in batches]
     return {
         KINDS[0]: DataLoader(
@@ -132,36 +137,36 @@ def _sources(made: Made, draws: int, workers: int) -> dict[str, Any]:
             batch_sampler=indices,
             num_workers=workers,
             persistent_workers=workers > 0,
-            worker_init_fn=_begin_plain if workers else None,
+            worker_init_fn=_start_plain_worker if workers else None,
         ),
-        KINDS[1]: loader(made.one_row(SIZE), batches, collate_target, workers=workers),
-        KINDS[2]: loader(made.cap(SIZE), batches, collate_target, workers=workers),
-        KINDS[3]: loader(made.tad(SIZE, PRCC), batches, collate_pairs, workers=workers),
-        KINDS[4]: loader(made.tad(SIZE, LTCC), batches, collate_pairs, workers=workers),
+        KINDS[1]: loader(pictures.one_row(SIZE), batches, collate_target, workers=workers),
+        KINDS[2]: loader(pictures.cap(SIZE), batches, collate_target, workers=workers),
+        KINDS[3]: loader(pictures.tad(SIZE, PRCC), batches, collate_pairs, workers=workers),
+        KINDS[4]: loader(pictures.tad(SIZE, LTCC), batches, collate_pairs, workers=workers),
     }
 
 
-def _stages(made: Made) -> dict[str, Callable[[int], object]]:
-    """What is done for one row, by itself: a function of the row's number."""
-    count = len(made.records)
-    decoded = [decode_picture(path) for path in made.paths]
+def _stages(pictures: PictureFolder) -> dict[str, Callable[[int], object]]:
+    """Return each stage of a row by itself, as a function of the row's number."""
+    count = len(pictures.records)
+    decoded = [decode_picture(path) for path in pictures.paths]
     resized = [resize(picture, SIZE) for picture in decoded]
-    masks = [mask_path(made.masks, path, made.root) for path in made.paths]
+    masks = [mask_path(pictures.masks, path, pictures.root) for path in pictures.paths]
     labels = [read_mask(path) for path in masks]
     enlarged = (round(SIZE[0] * ENLARGEMENT), round(SIZE[1] * ENLARGEMENT))
     batch = torch.from_numpy(np.stack(resized[: min(BATCH, count)]))  # [B, H, W, 3]
     rectangles = [(40, 30, 150, 90), (0, 0, 0, 0)] * (len(batch) // 2)
-    transform = made.one_row(SIZE).transform
+    transform = pictures.one_row(SIZE).transform
 
-    def artefact(ranges: DegradationRanges, i: int) -> np.ndarray:
+    def degraded(ranges: DegradationRanges, i: int) -> np.ndarray:
         return degrade(decoded[i % count], draw_degradation(generator(i), ranges))
 
     return {
-        "read and decode": lambda i: decode_picture(made.paths[i % count]),
+        "read and decode": lambda i: decode_picture(pictures.paths[i % count]),
         "read mask": lambda i: read_mask(masks[i % count]),
         "recolour": lambda i: recolour(decoded[i % count], labels[i % count], generator(i)),
-        "artefact, mix of PRCC": partial(artefact, PRCC),
-        "artefact, mix of LTCC": partial(artefact, LTCC),
+        "artefact, mix of PRCC": partial(degraded, PRCC),
+        "artefact, mix of LTCC": partial(degraded, LTCC),
         "seed and generator": lambda i: random.Random(seed_from(1, "cap", "transform", 0, i, i, 0)),
         "resize": lambda i: resize(decoded[i % count], SIZE),
         "enlarge (every other row)": lambda i: resize(resized[i % count], enlarged),
@@ -173,14 +178,14 @@ def _stages(made: Made) -> dict[str, Callable[[int], object]]:
 
 
 def _microseconds(stage: Callable[[int], object], rounds: int) -> float:
-    """Of one row: the median of rounds of 64."""
-    found = []
+    """Return the time of one row: the median over rounds of 64 rows."""
+    times = []
     for _ in range(rounds + 1):
         started = time.perf_counter()
         for i in range(64):
             stage(i)
-        found.append((time.perf_counter() - started) / 64 * 1e6)
-    return median(found[1:])
+        times.append((time.perf_counter() - started) / 64 * 1e6)
+    return median(times[1:])
 
 
 def _drain(source: Any) -> None:
@@ -189,27 +194,30 @@ def _drain(source: Any) -> None:
 
 
 def _start(source: Any) -> None:
-    """From nothing to the first batch."""
+    """Start a loader and take its first batch."""
     next(iter(source))
 
 
-def _begin_plain(worker: int) -> None:
+def _start_plain_worker(worker: int) -> None:
     cv2.setNumThreads(0)
     random.seed(worker)
 
 
 @contextmanager
-def _looking_in(kept: Any) -> Iterator[None]:
-    look_first_in({"bench": kept})
+def _cache_in_use(decoded: Any) -> Iterator[None]:
+    """Read pictures from a cache inside the block."""
+    look_first_in({"bench": decoded})
     try:
         yield
     finally:
-        look_first_in({"bench": _Nothing()})
+        look_first_in({"bench": _EmptyCache()})
 
 
-class _Nothing:
+class _EmptyCache:
+    """A cache without any picture."""
+
     def find(self, path: Path) -> None:
-        """No picture."""
+        """Return None."""
 
 
 def _one_thread() -> None:
@@ -217,36 +225,36 @@ def _one_thread() -> None:
     cv2.setNumThreads(0)
 
 
-def _whole_table(found: dict[tuple[int, int], Measured]) -> Table:
+def _whole_table(measured: dict[tuple[int, int], Measured]) -> Table:
     rows: list[tuple[Cell, ...]] = []
-    for (height, width), m in found.items():
+    for (height, width), m in measured.items():
         speeds = [m.pictures / m.whole[kind].median for kind in KINDS]
-        ratio = m.whole[KINDS[0]].over(m.whole[KINDS[1]])
+        ratio = m.whole[KINDS[0]].ratio_to(m.whole[KINDS[1]])
         rows.append((f"{height}x{width}", m.kilobytes, *speeds, ratio, *m.share.values()))
     shares = ("artefacts / whole, PRCC", "LTCC")
     return Table(
         f"Files to finished batches of {SIZE[0]}x{SIZE[1]}, one thread, pictures/s (a CAP or TAD picture is two rows)",
         ("files", "KB", *KINDS, "plain / own, time", *shares),
         rows,
-        "Smooth colours with grain, JPEG quality 90, in the page cache. Plain: our own restatement with Pillow and "
-        "float tensors. All randomness of our rows comes from a generator per sample.",
+        "Smooth colours with grain, JPEG quality 90, in the page cache. Plain: our restatement with Pillow and float "
+        "tensors. In rlq all randomness of a row comes from a generator per sample.",
     )
 
 
-def _stages_table(found: dict[tuple[int, int], Measured]) -> Table:
-    names = list(next(iter(found.values())).stages)
-    rows: list[tuple[Cell, ...]] = [(name, *(m.stages[name] for m in found.values())) for name in names]
+def _stages_table(measured: dict[tuple[int, int], Measured]) -> Table:
+    names = list(next(iter(measured.values())).stages)
+    rows: list[tuple[Cell, ...]] = [(name, *(m.stages[name] for m in measured.values())) for name in names]
     return Table(
         "Stages, one thread, microseconds per row",
-        ("stage", *(f"{height}x{width}" for height, width in found)),
+        ("stage", *(f"{height}x{width}" for height, width in measured)),
         rows,
-        "Each by itself, so that they do not add up exactly.",
+        "Each stage is timed by itself, so the times do not add up exactly.",
     )
 
 
-def _workers_table(found: dict[str, dict[int, Times]], counts: list[int], epoch: int) -> Table:
+def _workers_table(by_kind: dict[str, dict[int, Times]], counts: list[int], epoch: int) -> Table:
     rows: list[tuple[Any, ...]] = []
-    for kind, times in found.items():
+    for kind, times in by_kind.items():
         seconds = [times[n].median if n in times else None for n in counts]
         rows.append((kind, *(epoch / s if s is not None and kind in KINDS else s for s in seconds)))
     return Table(
@@ -257,39 +265,47 @@ def _workers_table(found: dict[str, dict[int, Times]], counts: list[int], epoch:
     )
 
 
-def _cache_table(found: dict[tuple[int, int], Measured], files: int) -> Table:
+def _cache_table(measured: dict[tuple[int, int], Measured], files: int) -> Table:
     rows = []
-    for (height, width), m in found.items():
-        decoded, kept = m.decoded.median / m.pictures, m.kept.median / m.pictures
+    for (height, width), m in measured.items():
+        decoded, cached = m.decoded.median / m.pictures, m.cached.median / m.pictures
         build = m.build / files
-        repaid = build / (decoded - kept) if decoded > kept else None
+        repaid = build / (decoded - cached) if decoded > cached else None
         mib = 3 * height * width / 2**20
         rows.append(
-            (f"{height}x{width}", 1 / decoded, 1 / kept, m.decoded.over(m.kept), 1 / build, repaid, mib * 1000 / 1024)
+            (
+                f"{height}x{width}",
+                1 / decoded,
+                1 / cached,
+                m.decoded.ratio_to(m.cached),
+                1 / build,
+                repaid,
+                mib * 1000 / 1024,
+            )
         )
     return Table(
         "data.cache: pictures/s from files and from kept pictures, one thread, one row",
         ("files", "files", "kept", "kept / files", "building", "epochs until repaid", "GiB per 1000"),
         rows,
-        "In the page cache, both. Off by default: the larger pictures gain most and cost most room.",
+        "Both are in the page cache. Off by default: large pictures gain the most speed and need the most space.",
     )
 
 
-def _wait_words(loaded: float, taken: float) -> str:
+def _wait_note(loaded: float, taken: float) -> str:
     return (
-        "A loader that makes L rows/s for a step that takes S rows/s: without workers the step waits 1 / (1 + L/S) of "
-        f"the time, with workers on cores of their own not at all while L > S. Here L = {loaded:,.0f} (CAP, one "
-        f"thread, {MIDDLE[0]}x{MIDDLE[1]} files) and S = {taken:.3g} (one ResNet-50 forward and backward in float32 "
-        "on all cores, which is less than half of our step; `rlq bench step` has that)."
+        "Let a loader make L rows/s and a step take S rows/s. Without workers the step waits 1 / (1 + L/S) of the "
+        "time; with workers on separate cores it does not wait while L > S. Here "
+        f"L = {loaded:,.0f} (CAP, one thread, {MIDDLE[0]}x{MIDDLE[1]} files) and S = {taken:.3g} (one ResNet-50, "
+        "forward and backward, in float32 on all cores: less than half of a whole step; see `rlq bench step`)."
     )
 
 
 def _goals(middle: Measured, workers: dict[str, dict[int, Times]], step: float, waiting: float) -> list[Goal]:
     two = None
     if 2 in workers.get(KINDS[0], {}):
-        two = workers[KINDS[0]][2].over(workers[KINDS[1]][2])
+        two = workers[KINDS[0]][2].ratio_to(workers[KINDS[1]][2])
     return [
-        Goal("256x128, one thread: plain / own", ">=", 2.5, middle.whole[KINDS[0]].over(middle.whole[KINDS[1]])),
+        Goal("256x128, one thread: plain / own", ">=", 2.5, middle.whole[KINDS[0]].ratio_to(middle.whole[KINDS[1]])),
         Goal("256x128, 2 workers: plain / own", ">=", 1.7, two, "" if two else "fewer than 2 cores, or --quick"),
         Goal("artefacts / whole TAD loader, mix of PRCC", "<=", 0.4, middle.share[KINDS[3]]),
         Goal("artefacts / whole TAD loader, mix of LTCC", "<=", 0.4, middle.share[KINDS[4]]),

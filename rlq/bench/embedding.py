@@ -1,87 +1,113 @@
-"""Features of pictures: what a network of two branches gives per second, in which form, and how far off."""
+"""Features of pictures: how many per second a network of two branches gives in each form, and how exact they are."""
 
 import copy
 from collections.abc import Callable
 from functools import partial
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from rlq.bench.findings import Findings, Goal, Table
-from rlq.bench.measuring import Options, take_turns
+from rlq.bench.measurement import Options, take_turns
 from rlq.bench.pictures import make_picture
-from rlq.bench.training import BASE, REAL, TINY, Scale, build_network, experiment
+from rlq.bench.results import Goal, Results, Table
+from rlq.bench.setups import METHOD, REAL, TINY, label_of, steps_of
 from rlq.core.distributed import has_bfloat16
 from rlq.data.transforms import TestTransform
-from rlq.methods.rlq.cap import freeze
-from rlq.methods.rlq.fast import farthest, quicken
-from rlq.methods.rlq.network import RlqNetwork
+from rlq.methods.base import BenchSetup, ImageFunction
+from rlq.methods.catalogue import find_method
 from rlq.models.compiling import compiled, forget_compiled
-from rlq.models.folding import fold_batch_norms
+from rlq.models.folding import fold_batch_norms, largest_deviation
+from rlq.models.freezing import freeze
 
 CPU = torch.device("cpu")
 BATCH, COMPARED = 16, 32  # pictures that are timed at once, and those whose neighbours are compared
 PLAIN = "plain: float32, contiguous"
 EXACT = "float32 + channels_last (the default)"
+FOLDED = "float32 + channels_last + folded batch norms"
 FAST = "--fast: folded + bfloat16 weights + channels_last"
 LACKING = "this processor does not compute in bfloat16"
 
 
-def bench(options: Options) -> Findings:
-    """The base model without its heads, no mirrored pictures, on a CPU."""
-    scale = TINY if options.quick else REAL
-    pictures = _pictures(scale, COMPARED)
-    plain = _settled(scale, pictures[:BATCH])
-    forms = _forms(plain, scale)
+class ImageModel(Protocol):
+    """A model of single pictures."""
+
+    @property
+    def network(self) -> Any:
+        """The torch module."""
+
+    @property
+    def image_features(self) -> ImageFunction:
+        """Its features [B, D] of images [B, 3, H, W]."""
+
+
+def bench(options: Options) -> Results:
+    """Time the base model without its heads on a CPU, without mirrored pictures."""
+    setup = TINY if options.quick else REAL
+    pictures = _pictures(setup, COMPARED)
+    plain = _frozen_model(setup, pictures[:BATCH])
+    forms = _forms(plain)
     if options.compiled:
         forget_compiled()
-        forms["folded + channels_last, compiled"] = compiled(forms["float32 + channels_last + folded batch norms"])
+        forms["folded + channels_last, compiled"] = compiled(forms[FOLDED])
     batch = pictures[:BATCH]
     with torch.inference_mode():
-        works = {name: partial(form, batch) for name, form in forms.items()}
-        times = take_turns(works, rounds=min(options.rounds, 5))
+        variants = {name: partial(form, batch) for name, form in forms.items()}
+        times = take_turns(variants, rounds=min(options.rounds, 5))
         compared = pictures[: BATCH if options.quick else COMPARED]
         exact, rows = _features(forms[PLAIN], compared), []
         for name, form in forms.items():
-            found = _features(form, compared)
-            one = times[name]
-            agreeing = float((_nearest(found) == _nearest(exact)).float().mean())
-            rows.append((name, BATCH / one.median, times[PLAIN].over(one), farthest(found, exact), agreeing))
+            features = _features(form, compared)
+            same_nearest = float((_nearest(features) == _nearest(exact)).float().mean())
+            speed, ratio = BATCH / times[name].median, times[PLAIN].ratio_to(times[name])
+            rows.append((name, speed, ratio, largest_deviation(features, exact), same_nearest))
     table = Table(
-        f"Features of the base model, {BATCH} pictures at once ({scale})",
+        f"Features of the base model, {BATCH} pictures at once ({label_of(setup)})",
         ("form", "pictures/s", "times as fast", "off by, of the length", "same nearest picture"),
         rows,
-        f"Off by: the longest difference of {len(compared)} features from the plain form's. Weights are random, so "
-        "that all pictures look alike to the network: trained ones keep far more nearest pictures. A mirrored picture, "
-        "as evaluation adds, is one more picture.",
+        f"Off by: the longest difference of {len(compared)} features from those of the plain form. The weights are "
+        "random, so all pictures look alike to the network; trained networks keep far more nearest pictures. A "
+        "mirrored picture, as evaluation adds it, counts as one more picture.",
     )
-    fast = times[PLAIN].over(times[FAST]) if FAST in times else None
-    return Findings(
+    fast = times[PLAIN].ratio_to(times[FAST]) if FAST in times else None
+    return Results(
         [table],
         [
-            Goal("float32, exact: times as fast as plain", ">=", 1.3, times[PLAIN].over(times[EXACT])),
+            Goal("float32, exact: times as fast as plain", ">=", 1.3, times[PLAIN].ratio_to(times[EXACT])),
             Goal("bfloat16: times as fast as plain", ">=", 3.0, fast, "" if fast else LACKING),
         ],
     )
 
 
-def _forms(plain: RlqNetwork, scale: Scale) -> dict[str, Callable[[Tensor], Tensor]]:
-    """Every form takes pictures [B, 3, H, W], channels last, as the loader gives them."""
-    last = copy.deepcopy(plain).to(memory_format=torch.channels_last)
-    folded = copy.deepcopy(last)
-    fold_batch_norms(folded)
+def _forms(plain: ImageModel) -> dict[str, Callable[[Tensor], Tensor]]:
+    """Return the forms by name; each takes pictures [B, 3, H, W] in channels_last, as the loader gives them."""
+    channels_last = _channels_last(plain)
+    folded = _channels_last(plain)
+    fold_batch_norms(folded.network)
+
+    def contiguous(images: Tensor) -> Tensor:
+        return plain.image_features(images.contiguous())
+
     forms: dict[str, Callable[[Tensor], Tensor]] = {
-        PLAIN: lambda images: plain.embed(images.contiguous()),
-        EXACT: last.embed,
-        "float32 + channels_last + folded batch norms": folded.embed,
+        PLAIN: contiguous,
+        EXACT: channels_last.image_features,
+        FOLDED: folded.image_features,
     }
     if has_bfloat16(CPU):
+        fast: Any = find_method(METHOD).fast(_channels_last(plain), CPU)
         forms |= {
-            "bfloat16 autocast": _autocast(lambda images: plain.embed(images.contiguous())),
-            "bfloat16 autocast + channels_last": _autocast(last.embed),
-            FAST: quicken(copy.deepcopy(last), scale.size, CPU),
+            "bfloat16 autocast": _autocast(contiguous),
+            "bfloat16 autocast + channels_last": _autocast(channels_last.image_features),
+            FAST: fast.image_features,
         }
     return forms
+
+
+def _channels_last(model: ImageModel) -> ImageModel:
+    """Return a copy of a model in the memory format channels_last."""
+    other = copy.deepcopy(model)  # its function of images then calls the copied network
+    other.network.to(memory_format=torch.channels_last)
+    return other
 
 
 def _autocast(form: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
@@ -92,22 +118,23 @@ def _autocast(form: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     return embed
 
 
-def _settled(scale: Scale, pictures: Tensor) -> RlqNetwork:
-    """Frozen, of random weights, its batch norms used to such pictures."""
-    network = build_network(experiment(scale, *BASE), scale, CPU, channels_last=False)
+def _frozen_model(setup: BenchSetup, pictures: Tensor) -> ImageModel:
+    """Return the base model with random weights, its batch norms set by these pictures."""
+    model: ImageModel = steps_of(setup._replace(channels_last=False))["TAD of the base model"]().model
     with torch.no_grad():
-        for module in network.modules():
+        for module in model.network.modules():
             if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
                 module.momentum = 1.0
-        network(pictures.contiguous())
-    freeze(network)
-    return network
+        model.network(pictures.contiguous())
+    freeze(model.network)
+    return model
 
 
-def _pictures(scale: Scale, count: int) -> Tensor:
-    transform = TestTransform(scale.size)
-    made = [torch.from_numpy(transform(make_picture((256, 128), number))) for number in range(count)]
-    return torch.stack(made).contiguous(memory_format=torch.channels_last)
+def _pictures(setup: BenchSetup, count: int) -> Tensor:
+    """Return made pictures [count, 3, H, W] in channels_last."""
+    transform = TestTransform(setup.size)
+    pictures = [torch.from_numpy(transform(make_picture((256, 128), number))) for number in range(count)]
+    return torch.stack(pictures).contiguous(memory_format=torch.channels_last)
 
 
 def _features(form: Callable[[Tensor], Tensor], pictures: Tensor) -> Tensor:
@@ -115,6 +142,6 @@ def _features(form: Callable[[Tensor], Tensor], pictures: Tensor) -> Tensor:
 
 
 def _nearest(features: Tensor) -> Tensor:
-    """[N] the most similar other picture of each."""
+    """Return the most similar other picture of each, [N]."""
     directions = torch.nn.functional.normalize(features)
     return (directions @ directions.T).fill_diagonal_(-2).argmax(dim=1)

@@ -1,7 +1,7 @@
 """Ranking at the scale of real test sets: our evaluation beside its matrix product alone and beside the plain form.
 
-Each scale has a process of its own, in which all variants take turns on a part of the queries; their times are
-multiplied, as everything here is linear in queries. What is done once per gallery is measured by itself and added once.
+Each scale is measured in its own process, where all variants take turns on a part of the queries. Their times are
+multiplied, as all of it is linear in queries. Work that is done once per gallery is measured by itself and added once.
 """
 
 from collections.abc import Callable
@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rlq.bench.findings import Findings, Goal, Table
 from rlq.bench.matrix_product import GEMMS, OWN_GEMM, blocks_of, products
-from rlq.bench.measuring import Options, Times, in_fresh_process, peak_memory, take_turns
+from rlq.bench.measurement import Options, Times, in_fresh_process, peak_memory, take_turns
 from rlq.bench.plain_ranking import PlainRanking, Scores, plain_rank, plain_scores
+from rlq.bench.results import Goal, Results, Table
 from rlq.bench.scales import QUICK, SCALES, Scale, features_of, labels_of
 from rlq.evaluation.metrics import RULES, Labels, Ranking, ScoreBlocks, rank
 from rlq.evaluation.similarity import cosine_scores, library_for
@@ -25,7 +25,7 @@ Array = NDArray[np.float32]
 
 
 class Measured(NamedTuple):
-    """One scale: seconds for all queries, ratios of rounds that ran side by side, and how far the forms agree."""
+    """One scale: seconds for all queries, ratios of times in the same rounds, and how well the forms agree."""
 
     seconds: dict[str, float]
     over_own_gemm: float  # whole evaluation with one rule
@@ -42,11 +42,11 @@ class Measured(NamedTuple):
     apart_with_own_scores: float
 
 
-def bench(options: Options) -> Findings:
-    """All scales; on a GPU too, when `options.device` names one."""
+def bench(options: Options) -> Results:
+    """Measure all scales, also on a GPU when `options.device` names one."""
     scales = QUICK if options.quick else SCALES
-    found = {scale.name: in_fresh_process(measure, scale, options.rounds) for scale in scales}
-    tables = [*_tables(scales, found)]
+    measured = {scale.name: in_fresh_process(measure, scale, options.rounds) for scale in scales}
+    tables = [*_tables(scales, measured)]
     if options.device != "cpu":
         rows = [(s.name, *in_fresh_process(measure_on, s, options.device, options.rounds)) for s in scales]
         tables.append(
@@ -54,14 +54,14 @@ def bench(options: Options) -> Findings:
                 f"The product on {options.device}, the ranking on the CPU, all queries in one pass, s",
                 ("scale", "torch.mm on the device", "scores in memory", "whole, three rules", "GPU memory, MiB"),
                 rows,
-                "The device holds the gallery and a block of queries; scores come back block by block.",
+                "The device holds the gallery and a block of queries; it returns scores block by block.",
             )
         )
-    return Findings(tables, _goals(scales, found))
+    return Results(tables, _goals(scales, measured))
 
 
 def measure(scale: Scale, rounds: int) -> Measured:
-    """Everything of one scale, on the CPU."""
+    """Measure one scale on the CPU."""
     query, gallery = labels_of(scale, "query"), labels_of(scale, "gallery")
     q, g = features_of(scale, "query", query), features_of(scale, "gallery", gallery)
     some = Labels(*(np.asarray(x)[: scale.part] for x in (query.pid, query.camera, query.clothes)))
@@ -70,8 +70,8 @@ def measure(scale: Scale, rounds: int) -> Measured:
     whole = {name: partial(rank, some, gallery, scores, rules) for name, rules in (("one", GENERAL), ("three", RULES))}
     with peak_memory() as memory:
         step = _rows_of_blocks(some, gallery, cosine_scores(q, g))
-    kept = _all_scores(scores, scale.part, step, len(g))
-    ready = _Ready(kept, step)
+    computed = _all_scores(scores, scale.part, step, len(g))
+    ready = _ComputedScores(computed, step)
 
     def in_blocks(product: Callable[[slice], object]) -> None:
         for rows in blocks_of(scale.part, step):
@@ -90,16 +90,21 @@ def measure(scale: Scale, rounds: int) -> Measured:
     times = take_turns(variants, rounds=min(rounds, scale.rounds))
     del variants
     one_by_one = plain_scores(_unit(part[: scale.plain]), _unit(g))
-    plain = _plain(scale, some, gallery, one_by_one, kept, min(rounds, scale.rounds))
-    own = rank(some, gallery, ready, RULES)
-    on_same = plain_rank(some, gallery, lambda row: kept[row], RULES, range(scale.plain))
-    with_own = plain_rank(some, gallery, one_by_one, RULES, range(scale.plain))
+    plain = _plain(scale, some, gallery, one_by_one, computed, min(rounds, scale.rounds))
+    ours = rank(some, gallery, ready, RULES)
+    same_scores = plain_rank(some, gallery, lambda row: computed[row], RULES, range(scale.plain))
+    other_scores = plain_rank(some, gallery, one_by_one, RULES, range(scale.plain))
     once = _once(query, gallery, q, g) if scale.whole else None
-    return _summary(scale, times, plain, memory.mib, once, _agreement(own, on_same), _agreement(own, with_own))
+    return _summary(
+        scale, times, plain, memory.mib, once, _agreement(ours, same_scores), _agreement(ours, other_scores)
+    )
 
 
 def measure_on(scale: Scale, device: str, rounds: int) -> tuple[float, float, float, float | None]:
-    """All queries of one scale with a GPU: seconds of the product there, of the scores in memory, of everything."""
+    """Measure all queries of one scale on a device.
+
+    Returns the seconds of the product there, of the scores in memory and of everything, and MiB of GPU memory.
+    """
     query, gallery = labels_of(scale, "query"), labels_of(scale, "gallery")
     q, g = features_of(scale, "query", query), features_of(scale, "gallery", gallery)
     on_device = [torch.from_numpy(features).to(device) for features in (q, g)]
@@ -124,25 +129,27 @@ def measure_on(scale: Scale, device: str, rounds: int) -> tuple[float, float, fl
     return times["product"].median, times["scores"].median, times["whole"].median, mib
 
 
-class _Ready:
+class _ComputedScores:
     """Scores that were computed before, as blocks that may be overwritten."""
 
-    def __init__(self, kept: Array, step: int) -> None:
-        self.kept, self.buffer = kept, np.empty((min(step, len(kept)), kept.shape[1]), np.float32)
+    def __init__(self, scores: Array, step: int) -> None:
+        self.scores, self.buffer = scores, np.empty((min(step, len(scores)), scores.shape[1]), np.float32)
 
     def __call__(self, rows: slice) -> Array:
         block = self.buffer[: rows.stop - rows.start]
-        np.copyto(block, self.kept[rows])
+        np.copyto(block, self.scores[rows])
         return block
 
 
-def _plain(scale: Scale, query: Labels, gallery: Labels, scores: Scores, kept: Array, rounds: int) -> dict[str, Times]:
-    """The plain form on a few queries: all of it, and the ranking of scores that are there."""
+def _plain(
+    scale: Scale, query: Labels, gallery: Labels, scores: Scores, computed: Array, rounds: int
+) -> dict[str, Times]:
+    """Time the plain form on a few queries: all of it, and the ranking of computed scores alone."""
     few = range(min(scale.plain, 20))
     variants: dict[str, Callable[[], object]] = {
         "whole": lambda: plain_rank(query, gallery, scores, GENERAL, few),
-        "ranking": lambda: plain_rank(query, gallery, lambda row: kept[row], GENERAL, few),
-        "ranking, three rules": lambda: plain_rank(query, gallery, lambda row: kept[row], RULES, few),
+        "ranking": lambda: plain_rank(query, gallery, lambda row: computed[row], GENERAL, few),
+        "ranking, three rules": lambda: plain_rank(query, gallery, lambda row: computed[row], RULES, few),
     }
     times = take_turns(variants, rounds=rounds)
     return {name: Times([s * scale.queries / len(few) for s in one.seconds]) for name, one in times.items()}
@@ -154,49 +161,51 @@ def _summary(
     plain: dict[str, Times],
     extra_mib: float | None,
     once: float | None,
-    same: tuple[float, bool],
-    own: tuple[float, bool],
+    same_scores: tuple[float, bool],
+    other_scores: tuple[float, bool],
 ) -> Measured:
-    def of_all(name: str, *, prepared: bool = False, less: str | None = None) -> Times:
+    """Return times for all queries, from those of a part."""
+
+    def of_all(name: str, *, prepared: bool = False, without: str | None = None) -> Times:
         fixed = times["prepare"].seconds if prepared else [0.0] * len(times[name].seconds)
-        less_seconds = times[less].seconds if less else [0.0] * len(times[name].seconds)
-        rows = zip(times[name].seconds, fixed, less_seconds, strict=True)
+        subtracted = times[without].seconds if without else [0.0] * len(times[name].seconds)
+        rows = zip(times[name].seconds, fixed, subtracted, strict=True)
         return Times([once_ + scale.share * (part - copy) for part, once_, copy in rows])
 
-    found = {name: of_all(name) for name in (*(n for n in GEMMS if n in times), "scores")}
+    whole = {name: of_all(name) for name in (*(n for n in GEMMS if n in times), "scores")}
     for rules in ("one rule", "three rules"):
-        found[f"whole, {rules}"] = of_all(f"whole, {rules}", prepared=True)
-        found[f"ranking, {rules}"] = of_all(f"copy and rank, {rules}", less="copy")
-    fastest = min((n for n in GEMMS if n in found), key=lambda n: found[n].median)
+        whole[f"whole, {rules}"] = of_all(f"whole, {rules}", prepared=True)
+        whole[f"ranking, {rules}"] = of_all(f"copy and rank, {rules}", without="copy")
+    fastest = min((n for n in GEMMS if n in whole), key=lambda n: whole[n].median)
     library = library_for(scale.queries, scale.gallery, scale.width)
-    seconds = {name: one.median for name, one in found.items()}
+    seconds = {name: one.median for name, one in whole.items()}
     seconds |= {f"plain {name}": one.median for name, one in plain.items()} | {"prepare": times["prepare"].median}
     return Measured(
         seconds=seconds,
-        over_own_gemm=found["whole, one rule"].over(found[OWN_GEMM[library]]),
-        over_fastest_gemm=found["whole, one rule"].over(found[fastest]),
-        three_over_one=found["whole, three rules"].over(found["whole, one rule"]),
-        mm_over_scores=found["torch.mm"].over(found["scores"]),
-        plain_over_whole=plain["whole"].over(found["whole, one rule"]),
-        plain_over_ranking=plain["ranking"].over(found["ranking, one rule"]),
+        over_own_gemm=whole["whole, one rule"].ratio_to(whole[OWN_GEMM[library]]),
+        over_fastest_gemm=whole["whole, one rule"].ratio_to(whole[fastest]),
+        three_over_one=whole["whole, three rules"].ratio_to(whole["whole, one rule"]),
+        mm_over_scores=whole["torch.mm"].ratio_to(whole["scores"]),
+        plain_over_whole=plain["whole"].ratio_to(whole["whole, one rule"]),
+        plain_over_ranking=plain["ranking"].ratio_to(whole["ranking, one rule"]),
         library=library,
         extra_mib=extra_mib,
         once=once,
-        apart=same[0],
-        same_ranks=same[1],
-        apart_with_own_scores=own[0],
+        apart=same_scores[0],
+        same_ranks=same_scores[1],
+        apart_with_own_scores=other_scores[0],
     )
 
 
-def _tables(scales: tuple[Scale, ...], found: dict[str, Measured]) -> list[Table]:
+def _tables(scales: tuple[Scale, ...], measured: dict[str, Measured]) -> list[Table]:
     def gflops(scale: Scale, seconds: float | None) -> str | None:
         return f"{seconds:.3g} ({scale.flop / seconds / 1e9:.0f})" if seconds else None
 
     def rows(*names: str) -> list[tuple]:
-        return [(s.name, *(found[s.name].seconds.get(name) for name in names)) for s in scales]
+        return [(s.name, *(measured[s.name].seconds.get(name) for name in names)) for s in scales]
 
     products = [
-        (s.name, *(gflops(s, found[s.name].seconds.get(n)) for n in (*GEMMS, "scores")), found[s.name].library)
+        (s.name, *(gflops(s, measured[s.name].seconds.get(n)) for n in (*GEMMS, "scores")), measured[s.name].library)
         for s in scales
     ]
     sizes = ", ".join(f"{s.name} {s.queries} x {s.gallery} x {s.width} (slice of {s.part})" for s in scales)
@@ -214,16 +223,18 @@ def _tables(scales: tuple[Scale, ...], found: dict[str, Measured]) -> list[Table
             [
                 (*row, m.plain_over_whole, m.over_own_gemm, m.extra_mib)
                 for row in rows("plain whole", "whole, one rule", "whole, three rules")
-                for m in [found[row[0]]]
+                for m in [measured[row[0]]]
             ],
-            f"Plain: slices of so many queries: {few}."
-            + "".join(f" All queries of {s.name} at once took {found[s.name].once:.3g} s." for s in scales if s.whole),
+            f"The plain form ranks a slice of the queries: {few}."
+            + "".join(
+                f" All queries of {s.name} at once took {measured[s.name].once:.3g} s." for s in scales if s.whole
+            ),
         ),
         Table(
             "Ranking only, s for all queries",
             ("scale", "plain, one rule", "plain, three", "own, one rule", "own, three"),
             rows("plain ranking", "plain ranking, three rules", "ranking, one rule", "ranking, three rules"),
-            "The plain sort is NumPy's argsort of whole rows, itself vectorised on processors with AVX-512 or AVX2.",
+            "The plain sort is NumPy's argsort of whole rows, which is vectorised on processors with AVX-512 or AVX2.",
         ),
         Table(
             "Agreement with the plain form, three rules",
@@ -231,17 +242,17 @@ def _tables(scales: tuple[Scale, ...], found: dict[str, Measured]) -> list[Table
             [
                 (s.name, s.plain, m.apart, str(m.same_ranks).lower(), m.apart_with_own_scores)
                 for s in scales
-                for m in [found[s.name]]
+                for m in [measured[s.name]]
             ],
-            "Scores that two products round differently can swap neighbours; on the same scores nothing may differ.",
+            "Products that round differently can swap neighbours; with the same scores all ranks are equal.",
         ),
     ]
 
 
-def _goals(scales: tuple[Scale, ...], found: dict[str, Measured]) -> list[Goal]:
+def _goals(scales: tuple[Scale, ...], measured: dict[str, Measured]) -> list[Goal]:
     goals = []
     for scale in scales:
-        m, large = found[scale.name], scale.name.startswith(("DeepChange", "LaST"))
+        m, large = measured[scale.name], scale.name.startswith(("DeepChange", "LaST"))
         goals += [
             Goal(f"{scale.name}: whole / its matrix product", "<=", 1.2 if large else 1.4, m.over_own_gemm),
             Goal(f"{scale.name}: three rules / one", "<=", 1.1, m.three_over_one),
@@ -254,44 +265,47 @@ def _goals(scales: tuple[Scale, ...], found: dict[str, Measured]) -> list[Goal]:
                 Goal(f"{scale.name}: whole / fastest fp32 product", "<=", 1.3, m.over_fastest_gemm),
                 Goal(f"{scale.name}: plain / whole", ">=", 30, m.plain_over_whole),
                 Goal(f"{scale.name}: plain / own, ranking only", ">=", 20, m.plain_over_ranking),
-                Goal(f"{scale.name}: extra MiB", "<=", 300, m.extra_mib, "" if m.extra_mib else "Linux tells it"),
+                Goal(
+                    f"{scale.name}: extra MiB", "<=", 300, m.extra_mib, "" if m.extra_mib else "measured on Linux only"
+                ),
                 Goal(f"{scale.name}: torch.mm / scores as used", ">=", 1.8, faster, "" if faster else "on AMD only"),
             ]
     return goals
 
 
-def _agreement(own: dict[str, Ranking], plain: dict[str, PlainRanking]) -> tuple[float, bool]:
-    """Largest difference in mAP, and whether all first matches are equal, over the rules."""
+def _agreement(ours: dict[str, Ranking], plain: dict[str, PlainRanking]) -> tuple[float, bool]:
+    """Return the largest difference in mAP over the rules, and whether all first matches are equal."""
     apart, same = 0.0, True
     for rule, expected in plain.items():
-        mine = own[rule].take(np.arange(len(expected.first_match)))
-        apart = max(apart, abs((mine.mAP or 0.0) - expected.mAP))
-        same &= bool((mine.first_match == expected.first_match).all())
+        ranking = ours[rule].take(np.arange(len(expected.first_match)))
+        apart = max(apart, abs((ranking.mAP or 0.0) - expected.mAP))
+        same &= bool((ranking.first_match == expected.first_match).all())
     return apart, same
 
 
 def _once(query: Labels, gallery: Labels, q: Array, g: Array) -> float:
+    """Return the seconds of one evaluation of all queries."""
     times = take_turns({"all": lambda: rank(query, gallery, cosine_scores(q, g), RULES)}, rounds=1, warm_ups=0)
     return times["all"].median
 
 
 def _rows_of_blocks(query: Labels, gallery: Labels, scores: ScoreBlocks) -> int:
-    """How many queries ranking asks for at once."""
-    asked = []
+    """Return how many queries ranking takes at once."""
+    counts = []
 
-    def told(rows: slice) -> NDArray[np.floating]:
-        asked.append(rows.stop - rows.start)
+    def counting(rows: slice) -> NDArray[np.floating]:
+        counts.append(rows.stop - rows.start)
         return scores(rows)
 
-    rank(query, gallery, told, RULES)
-    return max(asked)
+    rank(query, gallery, counting, RULES)
+    return max(counts)
 
 
 def _all_scores(scores: ScoreBlocks, queries: int, step: int, gallery: int) -> Array:
-    kept = np.empty((queries, gallery), np.float32)
+    computed = np.empty((queries, gallery), np.float32)
     for rows in blocks_of(queries, step):
-        kept[rows] = scores(rows)
-    return kept
+        computed[rows] = scores(rows)
+    return computed
 
 
 def _unit(features: Array) -> Array:

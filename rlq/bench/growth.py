@@ -1,14 +1,14 @@
-"""What work costs as it grows: pictures, identities, clothes classes, gallery pictures, loader processes.
+"""How time and memory grow with pictures, identities, clothes classes, gallery pictures and loader processes.
 
-Every row is measured in a process of its own, whose memory is then the row's alone.
+Every row is measured in its own process, so its memory is that of the row alone.
 """
 
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from rlq.bench.findings import Findings, Goal, Table
-from rlq.bench.measuring import Options, in_fresh_process
+from rlq.bench.measurement import Options, in_fresh_process
+from rlq.bench.results import Goal, Results, Table
 from rlq.bench.workloads import (
     BATCH,
     COLOURS,
@@ -27,19 +27,19 @@ from rlq.bench.workloads import (
     write_photos,
 )
 
-WIDTH = 4096  # of the features behind the clothes head
-SLICE = 8  # the head is measured on a part of its classes: its time and memory are linear in them
+WIDTH = 4096  # of the features that the clothes head takes
+SLICE = 8  # the head is measured on 1/8 of its classes: its time and memory are linear in them
 
 
-def bench(options: Options) -> Findings:
-    """All tables; `quick` has small ones."""
+def bench(options: Options) -> Results:
+    """Measure all tables, with small sizes when `quick` is set."""
     quick = options.quick
     pictures = (60, 200) if quick else (1_000, 10_000, 100_000, 200_000)
     people = (20, 100) if quick else (100, 1_000, PEOPLE)
     gallery = (200, 400) if quick else (5_000, 20_000, 80_000, 160_000)
     files, files_goals = _files(pictures)
     head, head_goals = _head(quick)
-    return Findings(
+    return Results(
         [files, _identities(people), head, _gallery(gallery, 20 if quick else 1000), _workers(quick)],
         [*files_goals, *head_goals],
     )
@@ -56,9 +56,9 @@ def _files(counts: tuple[int, ...]) -> tuple[Table, list[Goal]]:
         "A data set: its records, its fingerprint, a look at every picture",
         ("pictures", "reading, s", "fingerprint, s", "looking, s", "MiB", "bytes per picture"),
         [(*row, _times(2**20 / row[0], row[-1])) for row in rows],
-        "LaST's layout, the same picture of 16 x 32 pixels in every file, so that looking is what a file costs and not "
-        f"what its pixels do; {cores()} processes look. At a start the marks of earlier runs spare the looking. MiB: "
-        "growth of the main process.",
+        "LaST's layout with the same picture of 16 x 32 pixels in every file, so that looking costs what a file costs, "
+        f"without its pixels; {cores()} processes look. Later runs reuse the results of this check. MiB: growth of the "
+        "main process.",
     )
     return table, [
         Goal(
@@ -91,7 +91,7 @@ def _identities(counts: tuple[int, ...]) -> Table:
 
 
 def _head(quick: bool) -> tuple[Table, list[Goal]]:
-    """The clothes head beside the network's own share of a step."""
+    """Measure the clothes head, and its share of a step with the network."""
     width, people = (64, 20) if quick else (WIDTH, PEOPLE)
     per_row = in_fresh_process(measure_network, quick)
     rows = []
@@ -109,8 +109,8 @@ def _head(quick: bool) -> tuple[Table, list[Goal]]:
         f"The clothes head of LaST's recipe: {width} numbers per class, {ROWS} rows in a step",
         ("labels", "classes", "s per step", "share of a step", "MiB", "weights, gradient and moments, MiB"),
         rows,
-        f"Both clothes losses, backward, Adam; measured on 1/{SLICE} of the classes and multiplied. The network beside "
-        f"it takes {per_row:.3g} s per row on this machine, in float32. MiB: at its peak.",
+        f"Both clothes losses, backward, Adam; measured on 1/{SLICE} of the classes and multiplied. The network takes "
+        f"{per_row:.3g} s per row on this machine, in float32. MiB: at the peak.",
     )
     mib, arithmetic = rows[-1][4], rows[-1][5]
     return table, [
@@ -119,7 +119,7 @@ def _head(quick: bool) -> tuple[Table, list[Goal]]:
             "<=",
             1.5,
             mib / arithmetic if mib is not None and not quick else None,
-            "" if mib is not None and not quick else "too small to tell",
+            "" if mib is not None and not quick else "not measured at these sizes",
         )
     ]
 
@@ -130,7 +130,7 @@ def _gallery(counts: tuple[int, ...], queries: int) -> Table:
         f"Ranking {queries:,} queries, three rules, by gallery size",
         ("gallery pictures", "whole, s", "ranking alone, s", "MiB"),
         rows,
-        "Features of 512 numbers; MiB beyond the features.",
+        "Features of 512 numbers; MiB without the features.",
     )
 
 
@@ -143,7 +143,7 @@ def _workers(quick: bool) -> Table:
         "Loader processes: pictures of 256 x 128 pixels for a test at 384 x 192",
         ("processes", "until the first batch, s", "pictures/s after it", "MiB of one process at most"),
         rows,
-        "Batches of 32. Only cores that are there are used; see the benchmark `data` for training.",
+        "Batches of 32. There are never more processes than cores; see the benchmark `data` for training.",
     )
 
 

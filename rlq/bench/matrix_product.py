@@ -1,4 +1,4 @@
-"""The matrix product of queries and gallery alone, by every library that is at hand."""
+"""The matrix product of queries and gallery alone, by every library that is available."""
 
 from collections.abc import Callable
 
@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 Product = Callable[[slice], Array]
 GEMMS = ("torch.mm", "NumPy", "oneDNN linear", "oneDNN 1x1 convolution")
-OWN_GEMM = {"NumPy": "NumPy", "oneDNN": "oneDNN linear"}  # the library that is used -> its product alone
+OWN_GEMM = {"NumPy": "NumPy", "oneDNN": "oneDNN linear"}  # the library that our scores use -> its product alone
 
 
 def products(queries: Array, gallery: Array, step: int) -> dict[str, Product]:
-    """By each library: the products [q, G] of a block of at most `step` queries [Q, D] with the gallery [G, D].
+    """Return by library a function of rows that multiplies these queries with the gallery: [q, G].
 
-    A block may be overwritten by the next one.
+    queries [Q, D], gallery [G, D]; a block has at most `step` queries and may be overwritten by the next one.
     """
     q, g = torch.from_numpy(queries), torch.from_numpy(gallery)
     out = np.empty((min(step, len(queries)), len(gallery)), np.float32)
@@ -29,7 +29,7 @@ def products(queries: Array, gallery: Array, step: int) -> dict[str, Product]:
 
     if not torch.backends.mkldnn.is_available():
         return {"torch.mm": by_torch, "NumPy": by_numpy}
-    packed = g.to_mkldnn()  # a copy of the gallery, which our own scores do without
+    packed = g.to_mkldnn()  # a copy of the gallery, which our scores do not need
     weights = g[:, :, None, None]  # [G, D, 1, 1]
 
     def linear(rows: slice) -> Array:
@@ -44,4 +44,5 @@ def products(queries: Array, gallery: Array, step: int) -> dict[str, Product]:
 
 
 def blocks_of(queries: int, step: int) -> list[slice]:
+    """Return slices of at most `step` queries that cover all."""
     return [slice(start, min(start + step, queries)) for start in range(0, queries, step)]

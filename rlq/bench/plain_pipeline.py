@@ -1,5 +1,7 @@
-"""The training pipeline as it is usually written, with Pillow pictures and float tensors: our own restatement, to
-measure against. Its steps and odds are those of CAL (Gu et al. 2022, arXiv 2204.06890), as ours are."""
+"""The training pipeline as it is usually written, with Pillow pictures and float tensors, in our own words.
+
+Its steps and probabilities are those of CAL (Gu et al. 2022, arXiv 2204.06890), as in the pipeline of rlq.
+"""
 
 import math
 import random
@@ -26,7 +28,7 @@ from rlq.data.transforms import (
 
 
 class PlainTraining(Dataset):
-    """Bytes of a file to one float32 [3, H, W]."""
+    """Training pictures from files: float32 [3, H, W] each."""
 
     def __init__(self, paths: Sequence[Path], size: tuple[int, int]) -> None:
         self.paths, self.size = list(paths), size
@@ -39,7 +41,7 @@ class PlainTraining(Dataset):
 
 
 def transform(image: Image.Image, size: tuple[int, int]) -> Tensor:
-    """Resize, enlarge and crop or not, flip or not, to a tensor, normalise, erase or not."""
+    """Resize, perhaps enlarge and crop, perhaps flip, make a tensor, normalise, perhaps erase."""
     height, width = size
     image = image.resize((width, height), Image.Resampling.BILINEAR)
     if random.random() < 0.5:
@@ -53,20 +55,21 @@ def transform(image: Image.Image, size: tuple[int, int]) -> Tensor:
     return _erase(tensor) if random.random() < 0.5 else tensor
 
 
-def spoil(picture: np.ndarray, artefact: Degradation) -> np.ndarray:
-    """An artefact on uint8 [H, W, 3] by the libraries' own words for it."""
-    if artefact.kind == "motion":
-        return cv2.filter2D(picture, -1, motion_kernel(artefact.size, artefact.angle))
-    if artefact.kind == "gaussian":
-        weights = cv2.getGaussianKernel(artefact.size, artefact.sigma, cv2.CV_32F)
+def plain_degrade(picture: np.ndarray, degradation: Degradation) -> np.ndarray:
+    """Degrade a picture, uint8 [H, W, 3], with one call of a library for each kind."""
+    if degradation.kind == "motion":
+        return cv2.filter2D(picture, -1, motion_kernel(degradation.size, degradation.angle))
+    if degradation.kind == "gaussian":
+        weights = cv2.getGaussianKernel(degradation.size, degradation.sigma, cv2.CV_32F)
         floats = cv2.sepFilter2D(picture.astype(np.float32), -1, weights, weights, borderType=cv2.BORDER_REFLECT_101)
         return np.clip(np.rint(floats), 0, 255).astype(np.uint8)
     image = Image.fromarray(picture)
-    share = artefact.size / min(image.size)
+    share = degradation.size / min(image.size)
     return np.array(image.resize((max(1, int(image.width * share)), max(1, int(image.height * share)))))
 
 
 def _erase(tensor: Tensor) -> Tensor:
+    """Erase a random rectangle in place."""
     height, width = tensor.shape[1:]
     for _ in range(ERASING_TRIES):
         area = random.uniform(*ERASED_AREA) * height * width

@@ -1,4 +1,4 @@
-"""The sizes of the data sets that are ranked, and random features and labels of these sizes."""
+"""The sizes of the test sets whose ranking is timed, and random features and labels of these sizes."""
 
 from dataclasses import dataclass
 
@@ -8,33 +8,33 @@ from numpy.typing import NDArray
 from rlq.core.seeding import generator
 from rlq.evaluation.metrics import Labels
 
-ROWS = 4096  # features that are drawn at a time
+ROWS = 4096  # features drawn at once
 
 
 @dataclass(frozen=True)
 class Scale:
-    """A test set in numbers, and how much of it is measured: all that is ranked is linear in queries."""
+    """The numbers of a test set, and how much of it is measured; the time is linear in queries."""
 
     name: str
     queries: int
     gallery: int
     width: int  # of a feature
     people: int
-    cameras: int  # 0: every picture is its own, as in LaST
+    cameras: int  # 0: every picture has its own, as in LaST
     outfits: int  # per person
-    part: int  # queries of the variants that take turns
+    part: int  # queries that our variants rank
     plain: int  # queries that the plain form ranks
     rounds: int = 5  # at most
     whole: bool = False  # also run once with all queries
 
     @property
     def share(self) -> float:
-        """What times of the part are multiplied with."""
+        """The factor from times of the part to times of all queries."""
         return self.queries / self.part
 
     @property
     def flop(self) -> float:
-        """Of the scores of all queries."""
+        """Floating-point operations of the scores of all queries."""
         return 2.0 * self.queries * self.gallery * self.width
 
 
@@ -53,7 +53,7 @@ QUICK = (
 
 
 def features_of(scale: Scale, side: str, labels: Labels) -> NDArray[np.float32]:
-    """float32 [N, width]: noise around a direction per person, so that people are found better than by chance."""
+    """Return float32 [N, width]: noise around one direction per person, so that ranking is better than chance."""
     random = generator("bench features", scale.name, side)
     centres = generator("bench people", scale.name).standard_normal((scale.people, scale.width), np.float32)
     features = np.empty((len(labels), scale.width), np.float32)
@@ -66,10 +66,10 @@ def features_of(scale: Scale, side: str, labels: Labels) -> NDArray[np.float32]:
 
 
 def labels_of(scale: Scale, side: str) -> Labels:
-    """Every person equally often, as near as it goes; cameras and outfits by chance."""
+    """Return labels with about equally many pictures per person, and random cameras and outfits."""
     count = scale.queries if side == "query" else scale.gallery
     random = generator("bench labels", scale.name, side)
     pid = random.permutation(np.arange(count) % scale.people)
-    own = np.arange(count) + (scale.gallery if side == "query" else 0)
-    camera = random.integers(0, scale.cameras, count) if scale.cameras else own
+    unique = np.arange(count) + (scale.gallery if side == "query" else 0)
+    camera = random.integers(0, scale.cameras, count) if scale.cameras else unique
     return Labels(pid, camera, pid * scale.outfits + random.integers(0, scale.outfits, count))

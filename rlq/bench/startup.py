@@ -1,4 +1,4 @@
-"""How soon commands answer, and how soon training takes its first step."""
+"""How long commands take to answer, and how long training takes to its first step."""
 
 import json
 import sys
@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from rlq.bench.findings import Findings, Goal, Table
-from rlq.bench.measuring import Options, Times, take_turns, time_command
+from rlq.bench.measurement import Options, Times, take_turns, time_command
+from rlq.bench.results import Goal, Results, Table
 from rlq.core.console import Console
 from rlq.synthetic.build import ensure
 from rlq.synthetic.layouts.celeb_reid import CelebSpec
@@ -22,7 +22,7 @@ Item = TypeVar("Item")
 RLQ = ("-m", "rlq")
 ANSWERS = ("rlq --help", "rlq train --help", "rlq score --help", "an argument error")
 EXPERIMENT = Path(__file__).parents[2] / "experiments" / "synthetic.yaml"
-# Two steps in each pass are enough; the rest of the experiment is as it stands.
+# Two steps in each pass are enough; the rest of the experiment is unchanged.
 CHANGES = (
     *("schedule.epochs=1", "schedule.max_steps=2", "schedule.clothes_from=0", "optim.milestones=[]"),
     "schedule.baselines=false",
@@ -30,15 +30,16 @@ CHANGES = (
 STEPS = ("imports", "data and labels", "teacher", "record", "network", "first batch", "first step")
 
 
-def bench(options: Options) -> Findings:
-    """Commands as fresh processes, then the way to the first step with empty and with warm caches."""
+def bench(options: Options) -> Results:
+    """Time commands in new processes, then training up to its first step with empty and with warm caches."""
     with tempfile.TemporaryDirectory() as folder:
         answer_table, goals = _answers(Path(folder), 2 if options.quick else max(options.rounds, 7))
         step_table, step_goals = _first_step(Path(folder), options)
-    return Findings([answer_table, step_table], [*goals, *step_goals])
+    return Results([answer_table, step_table], [*goals, *step_goals])
 
 
 def _answers(folder: Path, rounds: int) -> tuple[Table, list[Goal]]:
+    """Time whole commands."""
     file = folder / "features.npz"
     _write_features(file)
     commands: dict[str, tuple[list[str], int]] = {
@@ -60,16 +61,17 @@ def _answers(folder: Path, rounds: int) -> tuple[Table, list[Goal]]:
         f"Whole commands, median of {rounds} new processes",
         ("command", "s", "over python -c pass, s"),
         [(name, one.median, one.median - times["python -c pass"].median) for name, one in times.items()],
-        "rlq score: 200 queries and 1,000 gallery pictures of 512 numbers; as small as that it needs no torch.",
+        "rlq score: 200 queries and 1,000 gallery pictures of 512 numbers; files of this size do not need torch.",
     )
     goals = [Goal(f"{name}, s", "<=", 0.3, times[name].median) for name in ANSWERS]
     return table, [
         *goals,
-        Goal("rlq score FILE / import torch", "<=", 1.2, times["rlq score FILE"].over(times["import torch"])),
+        Goal("rlq score FILE / import torch", "<=", 1.2, times["rlq score FILE"].ratio_to(times["import torch"])),
     ]
 
 
 def _write_features(file: Path) -> None:
+    """Write random features for `rlq score`."""
     random = np.random.default_rng(0)
     labels: dict[str, Any] = {
         name: random.integers(0, 50, 200 if name[0] == "q" else 1000) for name in ("q_pid", "g_pid")
@@ -83,25 +85,25 @@ def _write_features(file: Path) -> None:
 
 
 def _first_step(folder: Path, options: Options) -> tuple[Table, list[Goal]]:
-    """The same command three times in a folder with two data sets: with nothing else there, and twice more."""
+    """Time the same command in a folder with two data sets: first without any cache, then again."""
     tiny: dict[str, Any] = {"train_people": 8, "test_people": 4} if options.quick else {}
     home = folder / "home"
     ensure(home / "data/synthetic/prcc", PrccSpec(**tiny))
     ensure(home / "data/synthetic/Celeb-reID", CelebSpec(**tiny))
     changes = (*CHANGES, *(("data.size=[32,16]", "data.batch=16", "cap.pose.clusters=4") if options.quick else ()))
-    cold = [_way(home, changes)]
+    cold = [_run_to_first_step(home, changes)]
     rounds = 1 if options.quick else min(options.rounds, 3)
-    warm = [_way(home, changes) for _ in range(rounds)]
-    before = {name: Times([way[name] for way in cold]).median for name in STEPS}
-    after = {name: Times([way[name] for way in warm]).median for name in STEPS}
+    warm = [_run_to_first_step(home, changes) for _ in range(rounds)]
+    before = {name: Times([parts[name] for parts in cold]).median for name in STEPS}
+    after = {name: Times([parts[name] for parts in warm]).median for name in STEPS}
     rows = [(name, before[name], after[name]) for name in STEPS]
     rows.append(("all", sum(before.values()), sum(after.values())))
     table = Table(
         "rlq train to the end of its first step, s",
         ("part", "first time", "again"),
         rows,
-        "experiments/synthetic.yaml on the built-in sets. First time: no teacher, no store, no picture looked at "
-        "before, no pose cluster known; the teacher is trained for two steps of a pass only.",
+        "experiments/synthetic.yaml on the built-in sets. First time: no teacher, no store, no checked picture and no "
+        "pose cluster yet; the teacher is trained for only two steps of a pass.",
     )
     return table, [
         Goal("data and labels, again / first time", "<=", 0.5, after["data and labels"] / before["data and labels"]),
@@ -109,32 +111,32 @@ def _first_step(folder: Path, options: Options) -> tuple[Table, list[Goal]]:
     ]
 
 
-def _way(home: Path, changes: tuple[str, ...]) -> dict[str, float]:
-    """Run the first step in a new process; seconds of each part."""
-    told = home / "marks.json"
-    time_command(["-m", "rlq.bench.startup", str(time.time()), str(told), str(home), *changes])
-    return json.loads(told.read_text())
+def _run_to_first_step(home: Path, changes: tuple[str, ...]) -> dict[str, float]:
+    """Train up to the first step in a new process; return the seconds of each part."""
+    marks = home / "marks.json"
+    time_command(["-m", "rlq.bench.startup", str(time.time()), str(marks), str(home), *changes])
+    return json.loads(marks.read_text())
 
 
-class _Reached(Exception):
+class _FirstStepTaken(Exception):
     """The first step has been taken."""
 
 
 class _Marks(Console):
-    """A quiet console that notes when things begin and end, and stops the run after its first step."""
+    """A quiet console that times the parts of a run, and stops it after its first step."""
 
     def __init__(self, started: float) -> None:
         super().__init__(quiet=True)
         self.last, self.parts, self.recorded = started, dict.fromkeys(STEPS, 0.0), False
 
     def mark(self, part: str) -> None:
-        """All time since the last mark was of this part."""
+        """Add the time since the last mark to a part."""
         now = time.time()
         self.parts[part] += now - self.last
         self.last = now
 
     def progress(self, items: Iterable[Item], label: str, total: int | None = None) -> Iterator[Item]:
-        """The teacher's steps count as the teacher's; the first one of the run itself ends it."""
+        """Yield the items; steps before the record are the teacher's, the first one after it ends the run."""
         training = self.recorded and label.startswith("epoch ")
         if training:
             self.mark("network")
@@ -144,37 +146,37 @@ class _Marks(Console):
             yield item
             if training:
                 self.mark("first step")
-                raise _Reached
+                raise _FirstStepTaken
 
 
 def main(words: list[str]) -> None:
-    """In a new process: `started` (seconds since 1970), the file for the marks, the folder to work in, changes."""
+    """Run in a new process; `words` are the start (seconds since 1970), the file of the marks, the folder, changes."""
     import contextlib
 
-    started, told, home, changes = float(words[0]), Path(words[1]), Path(words[2]), words[3:]
+    started, file, home, changes = float(words[0]), Path(words[1]), Path(words[2]), words[3:]
     from rlq.runs import experiment
 
     marks = _Marks(started)
     marks.mark("imports")
-    gather, opened = experiment.gather_inputs, experiment.open_record
+    gather, open_record = experiment.gather, experiment.open_record
 
-    def gathered(*arguments: Any, **options: Any) -> Any:
-        found = gather(*arguments, **options)
+    def marked_gather(*arguments: Any, **options: Any) -> Any:
+        inputs = gather(*arguments, **options)
         marks.mark("teacher" if marks.parts["data and labels"] else "data and labels")
-        return found
+        return inputs
 
-    def recorded(*arguments: Any, **options: Any) -> Any:
+    def marked_open_record(*arguments: Any, **options: Any) -> Any:
         marks.mark("teacher")
-        return opened(*arguments, **options)
+        return open_record(*arguments, **options)
 
-    def told_of(run_id: str, folder: Path) -> None:
+    def mark_start(run_id: str, folder: Path) -> None:
         marks.mark("record")
         marks.recorded = True
 
-    experiment.gather_inputs, experiment.open_record = gathered, recorded
-    with contextlib.chdir(home), contextlib.suppress(_Reached):
-        experiment.run(experiment.load(EXPERIMENT, changes), console=marks, started=told_of)
-    told.write_text(json.dumps(marks.parts))
+    experiment.gather, experiment.open_record = marked_gather, marked_open_record
+    with contextlib.chdir(home), contextlib.suppress(_FirstStepTaken):
+        experiment.run(experiment.load(EXPERIMENT, changes), console=marks, started=mark_start)
+    file.write_text(json.dumps(marks.parts))
 
 
 if __name__ == "__main__":

@@ -1,36 +1,20 @@
-"""The training step: RLQ's against the straightforward form of its network, against CAL, and against its own parts."""
+"""The training step of RLQ beside the plain form of its network, beside CAL, and beside its own parts."""
 
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from rlq.bench.findings import Findings, Goal, Table
-from rlq.bench.measuring import Options, Times, take_turns
+from rlq.bench.measurement import Options, Times, take_turns
 from rlq.bench.plain_network import PlainCal, WholeForwards
-from rlq.bench.training import (
-    BASE,
-    CAL,
-    REAL,
-    TINY,
-    Scale,
-    at,
-    build_network,
-    experiment,
-    learner_of,
-    owners,
-    pair_batch,
-    stepping,
-    target_batch,
-    teacher_of,
-)
+from rlq.bench.results import Goal, Results, Table
+from rlq.bench.setups import REAL, TINY, Precision, label_of, steps_of, timed
 from rlq.core.distributed import has_bfloat16
-from rlq.methods.rlq.cap import CapStep
-from rlq.methods.rlq.network import RlqNetwork, clothes_head
-from rlq.methods.rlq.tad import TadStep
-from rlq.models.compiling import compile_forward, forget_compiled
+from rlq.methods.base import BenchSetup
+from rlq.models.backbone import build_blocks
+from rlq.models.compiling import forget_compiled
+from rlq.models.heads import CosineHead
 
 CPU = torch.device("cpu")
 Variants = dict[str, Callable[[], object]]
@@ -39,88 +23,71 @@ PARTS = ((0, 1, 1), (1, 2, 2), (2, 4, 3))  # first block, last block + 1, how ma
 PLAIN_CAL = "CAL, plain: float32, contiguous, usual Adam"
 
 
-def bench(options: Options) -> Findings:
-    """Steps of 8 rows (TAD: 8 pairs) on a CPU, taking turns."""
-    scale = TINY if options.quick else REAL
-    kinds = ("float32", "bfloat16") if has_bfloat16(CPU) else ("float32",)
+def bench(options: Options) -> Results:
+    """Time steps of 8 rows (TAD: 8 pairs) on a CPU."""
+    setup = TINY if options.quick else REAL
+    kinds: tuple[Precision, ...] = ("float32", "bfloat16") if has_bfloat16(CPU) else ("float32",)
     rounds = min(options.rounds, 3)
-    steps = {**_cal(scale, kinds), **_rlq(scale, kinds)}
-    parts = {f"{name}, {kind}": work for kind in kinds for name, work in _parts(scale, kind).items()}
+    steps = {**_cal(setup, kinds), **_rlq(setup, kinds)}
+    parts = {f"{name}, {kind}": part for kind in kinds for name, part in _parts(setup, kind).items()}
     times = take_turns(steps | parts, rounds=rounds)
     del steps, parts
-    switches, tables = take_turns(_switches(scale, kinds), rounds=rounds), []
-    tables.append(_table(scale, {name: one for name, one in times.items() if not name.startswith("part")}))
+    switches, tables = take_turns(_switches(setup, kinds), rounds=rounds), []
+    tables.append(_table(setup, {name: one for name, one in times.items() if not name.startswith("part")}))
     tables.append(_switch_table(switches))
-    tables += [_compiled(scale, kinds)] if options.compiled else []
-    return Findings(tables, _goals(times, kinds))
+    tables += [_compiled(setup, kinds)] if options.compiled else []
+    return Results(tables, _goals(times, kinds))
 
 
-def _cal(scale: Scale, kinds: tuple[str, ...]) -> Variants:
-    settings, batch = experiment(scale, *CAL), target_batch(scale, CPU)
-    plain = build_network(settings, scale, CPU, channels_last=False)
-    head = clothes_head(plain, scale.people * scale.outfits)
-    assert head is not None  # as its branch is CAL
-    optim = settings.optim
-    cal = PlainCal(plain, head, owners(scale, CPU), optim.lr, optim.weight_decay)
-    own = learner_of(build_network(settings, scale, CPU), settings, scale, CPU)
+def _cal(setup: BenchSetup, kinds: tuple[Precision, ...]) -> Variants:
+    """Return the plain step of CAL and ours."""
+    contiguous = steps_of(setup._replace(channels_last=False))["CAL"]()
+    network, optim = contiguous.model.network, contiguous.model.settings.optim
+    owner = torch.arange(setup.people * setup.outfits) // setup.outfits
+    plain = PlainCal(network, CosineHead(network.feature_width, len(owner)), owner, optim.lr, optim.weight_decay)
+    ours = steps_of(setup)["CAL"]()
     return {
-        PLAIN_CAL: lambda: cal(batch),
-        **{f"CAL, {kind}": stepping(CapStep(at(own, kind), settings), batch) for kind in kinds},
+        PLAIN_CAL: lambda: plain(contiguous.batch),
+        **{f"CAL, {kind}": timed(ours, kind) for kind in kinds},
     }
 
 
-def _rlq(scale: Scale, kinds: tuple[str, ...]) -> Variants:
-    """CAP and TAD of the whole network, of its straightforward form, and TAD of the base model that it holds."""
-    settings, batch, pairs = experiment(scale), target_batch(scale, CPU), pair_batch(scale, CPU)
-    network, teacher = build_network(settings, scale, CPU), teacher_of(scale, CPU)
-    own = learner_of(network, settings, scale, CPU)
-    straight = own._replace(model=WholeForwards(network).train())
-    base_settings = experiment(scale, *BASE)
-    base = own._replace(model=_base_of(network, scale))
-    with torch.no_grad():
-        kept = teacher.branch_features(pairs.hq)
-    found: Variants = {}
+def _rlq(setup: BenchSetup, kinds: tuple[Precision, ...]) -> Variants:
+    """Return CAP and TAD of the whole network, CAP of its plain form, and TAD of the base model inside it."""
+    steps = steps_of(setup)
+    cap = steps["RLQ CAP"]()
+    whole_forwards = WholeForwards(cap.model.network).train()
+    passes = {name: steps[name]() for name in ("TAD of the base model", "RLQ TAD", "RLQ TAD, teacher's features kept")}
+    variants: Variants = {}
     for kind in kinds:
-        found[f"RLQ CAP, {kind}"] = stepping(CapStep(at(own, kind), settings), batch)
-        found[f"RLQ CAP, every branch from the pixels, {kind}"] = stepping(CapStep(at(straight, kind), settings), batch)
-        tad = {
-            f"TAD of the base model, {kind}": TadStep(at(base, kind), teacher, base_settings),
-            f"RLQ TAD, {kind}": TadStep(at(own, kind), teacher, settings),
-            f"RLQ TAD, teacher's features kept, {kind}": TadStep(at(own, kind), teacher, settings, lambda *_: kept),
-        }
-        found |= {name: partial(step, pairs) for name, step in tad.items()}
-    return found
+        variants[f"RLQ CAP, {kind}"] = timed(cap, kind)
+        variants[f"RLQ CAP, every branch from the pixels, {kind}"] = timed(cap, kind, forward=whole_forwards)
+        variants |= {f"{name}, {kind}": timed(step, kind) for name, step in passes.items()}
+    return variants
 
 
-def _base_of(network: RlqNetwork, scale: Scale) -> RlqNetwork:
-    """The network without its pose branch and gender head, of the same modules."""
-    base = build_network(experiment(scale, *BASE), scale, CPU)
-    base.trunk, base.branches, base.id_heads = network.trunk, network.branches, network.id_heads
-    return base
-
-
-def _parts(scale: Scale, kind: str) -> Variants:
-    """Forward and backward pass of the blocks alone, each as often as RLQ runs it."""
-    network = build_network(experiment(scale, *CAL, "backbone.split=4"), scale, CPU)
-    blocks = network.trunk
-    maps, found = target_batch(scale, CPU).images, {}
+def _parts(setup: BenchSetup, kind: Precision) -> Variants:
+    """Return forward and backward pass of the blocks alone, each as often as RLQ runs it."""
+    torch.manual_seed(0)
+    blocks = build_blocks(setup.backbone, pretrained=False).to(memory_format=torch.channels_last)
+    maps, variants = torch.randn(setup.rows, 3, *setup.size).contiguous(memory_format=torch.channels_last), {}
     for first, end, times in PARTS:
         part = nn.Sequential(*blocks[first:end])
         with torch.no_grad():
             after = part(maps)
-        found[f"part {first + 1}-{end}, {times} times"] = _forward_and_backward(
-            part, maps, after, first > 0, times, kind
-        )
+        name = f"part {first + 1}-{end}, {times} times"
+        variants[name] = _forward_and_backward(part, maps, after, first > 0, times, kind)
         maps = after
-    return found
+    return variants
 
 
 def _forward_and_backward(
-    part: nn.Module, maps: Tensor, after: Tensor, needs_gradient: bool, times: int, kind: str
+    part: nn.Module, maps: Tensor, after: Tensor, needs_gradient: bool, times: int, kind: Precision
 ) -> Callable[[], object]:
+    """Return a function that runs a part so many times, with a gradient of its output."""
     start, gradient = maps.clone().requires_grad_(needs_gradient), torch.randn_like(after)
 
-    def work() -> None:
+    def run() -> None:
         for _ in range(times):
             with torch.autocast("cpu", torch.bfloat16, enabled=kind == "bfloat16"):
                 out = part(start)
@@ -128,33 +95,31 @@ def _forward_and_backward(
             part.zero_grad(set_to_none=True)
             start.grad = None
 
-    return work
+    return run
 
 
-def _switches(scale: Scale, kinds: tuple[str, ...]) -> Variants:
-    """CAL's step with one switch after the other."""
-    settings, batch, found = experiment(scale, *CAL), target_batch(scale, CPU), {}
-    for last in (False, True):
-        network = build_network(settings, scale, CPU, channels_last=last)
-        usual = learner_of(network, settings, scale, CPU, channels_last=last, fused=False)
+def _switches(setup: BenchSetup, kinds: tuple[Precision, ...]) -> Variants:
+    """Return CAL's step with one switch more each time."""
+    variants: Variants = {}
+    for channels_last in (False, True):
+        step = steps_of(setup._replace(channels_last=channels_last))["CAL"]()
         for kind in kinds:
-            name = kind + (" + channels_last" if last else "")
-            found[name] = stepping(CapStep(at(usual, kind), settings), batch)
-            if last:
-                fused = learner_of(network, settings, scale, CPU)
-                found[f"{name} + fused Adam"] = stepping(CapStep(at(fused, kind), settings), batch)
-    return found
+            name = kind + (" + channels_last" if channels_last else "")
+            variants[name] = timed(step, kind, fused=False)
+            if channels_last:
+                variants[f"{name} + fused Adam"] = timed(step, kind)
+    return variants
 
 
-def _table(scale: Scale, times: Mapping[str, Times]) -> Table:
-    rows = [(name, one.median, scale.rows / one.median, times[PLAIN_CAL].over(one)) for name, one in times.items()]
+def _table(setup: BenchSetup, times: Mapping[str, Times]) -> Table:
+    rows = [(name, one.median, setup.rows / one.median, times[PLAIN_CAL].ratio_to(one)) for name, one in times.items()]
     return Table(
-        f"A step of {scale.rows} rows, of TAD {scale.rows} pairs ({scale})",
+        f"A step of {setup.rows} rows, of TAD {setup.pairs} pairs ({label_of(setup)})",
         ("step", "s", "rows/s or pairs/s", "times as fast as plain CAL"),
         rows,
-        f"{scale.people} people with {scale.outfits} clothes classes each; random weights, noise, all losses on. A "
-        "step of the toolkit: channels_last, fused Adam. CAP runs three branches where CAL has one; a pair is two rows "
-        "for the student and one for the teacher. TAD of RLQ runs the pose branch too, for its batch norms alone.",
+        f"{setup.people} people with {setup.outfits} clothes classes each; random weights, noise, all losses on. The "
+        "toolkit's steps use channels_last and fused Adam. CAP runs three branches, CAL one. A pair is two rows for "
+        "the student and one for the teacher. TAD of RLQ also runs the pose branch, to update its batch norms.",
     )
 
 
@@ -163,28 +128,25 @@ def _switch_table(times: Mapping[str, Times]) -> Table:
     return Table(
         "CAL's step, one switch after the other",
         ("", "s", "times as fast"),
-        [(name, one.median, first.over(one)) for name, one in times.items()],
+        [(name, one.median, first.ratio_to(one)) for name, one in times.items()],
     )
 
 
-def _compiled(scale: Scale, kinds: tuple[str, ...]) -> Table:
-    """CAL's step with and without torch.compile, and what the first steps cost."""
-    settings, batch, rows = experiment(scale, *CAL), target_batch(scale, CPU), []
+def _compiled(setup: BenchSetup, kinds: tuple[Precision, ...]) -> Table:
+    """Time CAL's step with and without torch.compile, and its first compiled step."""
+    rows = []
     for kind in kinds:
-        networks = [build_network(settings, scale, CPU) for _ in range(2)]
         forget_compiled()
-        compile_forward(networks[1])
         eager, compiled = (
-            stepping(CapStep(learner_of(network, settings, scale, CPU, precision=kind), settings), batch)
-            for network in networks
+            timed(steps_of(setup._replace(compiled=compiling))["CAL"](), kind) for compiling in (False, True)
         )
         started = time.perf_counter()
         compiled()
         first = time.perf_counter() - started
         times = take_turns({"eager": eager, "compiled": compiled}, rounds=3)
         before, after = times["eager"].median, times["compiled"].median
-        earned = round(first / (before - after)) if before > after else None
-        rows.append((kind, first, before, after, times["eager"].over(times["compiled"]), earned))
+        repaid = round(first / (before - after)) if before > after else None
+        rows.append((kind, first, before, after, times["eager"].ratio_to(times["compiled"]), repaid))
     forget_compiled()
     return Table(
         "CAL's step under torch.compile",
@@ -193,30 +155,32 @@ def _compiled(scale: Scale, kinds: tuple[str, ...]) -> Table:
     )
 
 
-def _goals(times: Mapping[str, Times], kinds: tuple[str, ...]) -> list[Goal]:
-    def over(slow: str, fast: str, kind: str) -> float | None:
-        return times[slow.format(kind)].over(times[fast.format(kind)]) if kind in kinds else None
+def _goals(times: Mapping[str, Times], kinds: tuple[Precision, ...]) -> list[Goal]:
+    def ratio(slow: str, fast: str, kind: Precision) -> float | None:
+        return times[slow.format(kind)].ratio_to(times[fast.format(kind)]) if kind in kinds else None
 
     goals = []
-    for kind, cal, tad in (("float32", 1.15, 1.9), ("bfloat16", 2.0, 1.6)):
+    targets: tuple[tuple[Precision, float, float], ...] = (("float32", 1.15, 1.9), ("bfloat16", 2.0, 1.6))
+    for kind, cal, tad in targets:
         why = "" if kind in kinds else LACKING
         goals += [
-            Goal(f"plain CAL / CAL, {kind}", ">=", cal, over(PLAIN_CAL, "CAL, {}", kind), why),
-            Goal(f"RLQ CAP / CAL, {kind}", "<=", 2.6, over("RLQ CAP, {}", "CAL, {}", kind), why),
+            Goal(f"plain CAL / CAL, {kind}", ">=", cal, ratio(PLAIN_CAL, "CAL, {}", kind), why),
+            Goal(f"RLQ CAP / CAL, {kind}", "<=", 2.6, ratio("RLQ CAP, {}", "CAL, {}", kind), why),
             Goal(f"RLQ CAP / sum of its parts, {kind}", "<=", 1.25, _over_parts(times, kind, kinds), why),
             Goal(
                 f"TAD of the base model / RLQ CAP, {kind}",
                 "<=",
                 tad,
-                over("TAD of the base model, {}", "RLQ CAP, {}", kind),
+                ratio("TAD of the base model, {}", "RLQ CAP, {}", kind),
                 why,
             ),
         ]
     return goals
 
 
-def _over_parts(times: Mapping[str, Times], kind: str, kinds: tuple[str, ...]) -> float | None:
+def _over_parts(times: Mapping[str, Times], kind: Precision, kinds: tuple[Precision, ...]) -> float | None:
+    """Return the time of RLQ's CAP step over the sum of its parts' times."""
     if kind not in kinds:
         return None
     parts = [one.seconds for name, one in times.items() if name.startswith("part") and name.endswith(kind)]
-    return times[f"RLQ CAP, {kind}"].over(Times([sum(each) for each in zip(*parts, strict=True)]))
+    return times[f"RLQ CAP, {kind}"].ratio_to(Times([sum(each) for each in zip(*parts, strict=True)]))

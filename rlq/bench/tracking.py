@@ -1,4 +1,4 @@
-"""What tracking and the storages of sweeps cost: time that training waits for them, per step and per trial."""
+"""The time that training waits for tracking, per step, and for the storages of sweeps, per trial."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -10,8 +10,8 @@ from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from rlq.bench.findings import Findings, Goal, Table
-from rlq.bench.measuring import Options, in_fresh_process, take_turns
+from rlq.bench.measurement import Options, in_fresh_process, take_turns
+from rlq.bench.results import Goal, Results, Table
 from rlq.sweep.spec import Heartbeat
 from rlq.sweep.storage import open_storage, quiet
 from rlq.tracking import MlflowTracker, open_run
@@ -22,37 +22,37 @@ if TYPE_CHECKING:
     from optuna.trial import Trial
 
 T = TypeVar("T")
-METRICS = 40  # that an epoch of the whole method logs
-STEPS = 894  # of an epoch of it on PRCC: 17,896 pictures in batches of 40, in two passes
-STEP = 0.05  # seconds of a step on a fast accelerator, supposed; any slower machine waits for less of its time
+METRICS = 40  # logged per epoch of the whole method
+STEPS = 894  # of such an epoch on PRCC: 17,896 pictures in batches of 40, in two passes
+STEP = 0.05  # seconds of a step, assumed for a fast accelerator; on a slower machine the share is smaller
 REPORTS = 10  # per trial
 LIGHT = ("rlq.tracking", "rlq.runs.experiment", "rlq.cli")
 NEVER = ("mlflow", "optuna")
 
 
 class Cost(NamedTuple):
-    """Of one tracked run, in seconds."""
+    """Seconds of one tracked run."""
 
-    opened: float  # the first run of an empty store, which makes its tables
-    again: float  # one more run in it
+    opened: float  # opening the first run of a store, which creates its tables
+    again: float  # opening another run
     params: float
     epoch: float  # log_metrics of an epoch
-    one_by_one: float  # the same numbers, a call each
+    one_by_one: float  # the same numbers with one call each
     ended: float
 
 
-def bench(options: Options) -> Findings:
-    """A run in a SQLite store in an empty folder, trials in SQLite and in a journal, and what is imported."""
+def bench(options: Options) -> Results:
+    """Time a run in a new SQLite store and trials in SQLite and in a journal; check what is imported."""
     epochs, trials = (3, 3) if options.quick else (50, 20)
     cost = in_fresh_process(measure_run, epochs)
     run_table, run_goals = _run(cost)
     trial_table, trial_goals = _trials(trials, options.rounds)
     import_table, import_goals = _imports()
-    return Findings([run_table, trial_table, import_table], [*run_goals, *trial_goals, *import_goals])
+    return Results([run_table, trial_table, import_table], [*run_goals, *trial_goals, *import_goals])
 
 
 def measure_run(epochs: int) -> Cost:
-    """A run from its opening to its end, with `epochs` epochs."""
+    """Time a run of so many epochs from its opening to its end."""
     with tempfile.TemporaryDirectory() as folder:
         runs = Path(folder)
         first, opened = _timed(lambda: _open(runs, "first"))
@@ -86,8 +86,8 @@ def _run(cost: Cost) -> tuple[Table, list[Goal]]:
         "A tracked run (MLflow, SQLite): what training waits for",
         ("", "ms"),
         rows,
-        f"Terms are added up in the epoch and logged at its end, in one call; an epoch of the whole method on PRCC has "
-        f"{STEPS} steps. Its share of training is told for a step of {1000 * STEP:.0f} ms, supposed.",
+        "Terms are added up during an epoch and logged at its end in one call. An epoch of the whole method on PRCC "
+        f"has {STEPS} steps. The share of training assumes a step of {1000 * STEP:.0f} ms.",
     )
     return table, [
         Goal("caller blocked per logged step, ms", "<=", 2.0, 1000 * cost.epoch / STEPS),
@@ -97,8 +97,8 @@ def _run(cost: Cost) -> tuple[Table, list[Goal]]:
 
 
 def _trials(trials: int, rounds: int) -> tuple[Table, list[Goal]]:
-    """Trials that do nothing but ask for three parameters and report, by two samplers."""
-    found: dict[str, dict[str, float]] = {}
+    """Time trials that only take three parameters and report, with two samplers."""
+    times_of: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as folder, quiet():
         fresh = count()
         addresses = {
@@ -111,24 +111,25 @@ def _trials(trials: int, rounds: int) -> tuple[Table, list[Goal]]:
                     name: partial(study.optimize, _objective, n_trials=trials) for name, study in studies.items()
                 }
                 times = take_turns(variants, rounds=min(rounds, 3))
-                found[sampler] = {name: 1000 * one.median / trials for name, one in times.items()}
-                ratio = times["SQLite"].over(times["journal"])
-                found[sampler]["SQLite / journal"] = ratio
+                times_of[sampler] = {name: 1000 * one.median / trials for name, one in times.items()}
+                ratio = times["SQLite"].ratio_to(times["journal"])
+                times_of[sampler]["SQLite / journal"] = ratio
     table = Table(
         f"A trial with 3 parameters and {REPORTS} reports, ms",
         ("sampler", "SQLite", "journal", "SQLite / journal"),
-        [(name, *row.values()) for name, row in found.items()],
-        "The storages as rlq sweep opens them, one worker; what is left of a trial without its training.",
+        [(name, *row.values()) for name, row in times_of.items()],
+        "The storages as rlq sweep opens them, one worker: the time of a trial without its training.",
     )
     return table, [
-        Goal("a trial in the journal, random search, ms", "<=", 20.0, found["random"]["journal"]),
-        Goal("a trial in the journal, TPE, ms", "<=", 20.0, found["TPE"]["journal"]),
-        Goal("a trial: SQLite / journal, random search", ">=", 5.0, found["random"]["SQLite / journal"]),
+        Goal("a trial in the journal, random search, ms", "<=", 20.0, times_of["random"]["journal"]),
+        Goal("a trial in the journal, TPE, ms", "<=", 20.0, times_of["TPE"]["journal"]),
+        Goal("a trial: SQLite / journal, random search", ">=", 5.0, times_of["random"]["SQLite / journal"]),
     ]
 
 
 @contextmanager
 def _studies(addresses: dict[str, Callable[[], str]], sampler: str) -> Iterator[dict[str, "Study"]]:
+    """Open a new study in each storage."""
     import optuna
 
     kinds = {"random": optuna.samplers.RandomSampler, "TPE": optuna.samplers.TPESampler}
@@ -153,14 +154,15 @@ def _objective(trial: "Trial") -> float:
 
 
 def _imports() -> tuple[Table, list[Goal]]:
-    found = {module: in_fresh_process(heavy_imports, module) for module in LIGHT}
-    rows = [(module, ", ".join(names) or "neither") for module, names in found.items()]
+    """Check that light modules do not import mlflow or optuna."""
+    imported = {module: in_fresh_process(heavy_imports, module) for module in LIGHT}
+    rows = [(module, ", ".join(names) or "neither") for module, names in imported.items()]
     table = Table("What is imported before anything is tracked or searched", ("module", "of mlflow and optuna"), rows)
-    return table, [Goal("mlflow or optuna imported unasked", "<=", 0, sum(map(len, found.values())))]
+    return table, [Goal("mlflow or optuna imported unasked", "<=", 0, sum(map(len, imported.values())))]
 
 
 def heavy_imports(module: str) -> list[str]:
-    """Which of mlflow and optuna a new process has imported once it has this module."""
+    """Return which of mlflow and optuna are imported after importing a module in a new process."""
     import importlib
     import sys
 
@@ -174,6 +176,7 @@ def _open(runs: Path, name: str) -> MlflowTracker:
 
 
 def _timed(work: Callable[[], T]) -> tuple[T, float]:
+    """Return the result and the seconds of a call."""
     started = perf_counter()
     result = work()
     return result, perf_counter() - started

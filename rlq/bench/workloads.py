@@ -1,4 +1,4 @@
-"""Pieces of work of a given size, each to be measured in a process of its own: see growth.py."""
+"""Work of a given size, each measured in its own process: see growth.py."""
 
 import os
 import resource
@@ -12,16 +12,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from rlq.bench.measuring import peak_memory
+from rlq.bench.measurement import peak_memory
 from rlq.core.seeding import generator
 
 PICTURES, PEOPLE, OUTFITS = 71_248, 5_000, 16_035  # of LaST's training set
-COLOURS = 6  # of its recipe: with 36 pairs per person 196,035 clothes classes
+COLOURS = 6  # of its recipe: 36 pairs per person, 196,035 clothes classes in all
 BATCH, ROWS = 40, 80  # pictures of a step, and rows with their recoloured copies
 
 
 def write_last(root: Path, count: int) -> None:
-    """LaST's layout: 36 % of the pictures in training, 5 % queries; 14 pictures per training person."""
+    """Write a data set in LaST's layout: 36 % training pictures, 14 per person, and 5 % queries."""
     buffer = BytesIO()
     Image.new("RGB", (16, 32), (90, 120, 60)).save(buffer, "JPEG")
     picture = buffer.getvalue()
@@ -47,7 +47,7 @@ def write_last(root: Path, count: int) -> None:
 
 
 def measure_files(root: Path) -> tuple[float, float, float, float | None]:
-    """Seconds to read the records, to fingerprint and to look at every picture; MiB of all that."""
+    """Return seconds to read the records, to fingerprint them and to check every picture, and MiB of all three."""
     from rlq.data.catalogue import read
     from rlq.data.image_check import inspect, unreadable
 
@@ -61,7 +61,7 @@ def measure_files(root: Path) -> tuple[float, float, float, float | None]:
 
 
 def measure_identities(people: int) -> tuple[int, float, int, float, float, float, float | None]:
-    """Pictures, then times, counts and memory in the order of the table."""
+    """Return pictures, then times, counts and memory in the order of the table."""
     from rlq.data.clothes import ClothesClasses
     from rlq.data.records import Record, class_indices
     from rlq.data.samplers import IdentityBatches
@@ -83,7 +83,7 @@ def measure_identities(people: int) -> tuple[int, float, int, float, float, floa
 
 
 def measure_head(classes: int, people: int, width: int) -> tuple[float, float | None]:
-    """Seconds of a step of the head alone, both losses, backward and update, and its memory in MiB."""
+    """Return seconds of a step of the head alone (both losses, backward, update) and its memory in MiB."""
     import torch
 
     from rlq.losses.clothes import clothes_adversarial, clothes_cross_entropy
@@ -107,38 +107,30 @@ def measure_head(classes: int, people: int, width: int) -> tuple[float, float | 
             seconds.append(time.perf_counter() - started)
         return seconds
 
-    steps(2, 1)  # what torch loads at its first step is no part of the head
+    steps(2, 1)  # at its first step torch loads libraries, which are not part of the head
     with peak_memory() as memory:
         seconds = steps(classes, 4)
     return min(seconds[1:]), memory.mib
 
 
 def measure_network(quick: bool) -> float:
-    """Seconds per row of the whole network of the recipe, forward and backward, in float32."""
-    import torch
+    """Return seconds per row of the whole network of the recipe, forward and backward, in float32."""
 
-    from rlq.core.config import validate
-    from rlq.methods.rlq.network import RlqNetwork
-    from rlq.methods.rlq.settings import RlqSettings
+    from rlq.bench.setups import REAL, TINY, steps_of
 
-    name = "test_resnet.r160_in1k" if quick else "resnet50.tv_in1k"
-    settings = validate(
-        RlqSettings, {"data": {"dataset": "last"}, "backbone": {"name": name, "pretrained": False}}, "bench"
-    )
-    network = RlqNetwork(settings, identities=150).to(memory_format=torch.channels_last)
-    rows = 4
-    images = torch.zeros(rows, 3, *((64, 32) if quick else (384, 192))).contiguous(memory_format=torch.channels_last)
+    setup = (TINY if quick else REAL)._replace(rows=4, people=150)
+    step = steps_of(setup)["RLQ CAP"]()
     seconds = []
     for _ in range(2):
         started = time.perf_counter()
-        outputs = network(images)
+        outputs = step.model.network(step.batch.images)
         sum(part.sum() for part in outputs if part is not None).backward()
         seconds.append(time.perf_counter() - started)
-    return min(seconds) / rows
+    return min(seconds) / setup.rows
 
 
 def measure_gallery(queries: int, gallery: int) -> tuple[float, float, float | None]:
-    """Seconds of the whole evaluation, of its ranking, and MiB."""
+    """Return seconds of the whole evaluation and of its ranking, and MiB."""
     from rlq.bench.scales import Scale, features_of, labels_of
     from rlq.evaluation.metrics import rank
     from rlq.evaluation.similarity import cosine_scores
@@ -161,7 +153,7 @@ def measure_gallery(queries: int, gallery: int) -> tuple[float, float, float | N
 
 
 def measure_workers(paths: list[Path], workers: int, batch: int) -> tuple[float, float, float]:
-    """Seconds until the first batch, pictures per second from then on, MiB at the peak of a process."""
+    """Return seconds to the first batch, pictures per second after it, and MiB at the peak of a process."""
     from rlq.data.batches import collate_plain
     from rlq.data.datasets import PlainPictures, in_order, loader
     from rlq.data.transforms import TestTransform
@@ -179,7 +171,7 @@ def measure_workers(paths: list[Path], workers: int, batch: int) -> tuple[float,
 
 
 def write_photos(folder: Path, count: int) -> list[Path]:
-    """JPEGs with grain, all different."""
+    """Write different JPEGs with grain and return their paths."""
     paths = []
     for number in range(count):
         random = generator("bench photos", number)
@@ -192,10 +184,12 @@ def write_photos(folder: Path, count: int) -> list[Path]:
 
 
 def _timed(work: Callable) -> tuple:
+    """Return the result and the seconds of a call."""
     started = time.perf_counter()
     result = work()
     return result, time.perf_counter() - started
 
 
 def cores() -> int:
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

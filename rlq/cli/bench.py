@@ -1,4 +1,4 @@
-"""rlq bench: how fast the parts are here, beside plain restatements of what is usually done."""
+"""rlq bench: how fast the parts of rlq are on this machine, compared with plain forms of what is usually done."""
 
 import json
 from pathlib import Path
@@ -10,12 +10,14 @@ from rlq.cli.errors import one_line_errors
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--list", "listed", is_flag=True, help="Show the names and end.")
+@click.option("--list", "listed", is_flag=True, help="List the names of the benchmarks.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Also keep the JSON in this file.")
-@click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="Turns of each variant.")
-@click.option("--quick", is_flag=True, help="Tiny sizes, in seconds: whether all of it works.")
-@click.option("--compile", "compiled", is_flag=True, help="Also measure torch.compile; a minute or more per variant.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Also write the JSON to this file.")
+@click.option(
+    "--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="How often each variant is timed."
+)
+@click.option("--quick", is_flag=True, help="Tiny sizes, to check in seconds that everything works.")
+@click.option("--compile", "compiled", is_flag=True, help="Also measure torch.compile, a minute or more per variant.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 def bench(
     names: tuple[str, ...],
@@ -28,14 +30,14 @@ def bench(
     compiled: bool,
     device: str,
 ) -> None:
-    """Measure the benchmarks NAME, or all, and compare them with their goals.
+    """Run the benchmarks NAME, or all, and compare the results with their goals.
 
-    Variants take turns in one process, so that a busy machine disturbs all alike: trust the ratios, not the seconds.
+    Variants take turns in one process, so that other load disturbs all alike: trust the ratios, not the seconds.
     """
     with one_line_errors():
-        from rlq.bench.catalogue import BENCHES, check_names, run_one
-        from rlq.bench.findings import as_markdown, as_tree, machine, machine_words
-        from rlq.bench.measuring import Options, in_fresh_process
+        from rlq.bench.benchmarks import BENCHES, check_names, run_one
+        from rlq.bench.measurement import Options, in_fresh_process
+        from rlq.bench.results import as_markdown, as_tree, machine, machine_words
         from rlq.core.distributed import usable_device
         from rlq.core.files import write_file
 
@@ -49,10 +51,10 @@ def bench(
             click.echo(f"{machine_words(about)}\n")
         trees = {}
         for name in chosen:
-            findings, seconds = in_fresh_process(run_one, name, options)
-            trees[name] = as_tree(findings, seconds)
+            results, seconds = in_fresh_process(run_one, name, options)
+            trees[name] = as_tree(results, seconds)
             if not as_json:
-                click.echo(as_markdown(name, findings, seconds))
+                click.echo(as_markdown(name, results, seconds))
         text = json.dumps({"machine": about, "benches": trees}, indent=2)
         if as_json:
             click.echo(text)

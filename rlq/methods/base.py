@@ -135,6 +135,45 @@ class Model(Protocol):
         """Return float32 [n, D] of unit length, in the order of the samples, on every process."""
 
 
+class BenchSetup(NamedTuple):
+    """How large the networks and batches are whose training steps are timed, and how the steps are computed."""
+
+    backbone: str  # a network of timm
+    size: tuple[int, int]  # height, width of the pictures
+    rows: int  # of a batch of labelled pictures
+    pairs: int  # of a batch of pictures and their degraded versions
+    people: int
+    outfits: int = 84  # clothes classes per person: 3 that are worn, 81 pairs of colours for recoloured copies
+    device: Any = "cpu"  # a torch.device or its name
+    channels_last: bool = True  # the memory format of the networks
+    compiled: bool = False  # with torch.compile
+
+
+class StepBuilder(Protocol):
+    """Builds a training step around a network."""
+
+    def __call__(
+        self,
+        precision: Literal["float32", "bfloat16"],
+        *,
+        fused: bool = True,
+        forward: Callable[..., Any] | None = None,
+    ) -> Callable[[Any], Any]:
+        """Return the step as a function of a batch.
+
+        `fused` chooses torch's fused optimiser; steps with equal `fused` share their optimisers. `forward` is called in
+        place of the network.
+        """
+
+
+class BenchStep(NamedTuple):
+    """A training step to time."""
+
+    model: Any  # what it trains: a Model of random weights, in training mode
+    batch: Any  # of random pictures with all labels, on the device
+    build: StepBuilder
+
+
 class Method(ABC):
     """One method. What has an obvious default has it here; what is optional refuses in one clear sentence."""
 
@@ -231,8 +270,11 @@ class Method(ABC):
             "tracking.figures": False,
         }
 
-    def bench_steps(self, settings: Any) -> Mapping[str, Any]:
-        """Return named training steps to time."""
+    def bench_steps(self, setup: BenchSetup) -> Mapping[str, Callable[[], BenchStep]]:
+        """Return functions that build the training steps to time, by the steps' names.
+
+        Steps of one call share networks where the passes of a run do.
+        """
         self._refuse("has no benchmark of its steps")
 
     # Optional

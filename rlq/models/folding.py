@@ -3,7 +3,7 @@
 import re
 from itertools import pairwise
 
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 _NORM = re.compile(r"bn(\d*)")
@@ -27,6 +27,11 @@ def fold_batch_norms(network: nn.Module) -> int:
                 setattr(module, after, nn.Identity())
                 found += 1
     return found
+
+
+def largest_deviation(features: Tensor, exact: Tensor) -> float:
+    """Return the longest difference of two rows [B, D], as a share of the exact row's length."""
+    return float(((features - exact).norm(dim=1) / exact.norm(dim=1)).max())
 
 
 def _neighbours(module: nn.Module) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""What the benchmarks of data and artefacts measure is what they say."""
+"""The plain forms in the benchmarks of data and degradations do the same as ours."""
 
 import random
 
@@ -9,10 +9,10 @@ import torch
 from PIL import Image
 
 from rlq.bench import data, degradation
-from rlq.bench.degradation import FORMS_OF_MOTION, shift_and_add, tight_filter
-from rlq.bench.measuring import Options
-from rlq.bench.pictures import FORMS, made_pictures, make_picture
-from rlq.bench.plain_pipeline import PlainTraining, spoil, transform
+from rlq.bench.degradation import MOTION_FORMS, shift_and_add, tight_filter
+from rlq.bench.measurement import Options
+from rlq.bench.pictures import FILE_SIZES, make_picture, temporary_pictures
+from rlq.bench.plain_pipeline import PlainTraining, plain_degrade, transform
 from rlq.data.batches import collate_pairs, collate_target
 from rlq.data.degradation import MIXES, Degradation, DegradationRanges, degrade, draw_degradation, motion_kernel
 from rlq.data.transforms import ERASED_FILL, TestTransform
@@ -20,7 +20,7 @@ from rlq.data.transforms import ERASED_FILL, TestTransform
 SIZE = (48, 24)
 
 
-def test_the_plain_pipeline_without_its_odds_is_our_test_transform(monkeypatch):
+def test_the_plain_pipeline_without_randomness_is_our_test_transform(monkeypatch):
     picture = make_picture((90, 40), 0)
     monkeypatch.setattr(random, "random", lambda: 0.9)
     plain = transform(Image.fromarray(picture), SIZE).numpy()
@@ -42,15 +42,15 @@ def test_the_plain_pipeline_crops_flips_and_erases_as_often_as_ours():
     assert 0.38 < np.mean(whole) < 0.62 and 0.38 < np.mean(flipped) < 0.62
 
 
-def test_plain_artefacts_are_ours():
+def test_plain_degradations_are_ours():
     rng = np.random.default_rng(0)
     picture = make_picture((128, 64), 2)
     for _ in range(40):
-        artefact = draw_degradation(rng, DegradationRanges(mix=MIXES["ltcc"]))
-        ours, plain = degrade(picture, artefact), spoil(picture, artefact)
-        assert ours.shape == plain.shape and np.abs(ours.astype(int) - plain).max() <= 1, artefact
+        one = draw_degradation(rng, DegradationRanges(mix=MIXES["ltcc"]))
+        ours, plain = degrade(picture, one), plain_degrade(picture, one)
+        assert ours.shape == plain.shape and np.abs(ours.astype(int) - plain).max() <= 1, one
     assert np.array_equal(
-        spoil(picture, Degradation("motion", 9, angle=20)), degrade(picture, Degradation("motion", 9, angle=20))
+        plain_degrade(picture, Degradation("motion", 9, angle=20)), degrade(picture, Degradation("motion", 9, angle=20))
     )
 
 
@@ -65,32 +65,32 @@ def test_other_forms_of_motion_blur_are_the_same_sum(form):
                 assert np.array_equal(tight_filter(picture, kernel), wanted)
             for one in (tight_filter, shift_and_add):
                 assert np.abs(one(picture, kernel).astype(int) - wanted).max() <= 1
-    assert set(FORMS_OF_MOTION.values()) >= {tight_filter, shift_and_add}
+    assert set(MOTION_FORMS.values()) >= {tight_filter, shift_and_add}
 
 
-def test_made_pictures_train_both_passes_and_go_again():
-    with made_pictures((64, 32), 8) as made:
-        (draws,) = made.draws(8, 8)
-        cap = made.cap(SIZE)
+def test_temporary_pictures_give_batches_of_both_passes_and_are_removed():
+    with temporary_pictures((64, 32), 8) as pictures:
+        (draws,) = pictures.draws(8, 8)
+        cap = pictures.cap(SIZE)
         batch = collate_target([cap[draw] for draw in draws]).finished()
         assert batch.images.shape == (16, 3, *SIZE) and batch.clothes.unique().numel() > 4
-        tad = made.tad(SIZE, DegradationRanges(mix={"gaussian": 1.0}))
+        tad = pictures.tad(SIZE, DegradationRanges(mix={"gaussian": 1.0}))
         pairs = collate_pairs([tad[draw] for draw in draws]).finished()
         assert pairs.rows == 8 and pairs.unchanged == 0
-        assert PlainTraining(made.paths, SIZE)[3].shape == (3, *SIZE)
-    assert not made.root.exists()
+        assert PlainTraining(pictures.paths, SIZE)[3].shape == (3, *SIZE)
+    assert not pictures.root.exists()
 
 
-@pytest.mark.parametrize(("form", "kilobytes"), list(zip(FORMS, (4, 14, 31), strict=True)))
-def test_files_are_about_as_large_as_those_of_data_sets(form, kilobytes):
-    with made_pictures(form, 3) as made:
-        assert 0.7 * kilobytes < made.kilobytes < 1.3 * kilobytes
+@pytest.mark.parametrize(("size", "kilobytes"), list(zip(FILE_SIZES, (4, 14, 31), strict=True)))
+def test_files_are_about_as_large_as_those_of_data_sets(size, kilobytes):
+    with temporary_pictures(size, 3) as pictures:
+        assert 0.7 * kilobytes < pictures.kilobytes < 1.3 * kilobytes
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("module", [data, degradation])
 def test_a_quick_run_finds_all_its_tables_and_goals(module):
-    found = module.bench(Options(quick=True, rounds=1))
-    assert len(found.tables) >= 3 and len(found.goals) >= 2
-    numbers = [cell for table in found.tables for row in table.rows for cell in row if isinstance(cell, float)]
+    results = module.bench(Options(quick=True, rounds=1))
+    assert len(results.tables) >= 3 and len(results.goals) >= 2
+    numbers = [cell for table in results.tables for row in table.rows for cell in row if isinstance(cell, float)]
     assert len(numbers) > 30 and all(number >= 0 for number in numbers)

@@ -1,11 +1,11 @@
-"""The benchmark of evaluation on tiny shapes: everything is measured, and what may not differ does not."""
+"""The benchmark of evaluation on tiny shapes: everything is measured, and the forms agree."""
 
 import numpy as np
 import pytest
 
 from rlq.bench import evaluation
 from rlq.bench.matrix_product import blocks_of, products
-from rlq.bench.measuring import Options
+from rlq.bench.measurement import Options
 from rlq.bench.scales import QUICK, SCALES, Scale, features_of, labels_of
 
 TINY = Scale("DeepChange, tiny", 24, 90, 32, 6, 4, 3, 12, 6, rounds=1, whole=True)
@@ -13,23 +13,23 @@ TINY = Scale("DeepChange, tiny", 24, 90, 32, 6, 4, 3, 12, 6, rounds=1, whole=Tru
 
 @pytest.fixture
 def here(monkeypatch):
-    """Without processes of their own, which take seconds to begin."""
+    """Measure in this process; new ones take seconds to start."""
     monkeypatch.setattr(evaluation, "in_fresh_process", lambda work, *arguments: work(*arguments))
 
 
 def test_every_scale_gets_figures_and_goals(here, monkeypatch):
     monkeypatch.setattr(evaluation, "QUICK", (QUICK[0], TINY))
-    found = evaluation.bench(Options(quick=True, rounds=1))
-    products_, whole, ranking, agreement = found.tables
+    results = evaluation.bench(Options(quick=True, rounds=1))
+    products_, whole, ranking, agreement = results.tables
     assert [row[0] for row in whole.rows] == [QUICK[0].name, TINY.name]
     assert all(cell > 0 for row in whole.rows for cell in row[1:6])  # the last is MiB, which may be none
     assert all(cell > 0 for row in ranking.rows for cell in row[1:3])
     assert all(row[2] < 1e-12 and row[3] == "true" for row in agreement.rows)
     assert "NumPy" in products_.rows[0]
-    goals = {goal.name: goal for goal in found.goals}
+    goals = {goal.name: goal for goal in results.goals}
     assert goals["small: mAP apart from the plain form, same scores"].met
-    assert goals["small: whole / its matrix product"].wanted == 1.4
-    assert goals["DeepChange, tiny: whole / its matrix product"].wanted == 1.2
+    assert goals["small: whole / its matrix product"].target == 1.4
+    assert goals["DeepChange, tiny: whole / its matrix product"].target == 1.2
     assert goals["DeepChange, tiny: plain / whole"].relation == ">="
     assert goals["DeepChange, tiny: torch.mm / scores as used"].met is None  # too small for another library
 
@@ -37,8 +37,8 @@ def test_every_scale_gets_figures_and_goals(here, monkeypatch):
 def test_a_device_has_a_table_of_its_own(here, monkeypatch):
     monkeypatch.setattr(evaluation, "QUICK", (TINY,))
     monkeypatch.setattr(evaluation, "measure_on", lambda scale, device, rounds: (device, scale.part, rounds, None))
-    found = evaluation.bench(Options(quick=True, rounds=1, device="cuda"))
-    assert found.tables[-1].rows == [(TINY.name, "cuda", 12, 1, None)] and len(found.tables) == 5
+    results = evaluation.bench(Options(quick=True, rounds=1, device="cuda"))
+    assert results.tables[-1].rows == [(TINY.name, "cuda", 12, 1, None)] and len(results.tables) == 5
 
 
 def test_what_is_measured_on_a_device_can_be_measured_on_the_cpu():

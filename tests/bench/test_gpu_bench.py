@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from rlq.bench import gpu
-from rlq.bench.measuring import Options
+from rlq.bench.measurement import Options
 
 CPU = torch.device("cpu")
 
 
 @pytest.fixture
 def no_gpu_needed(monkeypatch):
-    """What asks a GPU about itself, answered without one; one wait is told when the mode is on."""
+    """Replace the questions to a GPU; returns the sync debug modes that were set."""
     monkeypatch.setattr(torch.cuda, "synchronize", lambda device=None: None)
     monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda: None)
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: 3 * 2**30)
@@ -23,8 +23,8 @@ def no_gpu_needed(monkeypatch):
 
 
 def test_steps_loaders_and_waits_are_measured(no_gpu_needed):
-    found = gpu.measure(CPU, Options(quick=True, rounds=1))
-    steps, loading = found.tables
+    results = gpu.measure(CPU, Options(quick=True, rounds=1))
+    steps, loading = results.tables
     assert {"RLQ CAP, bfloat16", "RLQ CAP, float32", "RLQ TAD, bfloat16", "CAL, bfloat16"} <= {
         row[0] for row in steps.rows
     }
@@ -32,7 +32,7 @@ def test_steps_loaders_and_waits_are_measured(no_gpu_needed):
     assert [row[0] for row in loading.rows] == ["CAP", "TAD"]
     for _, _, per_second, waiting, stepping in loading.rows:
         assert per_second > 0 and 0 < waiting < 1 and waiting + stepping == pytest.approx(1)
-    assert [goal.met for goal in found.goals] == [True, True]
+    assert [goal.met for goal in results.goals] == [True, True]
     assert no_gpu_needed == ["warn", "default"] * 2
 
 
@@ -41,10 +41,10 @@ def test_a_step_that_waits_is_named_by_its_place(no_gpu_needed):
         warnings.warn("called a synchronizing CUDA operation", stacklevel=1)
         warnings.warn("something else", stacklevel=1)
 
-    (found,) = gpu._waits(step)
-    assert found.startswith("test_gpu_bench.py:") and found.endswith("called a synchronizing CUDA operation")
+    (line,) = gpu._waits(step)
+    assert line.startswith("test_gpu_bench.py:") and line.endswith("called a synchronizing CUDA operation")
 
 
-def test_without_a_gpu_it_says_what_it_takes():
-    found = gpu.bench(Options(quick=True, device="cpu"))
-    assert not found.tables and not found.goals and "rlq bench gpu --device cuda" in found.notes[0]
+def test_without_a_gpu_a_note_names_the_command():
+    results = gpu.bench(Options(quick=True, device="cpu"))
+    assert not results.tables and not results.goals and "rlq bench gpu --device cuda" in results.notes[0]

@@ -1,10 +1,10 @@
-"""Every benchmark runs on tiny shapes and tells its goals; how long anything takes is not looked at."""
+"""Every benchmark runs on tiny shapes and gives its goals; the times themselves are not checked."""
 
 import numpy as np
 import pytest
 
 from rlq.bench import clusters, growth, startup, tracking, workloads
-from rlq.bench.measuring import Options
+from rlq.bench.measurement import Options
 from rlq.data.catalogue import read
 from rlq.evaluation.score_file import score_file
 
@@ -13,7 +13,7 @@ QUICK = Options(quick=True, rounds=1)
 
 @pytest.fixture
 def here(monkeypatch):
-    """Without processes of their own, which take seconds to begin."""
+    """Measure in this process; new ones take seconds to start."""
     for module in (growth, tracking):
         monkeypatch.setattr(module, "in_fresh_process", lambda work, *arguments: work(*arguments))
 
@@ -35,7 +35,7 @@ def test_inertia_is_the_sum_of_squared_distances():
 def test_tracking_tells_what_training_waits_for():
     table, goals = tracking._run(tracking.Cost(3.0, 0.04, 0.02, epoch=0.894, one_by_one=1.788, ended=0.03))
     assert [row[1] for row in table.rows if "894" in row[0]] == pytest.approx([1.0])
-    assert [goal.found for goal in goals] == pytest.approx([1.0, 0.02, 2.0])
+    assert [goal.value for goal in goals] == pytest.approx([1.0, 0.02, 2.0])
     assert [goal.met for goal in goals] == [True, False, False]
 
 
@@ -57,7 +57,7 @@ def test_commands_are_timed_as_new_processes(tmp_path, monkeypatch):
     table, goals = startup._answers(tmp_path, 1)
     assert (["-m", "rlq", "train", "--no-such-option"], 2) in asked
     assert [row[0] for row in table.rows][-1] == "rlq score FILE"
-    assert [goal.wanted for goal in goals] == [0.3, 0.3, 0.3, 0.3, 1.2]
+    assert [goal.target for goal in goals] == [0.3, 0.3, 0.3, 0.3, 1.2]
 
 
 def test_the_file_that_is_scored_can_be_scored(tmp_path):
@@ -72,13 +72,13 @@ def test_a_console_stops_the_run_after_its_first_step_but_not_its_teacher():
     assert list(marks.progress([1, 2], "pictures of prcc")) == [1, 2]
     steps = iter(marks.progress([1, 2, 3], "epoch 1 tad"))
     assert next(steps) == 1
-    with pytest.raises(startup._Reached):
+    with pytest.raises(startup._FirstStepTaken):
         next(steps)
     assert marks.parts["network"] > 0 and marks.parts["first step"] > 0
 
 
 @pytest.mark.slow
-def test_the_way_to_the_first_step_is_shorter_the_second_time(tmp_path):
+def test_the_first_step_comes_sooner_the_second_time(tmp_path):
     table, _ = startup._first_step(tmp_path, QUICK)
     found = {row[0]: row[1:] for row in table.rows}
     assert all(first > 0 and again > 0 for first, again in found.values())

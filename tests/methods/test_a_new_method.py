@@ -107,7 +107,8 @@ def test_a_stopped_run_resumes_bit_by_bit(place, trained):
 def test_it_evaluates_tracklets_by_every_protocol_also_degraded(place, trained):
     clean = json.loads(command(place, "evaluate", trained.run_id, "--weights", "last", "--json"))
     assert clean["CC"]["rank1"] == pytest.approx(trained.metrics["last/CC/rank1"])
-    degraded = json.loads(command(place, "evaluate", trained.run_id, "--artefact", "pixelation", "--severity", "5", "--json"))
+    how = ("--artefact", "pixelation", "--severity", "5")
+    degraded = json.loads(command(place, "evaluate", trained.run_id, *how, "--json"))
     assert degraded.keys() == clean.keys() and degraded["General"] != clean["General"]
 
 

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from rlq.models.backbone import build_blocks
-from rlq.models.folding import fold_batch_norms
+from rlq.models.folding import fold_batch_norms, largest_deviation
 
 
 def settled(network, pictures):
@@ -44,3 +44,8 @@ def test_norms_that_do_more_or_follow_no_convolution_stay():
 def test_a_network_in_training_mode_is_refused():
     with pytest.raises(ValueError, match="training"):
         fold_batch_norms(nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)))
+
+
+def test_a_deviation_is_a_share_of_its_own_rows_length():
+    exact = torch.tensor([[3.0, 4.0], [0.0, 100.0]])
+    assert largest_deviation(exact + torch.tensor([[0.0, 1.0], [0.0, 5.0]]), exact) == pytest.approx(0.2)

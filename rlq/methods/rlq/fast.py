@@ -10,7 +10,7 @@ from rlq.core.errors import RlqError
 from rlq.evaluation.embed import Embed
 from rlq.methods.ranking import PictureModel
 from rlq.methods.rlq.network import RlqNetwork
-from rlq.models.folding import fold_batch_norms
+from rlq.models.folding import fold_batch_norms, largest_deviation
 
 TOLERANCE = 1e-3  # of the length of a feature: what folding alone may change in float32
 
@@ -32,7 +32,7 @@ def quicken(network: RlqNetwork, size: tuple[int, int], device: torch.device) ->
     with torch.inference_mode():
         exact = network.embed(trial)
         fold_batch_norms(network)
-        off = farthest(network.embed(trial), exact)
+        off = largest_deviation(network.embed(trial), exact)
     if not off <= TOLERANCE:
         raise RlqError(
             f"without separate batch norms the features of {type(network).__name__} are off by {off:.1e} of their "
@@ -46,8 +46,3 @@ def quicken(network: RlqNetwork, size: tuple[int, int], device: torch.device) ->
         return network.embed(images.to(kind))
 
     return embed
-
-
-def farthest(found: Tensor, wanted: Tensor) -> float:
-    """The longest difference of two rows [B, D], as a share of the wanted row's length."""
-    return float(((found - wanted).norm(dim=1) / wanted.norm(dim=1)).max())

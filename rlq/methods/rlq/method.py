@@ -1,6 +1,6 @@
 """RLQ (arXiv 2505.12580) behind the seam of methods."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,10 @@ from rlq.core.settings import shaping
 from rlq.data.catalogue import Reading
 from rlq.data.degradation import DegradationRanges
 from rlq.data.records import ReidData
-from rlq.methods.base import DataUse, Imported, Loaded, Prerequisite, Ready
+from rlq.methods.base import BenchSetup, BenchStep, DataUse, Imported, Loaded, Prerequisite, Ready
 from rlq.methods.ranking import DrawnFigure, PictureModel, RankingMethod
 from rlq.methods.ranking_inputs import check_selectable
-from rlq.methods.rlq import author_import, export, fast, job
+from rlq.methods.rlq import author_import, bench, export, fast, job
 from rlq.methods.rlq.attribute_metrics import attribute_metrics, gigaflops
 from rlq.methods.rlq.inputs import Inputs, gather_inputs
 from rlq.methods.rlq.model import load_model
@@ -134,6 +134,10 @@ class Rlq(RankingMethod):
     def smoke(self) -> dict[str, Any]:
         """Return settings that make a run last for a few steps, clothes among them."""
         return super().smoke() | {"schedule.clothes_from": 1}
+
+    def bench_steps(self, setup: BenchSetup) -> Mapping[str, Callable[[], BenchStep]]:
+        """Return functions that build the CAP and TAD steps of the whole network, of the base model and of CAL."""
+        return bench.bench_steps(setup)
 
     def fast(self, model: PictureModel, device: torch.device) -> PictureModel:
         """Fold batch norms and compute in bfloat16 where the hardware does."""

@@ -1,5 +1,6 @@
 """The network of RLQ (arXiv 2505.12580, section 3): shared blocks, then a CAL, a BOT and a pose branch."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -89,6 +90,10 @@ class RlqNetwork(nn.Module):
             with torch.set_grad_enabled(attributes and torch.is_grad_enabled()):
                 pose = self.pose_branch(pose_input)[0]
             pose = pose if attributes else None
+        return self.classify(features, pose, attributes=attributes)
+
+    def classify(self, features: Mapping[str, Tensor], pose: Tensor | None, *, attributes: bool = True) -> Outputs:
+        """Return these features, [B, D] of each branch and of the pose branch, with the logits that the heads give."""
         logits = {name: self.id_heads[name](feature) for name, feature in features.items()}
         outputs = Outputs(
             cal=features.get("cal"),

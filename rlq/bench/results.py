@@ -1,4 +1,4 @@
-"""What a benchmark has found: tables, goals and whether they are met, and the machine it ran on."""
+"""Results of benchmarks: tables, goals and whether they are met, and the machine."""
 
 import os
 import platform
@@ -29,31 +29,32 @@ class Table:
     note: str = ""
 
     def __post_init__(self) -> None:
-        odd = [row for row in self.rows if len(row) != len(self.columns)]
-        if odd:
-            raise ValueError(f"{self.title}: {odd[0]} does not have {len(self.columns)} cells")
+        uneven = [row for row in self.rows if len(row) != len(self.columns)]
+        if uneven:
+            raise ValueError(f"{self.title}: {uneven[0]} does not have {len(self.columns)} cells")
 
 
 @dataclass(frozen=True)
 class Goal:
-    """Something that should be at most or at least so much; `found` None: not measured here, and `why` says so."""
+    """A value that should be at most or at least the target; None where it was not measured, and `why` says why."""
 
     name: str
     relation: Literal["<=", ">="]
-    wanted: float
-    found: float | None
-    why: str = ""  # what explains a gap, or why there is no figure
+    target: float
+    value: float | None
+    why: str = ""  # the reason for a gap or for a missing value
 
     @property
     def met(self) -> bool | None:
-        if self.found is None:
+        """Whether the value reaches the target; None without a value."""
+        if self.value is None:
             return None
-        return self.found <= self.wanted if self.relation == "<=" else self.found >= self.wanted
+        return self.value <= self.target if self.relation == "<=" else self.value >= self.target
 
 
 @dataclass(frozen=True)
-class Findings:
-    """All of one benchmark."""
+class Results:
+    """Everything that one benchmark gives."""
 
     tables: Sequence[Table] = ()
     goals: Sequence[Goal] = ()
@@ -61,8 +62,8 @@ class Findings:
 
 
 def machine(device: str = "cpu") -> dict[str, str]:
-    """What the figures depend on."""
-    found = {
+    """Return what the figures depend on: processor, threads, versions."""
+    about = {
         "processor": _processor(),
         "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "not set"),
@@ -74,35 +75,35 @@ def machine(device: str = "cpu") -> dict[str, str]:
     if device != "cpu":
         import torch
 
-        found["device"] = torch.cuda.get_device_name()
-    return found
+        about["device"] = torch.cuda.get_device_name()
+    return about
 
 
-def as_markdown(name: str, findings: Findings, seconds: float) -> str:
-    """One benchmark as a section of a page, readable on a screen too."""
+def as_markdown(name: str, results: Results, seconds: float) -> str:
+    """Return one benchmark as a section of a page that is also readable on a screen."""
     parts = [f"## {name}  ({seconds:.0f} s)"]
-    for table in findings.tables:
+    for table in results.tables:
         parts.append(f"### {table.title}\n\n" + _grid(table.columns, table.rows))
         if table.note:
             parts.append(table.note)
-    if findings.goals:
+    if results.goals:
         rows = [
             (
                 goal.name,
-                f"{goal.relation} {_cell(goal.wanted)}",
-                goal.found,
+                f"{goal.relation} {_cell(goal.target)}",
+                goal.value,
                 {True: "yes", False: "**no**", None: "-"}[goal.met],
                 goal.why,
             )
-            for goal in findings.goals
+            for goal in results.goals
         ]
         parts.append("### Goals\n\n" + _grid(("goal", "wanted", "found", "met", ""), rows))
-    parts += findings.notes
+    parts += results.notes
     return "\n\n".join(parts) + "\n"
 
 
-def as_tree(findings: Findings, seconds: float) -> dict[str, Any]:
-    """The same for programs."""
+def as_tree(results: Results, seconds: float) -> dict[str, Any]:
+    """Return the same for programs."""
     return {
         "seconds": round(seconds, 1),
         "tables": [
@@ -112,23 +113,23 @@ def as_tree(findings: Findings, seconds: float) -> dict[str, Any]:
                 "rows": [list(row) for row in table.rows],
                 "note": table.note,
             }
-            for table in findings.tables
+            for table in results.tables
         ],
         "goals": [
-            {"name": g.name, "relation": g.relation, "wanted": g.wanted, "found": g.found, "met": g.met, "why": g.why}
-            for g in findings.goals
+            {"name": g.name, "relation": g.relation, "wanted": g.target, "found": g.value, "met": g.met, "why": g.why}
+            for g in results.goals
         ],
-        "notes": list(findings.notes),
+        "notes": list(results.notes),
     }
 
 
 def machine_words(about: Mapping[str, str]) -> str:
-    """The machine in one paragraph."""
+    """Return the machine in one paragraph."""
     return ", ".join(f"{name} {value}" for name, value in about.items()) + "."
 
 
 def _grid(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
-    """Columns that hold a number are aligned to the right."""
+    """Return a Markdown table whose columns of numbers are aligned to the right."""
     numeric = [any(isinstance(row[i], int | float) for row in rows) for i in range(len(columns))]
     texts = [[_cell(value) for value in row] for row in rows]
     return markdown(texts, list(columns), to_right=numeric)

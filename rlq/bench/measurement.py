@@ -1,4 +1,4 @@
-"""Time and memory, measured so that a busy machine disturbs all variants alike."""
+"""Measure time and memory, so that other load on the machine disturbs all variants alike."""
 
 import multiprocessing
 import subprocess
@@ -22,15 +22,15 @@ PROCESS_LIMIT = 600.0  # seconds that a timed command may take
 class Options:
     """How a benchmark is run."""
 
-    quick: bool = False  # tiny sizes: that it works, not how fast it is
-    rounds: int = 5  # how often each variant has its turn
+    quick: bool = False  # tiny sizes, to check that everything works
+    rounds: int = 5  # how often each variant is timed
     device: str = "cpu"  # or cuda
     compiled: bool = False  # also measure torch.compile, which takes a minute or more per variant
 
 
 @dataclass
 class Times:
-    """Seconds of one variant, a number per round."""
+    """Seconds of one variant in each round."""
 
     seconds: list[float] = field(default_factory=list)
 
@@ -42,17 +42,17 @@ class Times:
     def fastest(self) -> float:
         return min(self.seconds)
 
-    def over(self, other: "Times") -> float:
-        """How many times as long as another variant: the median of the rounds' own ratios, which ran side by side."""
-        return median(mine / theirs for mine, theirs in zip(self.seconds, other.seconds, strict=True))
+    def ratio_to(self, other: "Times") -> float:
+        """Return how many times as long as another variant this one takes: the median of the ratios within rounds."""
+        return median(first / second for first, second in zip(self.seconds, other.seconds, strict=True))
 
 
 def take_turns(
     variants: Mapping[str, Callable[[], object]], *, rounds: int, warm_ups: int = 1, settle: Callable[[], object] = int
 ) -> dict[str, Times]:
-    """Run every variant once per round, each round led by another one; the first `warm_ups` rounds do not count.
+    """Time every variant once per round; each round starts with another one, and `warm_ups` rounds come first.
 
-    `settle` is called before the clock stops, such as torch.cuda.synchronize.
+    `settle`, such as torch.cuda.synchronize, is called before the clock stops.
     """
     if rounds < 1:
         raise ValueError(f"rounds = {rounds}; at least one is needed")
@@ -71,44 +71,44 @@ def take_turns(
 
 @dataclass
 class Memory:
-    """How much memory a piece of work took at its peak beyond what was held before; None where that is not known."""
+    """Memory at the peak of a piece of work beyond what was in use before; None where that cannot be measured."""
 
     mib: float | None = None
 
 
 @contextmanager
 def peak_memory() -> Iterator[Memory]:
-    """Measure the growth of this process while entered, by Linux's high-water mark; None elsewhere."""
-    found = Memory()
+    """Measure the growth of this process inside the block, by Linux's high-water mark; None elsewhere."""
+    memory = Memory()
     mark = Path("/proc/self/clear_refs")
     if not mark.exists():
-        yield found
+        yield memory
         return
-    mark.write_text("5")  # the mark starts anew
+    mark.write_text("5")  # resets the mark
     before = _status("VmRSS")
-    yield found
-    found.mib = max(0.0, _status("VmHWM") - before)
+    yield memory
+    memory.mib = max(0.0, _status("VmHWM") - before)
 
 
 def in_fresh_process(work: Callable[..., T], *arguments: object) -> T:
-    """Call a function of a module in a new process, where what ran before has no effect; it raises what that raises."""
+    """Call a module's function in a new process, without effects of earlier work, and return or raise what it does."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(work, *arguments).result()
 
 
 def time_command(words: Sequence[str], *, expect: int = 0) -> float:
-    """Seconds of one whole run of `python ...`. Raises RlqError when it ends otherwise than expected."""
+    """Return the seconds of one run of `python ...`. Raises RlqError for another exit code than `expect`."""
     started = time.perf_counter()
     done = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=PROCESS_LIMIT, check=False)
     seconds = time.perf_counter() - started
     if done.returncode != expect:
         last = (done.stderr or done.stdout).strip().splitlines()[-1:]
-        raise RlqError(f"python {' '.join(words)} ended with {done.returncode}: {''.join(last)}")
+        raise RlqError(f"python {' '.join(words)} ended with {done.returncode}, not {expect}: {''.join(last)}")
     return seconds
 
 
 def _status(name: str) -> float:
-    """A figure of /proc/self/status in MiB."""
+    """Return a figure of /proc/self/status in MiB."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) / 1024

@@ -1,13 +1,13 @@
-"""Findings as tables for people and as trees for programs."""
+"""Results as tables for people and as trees for programs."""
 
 import json
 
 import pytest
 
-from rlq.bench.findings import Findings, Goal, Table, as_markdown, as_tree, machine, machine_words
+from rlq.bench.results import Goal, Results, Table, as_markdown, as_tree, machine, machine_words
 
 ROWS = [("plain", 12.3456, 40), ("own", 0.00012, None)]
-FOUND = Findings(
+RESULTS = Results(
     tables=[
         Table("Speed", ("variant", "s", "pictures"), [("plain", 12.3456, 40), ("own", 0.00012, None)], "On a CPU.")
     ],
@@ -21,11 +21,11 @@ FOUND = Findings(
 
 
 def test_a_goal_is_met_missed_or_not_measured():
-    assert [goal.met for goal in FOUND.goals] == [True, False, None]
+    assert [goal.met for goal in RESULTS.goals] == [True, False, None]
 
 
 def test_tables_and_goals_become_markdown_that_can_be_read_as_it_is():
-    text = as_markdown("data", FOUND, 12.0)
+    text = as_markdown("data", RESULTS, 12.0)
     assert text.startswith("## data  (12 s)")
     assert "| variant |       s | pictures |\n| ------- | ------: | -------: |\n" in text
     assert "| plain   |    12.3 |       40 |" in text
@@ -40,7 +40,7 @@ def test_a_row_with_too_few_cells_is_refused():
 
 
 def test_the_tree_is_json_with_every_figure():
-    tree = json.loads(json.dumps(as_tree(FOUND, 12.04)))
+    tree = json.loads(json.dumps(as_tree(RESULTS, 12.04)))
     assert tree["seconds"] == 12.0
     assert tree["tables"][0]["rows"] == [["plain", 12.3456, 40], ["own", 0.00012, None]]
     assert [goal["met"] for goal in tree["goals"]] == [True, False, None]

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from rlq.bench import clusters, data, degradation, embedding, evaluation, gpu, growth, startup, step, tracking
-from rlq.bench.findings import Findings
-from rlq.bench.measuring import Options
+from rlq.bench.measurement import Options
+from rlq.bench.results import Results
 from rlq.core.errors import RlqError
 
-BENCHES: dict[str, Callable[[Options], Findings]] = {
+BENCHES: dict[str, Callable[[Options], Results]] = {
     "evaluation": evaluation.bench,
     "data": data.bench,
     "artefacts": degradation.bench,
@@ -22,21 +22,21 @@ BENCHES: dict[str, Callable[[Options], Findings]] = {
     "gpu": gpu.bench,
 }
 
-TOO_SMALL = "These sizes are too small for the goals to mean anything, so they are left out."
+TOO_SMALL = "The goals are left out: they do not apply to sizes as small as these."
 
 
 def check_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The benchmarks that are asked for, all without a name. Raises RlqError for an unknown one."""
+    """Return the names of benchmarks, those of all when none is given. Raises RlqError for an unknown one."""
     unknown = [name for name in names if name not in BENCHES]
     if unknown:
         raise RlqError(f"there is no benchmark {unknown[0]}; there are {', '.join(BENCHES)}")
     return names or tuple(BENCHES)
 
 
-def run_one(name: str, options: Options) -> tuple[Findings, float]:
-    """What it finds, and how long that took. Quick runs are held against no goal."""
+def run_one(name: str, options: Options) -> tuple[Results, float]:
+    """Return the results of a benchmark and its seconds. Quick runs are compared with no goal."""
     started = time.perf_counter()
-    findings = BENCHES[name](options)
-    if options.quick and findings.goals:
-        findings = replace(findings, goals=(), notes=(*findings.notes, TOO_SMALL))
-    return findings, time.perf_counter() - started
+    results = BENCHES[name](options)
+    if options.quick and results.goals:
+        results = replace(results, goals=(), notes=(*results.notes, TOO_SMALL))
+    return results, time.perf_counter() - started

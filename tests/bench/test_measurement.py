@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from rlq.bench.measuring import Options, Times, in_fresh_process, peak_memory, take_turns, time_command
+from rlq.bench.measurement import Options, Times, in_fresh_process, peak_memory, take_turns, time_command
 from rlq.core.errors import RlqError
 
 
@@ -22,7 +22,7 @@ def test_every_variant_has_its_turn_in_every_round_and_leads_once():
 
 def test_a_ratio_is_the_median_of_the_rounds_own_ratios():
     disturbed = Times([1.0, 10.0, 1.0])  # the second round ran on a busy machine
-    assert Times([2.0, 20.0, 3.0]).over(disturbed) == 2.0
+    assert Times([2.0, 20.0, 3.0]).ratio_to(disturbed) == 2.0
     assert (disturbed.median, disturbed.fastest) == (1.0, 1.0)
 
 
