@@ -82,7 +82,7 @@ def upper_colour(records: Sequence[Record], pictures: int, colours: int, seed: i
     chosen = np.sort(generator(seed, "upper colour").permutation(len(records))[:pictures])
     if len(chosen) < colours:
         raise DataError(f"{len(chosen)} pictures cannot have {colours} colours; --option colours=N takes fewer")
-    seen = np.stack([mean_colour(read_picture(records[i].path)) for i in chosen])  # [n, 3]
+    seen = np.stack([mean_colour(read_picture(records[i].cover)) for i in chosen])  # [n, 3]
     with threadpool_limits(1):  # several threads add up in an order of their own
         means = KMeans(colours, n_init=10, random_state=seed_from(seed, "upper colour") % 2**32)
         classes = means.fit_predict(seen)

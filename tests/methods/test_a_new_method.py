@@ -109,7 +109,7 @@ def test_it_evaluates_tracklets_by_every_protocol_also_degraded(place, trained):
     assert clean["CC"]["rank1"] == pytest.approx(trained.metrics["last/CC/rank1"])
     how = ("--artefact", "pixelation", "--severity", "5")
     degraded = json.loads(command(place, "evaluate", trained.run_id, *how, "--json"))
-    assert degraded.keys() == clean.keys() and degraded["General"] != clean["General"]
+    assert degraded.keys() == clean.keys() and degraded["GENERAL"] != clean["GENERAL"]
 
 
 def test_it_embeds_pictures_and_folders_of_frames(place, trained):
