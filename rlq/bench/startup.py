@@ -14,7 +14,7 @@ import numpy as np
 from rlq.bench.findings import Findings, Goal, Table
 from rlq.bench.measuring import Options, Times, take_turns, time_command
 from rlq.core.console import Console
-from rlq.synthetic.build import ensure
+from rlq.synthetic.build import ensure_written
 from rlq.synthetic.layouts.celeb_reid import CelebSpec
 from rlq.synthetic.layouts.prcc import PrccSpec
 
@@ -86,8 +86,8 @@ def _first_step(folder: Path, options: Options) -> tuple[Table, list[Goal]]:
     """The same command three times in a folder with two data sets: with nothing else there, and twice more."""
     tiny: dict[str, Any] = {"train_people": 8, "test_people": 4} if options.quick else {}
     home = folder / "home"
-    ensure(home / "data/synthetic/prcc", PrccSpec(**tiny))
-    ensure(home / "data/synthetic/Celeb-reID", CelebSpec(**tiny))
+    ensure_written(home / "data/synthetic/prcc", PrccSpec(**tiny))
+    ensure_written(home / "data/synthetic/Celeb-reID", CelebSpec(**tiny))
     changes = (*CHANGES, *(("data.size=[32,16]", "data.batch=16", "cap.pose.clusters=4") if options.quick else ()))
     cold = [_way(home, changes)]
     rounds = 1 if options.quick else min(options.rounds, 3)
