@@ -9,7 +9,7 @@ from naming import assert_names
 from tiny_runs import EXTERNAL, TARGET
 
 from rlq.data.catalogue import data_set, read
-from rlq.synthetic.build import ensure
+from rlq.synthetic.build import ensure_written
 from rlq.synthetic.built_in import make_layout
 from rlq.synthetic.layouts.catalogue import LAYOUTS as LAYOUTS_OF
 
@@ -45,7 +45,7 @@ def sets(home):
 def make(sets: Path, name: str) -> Path:
     """A small set in this layout, below `sets`."""
     if name in SMALL_SPECS:
-        return ensure(sets / LAYOUTS_OF[name].folder, SMALL_SPECS[name])
+        return ensure_written(sets / LAYOUTS_OF[name].folder, SMALL_SPECS[name])
     return make_layout(sets, name, people=8)[0]
 
 
@@ -84,7 +84,7 @@ def test_the_authors_side_files_work_as_they_are(home, tmp_path, name):
     oddities = ["pose_clusters", "float_labels", "bad_mask_lists", "names_of_other_splits", "no_newline_at_end"]
     oddities += ["hidden_files", *(["sizes_vary"] if name == "ltcc" else [])]
     small = {"train_people": 8, "test_people": 4, "oddities": frozenset(oddities)}
-    folder = ensure(tmp_path / name, LAYOUTS_OF[name].spec(**small))
+    folder = ensure_written(tmp_path / name, LAYOUTS_OF[name].spec(**small))
     (folder / "rlq/keypoints.json").unlink()
     column = (folder / "rlq/pose_clusters.csv").read_text().splitlines()[0].split(",")[2]
     changes = [*TINY, f"data.root={folder}", "tad.enabled=false", f"cap.pose.clusters={column.rpartition('_')[2]}"]

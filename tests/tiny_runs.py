@@ -24,7 +24,7 @@ from rlq.methods.base import Loaded
 from rlq.methods.catalogue import method_of
 from rlq.runs import experiment
 from rlq.runs.prerequisites import experiment_of
-from rlq.synthetic.build import ensure
+from rlq.synthetic.build import ensure_written
 from rlq.synthetic.layouts import CelebSpec, PrccSpec
 
 EXPERIMENTS = Path(rlq.__file__).parents[1] / "experiments"
@@ -125,8 +125,8 @@ class Home:
 
 
 def make_home(folder: Path) -> Home:
-    ensure(folder / "data/synthetic/prcc", TARGET)
-    ensure(folder / "data/synthetic/Celeb-reID", EXTERNAL)
+    ensure_written(folder / "data/synthetic/prcc", TARGET)
+    ensure_written(folder / "data/synthetic/Celeb-reID", EXTERNAL)
     (folder / "teacher.yaml").write_text(TEACHER.format(experiments=EXPERIMENTS))
     return Home(folder)
 

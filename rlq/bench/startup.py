@@ -14,7 +14,7 @@ import numpy as np
 from rlq.bench.measurement import Options, Times, take_turns, time_command
 from rlq.bench.results import Goal, Results, Table
 from rlq.core.console import Console
-from rlq.synthetic.build import ensure
+from rlq.synthetic.build import ensure_written
 from rlq.synthetic.layouts.celeb_reid import CelebSpec
 from rlq.synthetic.layouts.prcc import PrccSpec
 
@@ -88,8 +88,8 @@ def _first_step(folder: Path, options: Options) -> tuple[Table, list[Goal]]:
     """Time the same command in a folder with two data sets: first without any cache, then again."""
     tiny: dict[str, Any] = {"train_people": 8, "test_people": 4} if options.quick else {}
     home = folder / "home"
-    ensure(home / "data/synthetic/prcc", PrccSpec(**tiny))
-    ensure(home / "data/synthetic/Celeb-reID", CelebSpec(**tiny))
+    ensure_written(home / "data/synthetic/prcc", PrccSpec(**tiny))
+    ensure_written(home / "data/synthetic/Celeb-reID", CelebSpec(**tiny))
     changes = (*CHANGES, *(("data.size=[32,16]", "data.batch=16", "cap.pose.clusters=4") if options.quick else ()))
     cold = [_run_to_first_step(home, changes)]
     rounds = 1 if options.quick else min(options.rounds, 3)

@@ -18,11 +18,11 @@ def data() -> None:
 
 @data.command(name="list", short_help="Show the data sets that rlq reads.")
 def list_sets() -> None:
-    """Show the data sets that rlq reads, and what their folders hold."""
+    """Show the data sets that rlq reads, with the content of their folders."""
     from rlq.data.catalogue import CATALOGUE
 
-    for name, known in CATALOGUE.items():
-        click.echo(f"{name:<18}{known.title}: {' or '.join(known.folders)} below data.root, with {known.layout}")
+    for name, entry in CATALOGUE.items():
+        click.echo(f"{name:<18}{entry.title}: {' or '.join(entry.folders)} below data.root, with {entry.layout}")
 
 
 @data.command(short_help="Count a data set, open every picture, compare with the published numbers.")
@@ -31,21 +31,21 @@ def list_sets() -> None:
 @click.option(
     "--colours/--no-colours",
     default=None,
-    help="Rank the test by colour histograms, which a fair clothes-changing problem defeats. By default up to 50,000 "
-    "test pictures.",
+    help="Rank the test by colour histograms, which should fail where clothes change. By default, this is done for up "
+    "to 50,000 test pictures.",
 )
 @click.option(
     "--celeb-camera",
     type=click.Choice(["first_digit", "y", "none"]),
     default="first_digit",
     show_default=True,
-    help="Celeb-reID: what bars a match.",
+    help="Celeb-reID: what serves as the camera; matches of the same camera are junk.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def check(dataset: str, root: str, colours: bool | None, celeb_camera: "CameraReading", as_json: bool) -> None:
     """Count, compare with the published numbers, open every picture, and look for duplicates across splits.
 
-    Exit status 1 when a picture cannot be read.
+    The exit status is 1 if a picture cannot be read.
     """
     with one_line_errors():
         from rlq.core.console import Console
@@ -63,11 +63,13 @@ def check(dataset: str, root: str, colours: bool | None, celeb_camera: "CameraRe
 @click.option("--layout", help="One set in the layout of a real one instead, such as ltcc; --layout list names all.")
 @click.option("--people", type=click.IntRange(4, 900), default=None, help="Training people of each set.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
-@click.option("--oddity", "oddities", multiple=True, help="What real files of this layout may have; --oddity list.")
+@click.option(
+    "--oddity", "oddities", multiple=True, help="A peculiarity of real files of this layout; --oddity list shows all."
+)
 def make_synthetic(root: str, layout: str | None, people: int | None, seed: int, oddities: tuple[str, ...]) -> None:
     """Draw the built-in pedestrians: a target set in PRCC's layout and an external one in Celeb-reID's.
 
-    Takes the place of built-in sets that are there already, and of nothing else.
+    Existing synthetic sets are replaced; other folders are never overwritten.
     """
     if oddities and layout is None:
         raise click.UsageError("--oddity goes with --layout")
@@ -92,7 +94,7 @@ def make_synthetic(root: str, layout: str | None, people: int | None, seed: int,
             )
 
 
-@data.command(name="ntu-frames", short_help="Take frames from the clips of NTU RGB+D 120.")
+@data.command(name="ntu-frames", short_help="Extract frames from the clips of NTU RGB+D 120.")
 @click.argument("videos", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--root", default="data", show_default=True, help="Frames are written below ROOT/NTU120.")
 @click.option(
@@ -101,9 +103,9 @@ def make_synthetic(root: str, layout: str | None, people: int | None, seed: int,
     help="Person masks, <clip>.png: pictures are cropped to the person and 10 pixels around.",
 )
 def ntu_frames(videos: Path, root: str, masks: Path | None) -> None:
-    """Take the middle frame of each clip of NTU RGB+D 120 (camera C003) below VIDEOS; goes on where it was stopped.
+    """Extract the middle frame of each clip of NTU RGB+D 120 (camera C003) below VIDEOS.
 
-    Exit status 1 when a clip cannot be read; the others are written all the same.
+    A stopped run can be continued. The exit status is 1 if a clip cannot be read; the other frames are written.
     """
     with one_line_errors():
         import os

@@ -1,4 +1,4 @@
-"""rlq gender: say who is male and who is female, and count it."""
+"""rlq gender: label people male or female, and count the labels."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,20 +23,20 @@ def gender() -> None:
     "--output", type=click.Path(dir_okay=False, path_type=Path), help="Instead of rlq/gender.csv in the set's folder."
 )
 @click.option("--split", type=click.Choice(["train", "test"]), default="train", show_default=True, help="Whose people.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0: any free one.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0 takes any free port.")
 @click.option("--pictures", type=click.IntRange(1, 40), default=8, show_default=True, help="At most, per person.")
 def annotate(dataset: str, root: str, output: Path | None, split: "Part", port: int, pictures: int) -> None:
-    """Show one person after the other on a page of this machine; keys m, f and u answer, and are saved at once.
+    """Show one person after the other on a local page; the keys m, f and u answer, and every answer is saved at once.
 
-    Goes on where it was left. Ctrl-C ends.
+    The next run continues where this one was ended. Ctrl-C ends it.
     """
     with one_line_errors():
-        from rlq.labels import gender_annotate as logic
+        from rlq.labels.gender_annotate import annotate as annotate_people
 
-        counts = logic.annotate(dataset, Path(root), output=output, port=port, pictures=pictures, part=split)
-        done = len(counts.answers) - len(counts.missing)
+        counts = annotate_people(dataset, Path(root), output=output, port=port, pictures=pictures, part=split)
+        answered = len(counts.answers) - len(counts.missing)
         click.echo(
-            f"{done} of {len(counts.answers)} people are answered: {counts.count('m')} male, {counts.count('f')} "
+            f"{answered} of {len(counts.answers)} people are answered: {counts.count('m')} male, {counts.count('f')} "
             f"female, {counts.count('u')} in doubt"
         )
 
@@ -48,7 +48,7 @@ def annotate(dataset: str, root: str, output: Path | None, split: "Part", port: 
     "--file", type=click.Path(dir_okay=False, path_type=Path), help="Instead of rlq/gender.csv in the set's folder."
 )
 def check(dataset: str, root: str, file: Path | None) -> None:
-    """Count who is labelled male, female or in doubt, and who is missing; status 1 when training would stop."""
+    """Count who is labelled male, female or in doubt, and who is missing; the status is 1 if training would stop."""
     with one_line_errors():
         from rlq.labels.gender_check import check_genders
 

@@ -1,4 +1,4 @@
-"""rlq parsing: take the masks of a human parser into a data set, and look at them."""
+"""rlq parsing: import the masks of a human parser into a data set, and check them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 @click.group()
 def parsing() -> None:
-    """Bring in and look at the masks that recolour clothes."""
+    """Import and check the parsing masks with which clothes are recoloured."""
 
 
-@parsing.command(name="import", short_help="Take in the masks of SCHP or another parser.")
+@parsing.command(name="import", short_help="Import the masks of SCHP or another parser.")
 @click.argument("source", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--data", "dataset", required=True, metavar="DATASET", help="As rlq data list names it.")
 @click.option("--root", default="data", show_default=True, help="The set's folder, or its parent.")
@@ -25,23 +25,23 @@ def parsing() -> None:
     type=click.Choice(["lip", "atr", "pascal"]),
     default="lip",
     show_default=True,
-    help="What the parser was trained on; pascal knows no clothes, so torso and legs stand for them.",
+    help="What the parser was trained on; pascal has no clothes, so torso and legs are used instead.",
 )
 @click.option(
     "--split",
     type=click.Choice(["all", "train", "query", "gallery"]),
     default="all",
     show_default=True,
-    help="Whose pictures the masks are of, where names repeat.",
+    help="The split of the masks' pictures, needed if names repeat between splits.",
 )
 @click.option(
     "--output", type=click.Path(file_okay=False, path_type=Path), help="Instead of rlq/masks in the set's folder."
 )
 def import_(source: Path, dataset: str, root: str, labels: "LabelSet", split: str, output: Path | None) -> None:
-    """Write the masks of the folder SOURCE, as SCHP writes them, where training looks for them.
+    """Convert the masks in the folder SOURCE, as SCHP writes them, to the masks that training reads.
 
-    They are PNGs or .npy arrays of labels, named by their pictures' paths below the set or any end of it, in a flat
-    folder their names alone.
+    Masks are PNGs or .npy arrays of labels, named by their pictures' paths below the set, or by an end of the path; in
+    a flat folder, by the picture's name.
     """
     with one_line_errors():
         from rlq.labels.parsing_import import import_masks
@@ -50,7 +50,7 @@ def import_(source: Path, dataset: str, root: str, labels: "LabelSet", split: st
         click.echo(imported.to_text())
 
 
-@parsing.command(short_help="Look at every training picture's mask.")
+@parsing.command(short_help="Check every training picture's mask.")
 @click.option("--data", "dataset", required=True, metavar="DATASET", help="As rlq data list names it.")
 @click.option("--root", default="data", show_default=True, help="The set's folder, or its parent.")
 @click.option(
@@ -60,9 +60,9 @@ def import_(source: Path, dataset: str, root: str, labels: "LabelSet", split: st
     "--sheet", type=click.Path(dir_okay=False, path_type=Path), help="A PNG to draw: pictures, masks, new clothes."
 )
 @click.option("--palette", type=click.Choice(["9", "6"]), default="9", show_default=True, help="Colours of the sheet.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Chooses what the sheet shows.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Selects the pictures of the sheet.")
 def check(dataset: str, root: str, masks: Path | None, sheet: Path | None, palette: str, seed: int) -> None:
-    """Read the mask of every training picture and count what they show; status 1 when training would stop."""
+    """Read the mask of every training picture and count its labels; the status is 1 if training would stop."""
     with one_line_errors():
         from rlq.labels.parsing_check import check_masks
 

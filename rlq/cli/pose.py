@@ -1,4 +1,4 @@
-"""rlq pose: keypoints of a data set's pictures, and clusters of them."""
+"""rlq pose: keypoints of a data set's pictures, and pose clusters."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ from rlq.cli.options import FILE
 if TYPE_CHECKING:
     from rlq.labels.pose import Variant
 
-VECTORS: tuple["Variant", ...] = (  # as rlq.labels.pose names them, which would load numpy
+VECTORS: tuple["Variant", ...] = (  # a copy of rlq.labels.pose.VARIANTS, because that module loads numpy
     "lengths_angles",
     "lengths_angles_coordinates",
     "angles",
@@ -33,7 +33,7 @@ class Counts(click.ParamType):
             first, last, step = int(numbers[1]), int(numbers[2] or numbers[1]), int(numbers[3] or 1)
             if 2 <= first <= last and step > 0:
                 return tuple(range(first, last + 1, step))
-        self.fail(f"{value!r} is no number of clusters such as 15, nor a row of them such as 5:40:5", param, ctx)
+        self.fail(f"{value!r} should be a number of clusters such as 15, or a range such as 5:40:5", param, ctx)
 
 
 @click.group()
@@ -45,10 +45,10 @@ def pose() -> None:
 @click.argument("source", type=click.Path(exists=True, path_type=Path))
 @click.option("--data", "dataset", required=True, help="The data set, such as prcc.")
 @click.option("--root", default="data", show_default=True, help="The set's folder, or its parent.")
-@click.option("--below", default="", help="Where SOURCE's names begin: a folder of the set, such as train.")
+@click.option("--below", default="", help="The folder of the set that SOURCE's names are relative to, such as train.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="By default <set>/rlq/keypoints.json.")
 def import_(source: Path, dataset: str, root: str, below: str, output: Path | None) -> None:
-    """Bring keypoints into the form that training reads.
+    """Convert keypoints to the file that training reads.
 
     SOURCE is AlphaPose's result JSON, COCO's person keypoint annotations, or the folder that OpenPose wrote. An older
     output file is replaced.
@@ -57,37 +57,41 @@ def import_(source: Path, dataset: str, root: str, below: str, output: Path | No
         from rlq.core.console import Console
         from rlq.labels.pose_import import import_keypoints
 
-        done = import_keypoints(source, dataset, Path(root), output=output, below=below, console=Console())
-        click.echo(done.to_text())
+        imported = import_keypoints(source, dataset, Path(root), output=output, below=below, console=Console())
+        click.echo(imported.to_text())
 
 
-@pose.command(short_help="Find joints with torchvision's Keypoint R-CNN.")
+@pose.command(short_help="Detect joints with torchvision's Keypoint R-CNN.")
 @click.option("--data", "dataset", required=True, help="The data set, such as prcc.")
 @click.option("--root", default="data", show_default=True, help="The set's folder, or its parent.")
 @click.option(
     "--weights",
     type=FILE,
-    help="A local .pth file; by default torchvision fetches its own.",
+    help="A local .pth file; by default torchvision downloads its own.",
 )
 @click.option("--batch", type=click.IntRange(1), default=4, show_default=True, help="Pictures at a time.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option(
-    "--score", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="People above it are written."
+    "--score",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="Least score of a person.",
 )
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="By default <set>/rlq/keypoints.json.")
 def extract(
     dataset: str, root: str, weights: Path | None, batch: int, device: str, score: float, output: Path | None
 ) -> None:
-    """Find people and their joints with torchvision's keypointrcnn_resnet50_fpn.
+    """Detect people and their joints with torchvision's keypointrcnn_resnet50_fpn.
 
-    It takes seconds per picture on a CPU. A run that was stopped goes on where it was. An older output file is replaced
-    in the end. Exit status 1 when pictures cannot be read.
+    This takes seconds per picture on a CPU. A stopped run can be continued. An older output file is replaced at the
+    end. The exit status is 1 if pictures cannot be read.
     """
     with one_line_errors():
         from rlq.core.console import Console
         from rlq.labels.pose_extract import extract_keypoints
 
-        done = extract_keypoints(
+        extracted = extract_keypoints(
             *(dataset, Path(root)),
             weights=weights,
             batch=batch,
@@ -96,18 +100,18 @@ def extract(
             output=output,
             console=Console(),
         )
-        click.echo(done.to_text())
-        if done.unreadable:
+        click.echo(extracted.to_text())
+        if extracted.unreadable:
             raise SystemExit(1)
 
 
-@pose.command(short_help="Cluster poses into a file of the authors' form.")
+@pose.command(short_help="Cluster poses into a file in the authors' format.")
 @click.option("--data", "dataset", required=True, help="The data set, such as prcc.")
 @click.option("--root", default="data", show_default=True, help="The set's folder, or its parent.")
 @click.option(
     "--keypoints",
     type=click.Path(exists=True, path_type=Path),
-    help="Anything that rlq pose import takes; by default <set>/rlq/keypoints.json.",
+    help="Any source that rlq pose import reads; by default <set>/rlq/keypoints.json.",
 )
 @click.option(
     "--k",
@@ -116,7 +120,7 @@ def extract(
     multiple=True,
     default=["15"],
     show_default=True,
-    help="How many clusters; 5:40:5 is 5, 10, ..., 40. Repeatable.",
+    help="Number of clusters; 5:40:5 means 5, 10, ..., 40. Repeatable.",
 )
 @click.option(
     "--vector",
@@ -125,7 +129,7 @@ def extract(
     multiple=True,
     default=["lengths_angles"],
     show_default=True,
-    help="What is measured of a pose. Repeatable.",
+    help="The measurements of a pose. Repeatable.",
 )
 @click.option(
     "--output", type=click.Path(dir_okay=False, path_type=Path), help="By default <set>/rlq/pose_clusters.csv."
@@ -134,7 +138,7 @@ def extract(
     "--sheet",
     "sheets",
     type=click.Path(file_okay=False, path_type=Path),
-    help="A folder for pictures of each clustering's members.",
+    help="A folder for sheets with pictures of each clustering.",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 def cluster(
@@ -147,22 +151,22 @@ def cluster(
     sheets: Path | None,
     seed: int,
 ) -> None:
-    """Cluster the training pictures' poses into a file of the authors' form.
+    """Cluster the training pictures' poses into a file in the authors' format.
 
-    Clusterings that the file has already are kept beside the new ones.
+    Other clusterings in an existing file are kept.
     """
     with one_line_errors():
         from rlq.core.console import Console
         from rlq.labels.pose_cluster import cluster_training_poses
 
-        done = cluster_training_poses(
+        clustered = cluster_training_poses(
             *(dataset, Path(root)),
             keypoints=keypoints,
-            counts=[count for some in counts for count in some],
+            counts=[count for numbers in counts for count in numbers],
             vectors=VECTORS if "all" in vectors else tuple(vector for vector in vectors if vector != "all"),
             output=output,
             sheets=sheets,
             seed=seed,
             console=Console(),
         )
-        click.echo(done.to_text())
+        click.echo(clustered.to_text())

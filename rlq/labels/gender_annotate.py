@@ -11,7 +11,7 @@ from rlq.labels.annotate.people import subjects_of
 from rlq.labels.annotate.server import Page
 from rlq.labels.annotate.store import AnswerFile
 from rlq.labels.gender import Answer
-from rlq.synthetic.provide import read_pictures
+from rlq.synthetic.provide import read_picture_set
 
 Part = Literal["train", "test"]
 
@@ -51,7 +51,7 @@ def annotate(
     Answers that the file holds already are kept, so that the work can be continued on another day.
     """
     console = console or Console()
-    data = read_pictures(name, root, console)
+    data = read_picture_set(name, root, console)
     subjects = subjects_of(_records(data, part), pictures)
     answers = AnswerFile(output or data.side_files / "gender.csv", subjects)
     page = Page(answers, data.name, data.root, port=port)

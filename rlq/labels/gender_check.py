@@ -9,7 +9,7 @@ from rlq.core.text import listed, table
 from rlq.data.records import ReidData
 from rlq.labels.gender import Answer, Person, people_of, person_of, read_answers
 from rlq.labels.gender_annotate import Part, PartCounts
-from rlq.synthetic.provide import read_pictures
+from rlq.synthetic.provide import read_picture_set
 
 PARTS: tuple[Part, ...] = ("train", "test")
 SHOWN = 10
@@ -39,7 +39,7 @@ class GenderReport:
 
 def check_genders(name: str, root: Path, *, file: Path | None = None, console: Console | None = None) -> GenderReport:
     """Count the answers about a data set's people. Raises DataError if the file is missing or broken."""
-    data = read_pictures(name, root, console or Console())
+    data = read_picture_set(name, root, console or Console())
     path = file or data.side_files / "gender.csv"
     people = people_of(data.records)
     if path.is_file():

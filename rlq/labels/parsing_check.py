@@ -21,7 +21,7 @@ from rlq.data.pictures import read_picture
 from rlq.data.records import Record
 from rlq.labels.parsing import Finding, check_mask
 from rlq.labels.parsing_import import MANY, labels_seen
-from rlq.synthetic.provide import read_pictures
+from rlq.synthetic.provide import read_picture_set
 
 SHOWN = 10  # pictures without a mask in a report; broken masks are all listed
 ROWS, SAMPLES = 8, 3  # of the sheet: pictures, and recoloured copies of each
@@ -101,7 +101,7 @@ def check_masks(
     if sheet is not None and sheet.suffix.lower() != ".png":
         raise SettingsError(f"--sheet {sheet} should end in .png")
     console = console or Console()
-    data = read_pictures(name, root, console)
+    data = read_picture_set(name, root, console)
     folder = masks or data.side_files / "masks"
     pairs = [(record.path, mask_path(folder, record.path, data.root)) for record in data.train]
     workers = processes or (os.cpu_count() or 1 if len(pairs) >= MANY else 1)

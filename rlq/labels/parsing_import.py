@@ -14,7 +14,7 @@ from rlq.data.parallel import parallel_map
 from rlq.data.records import ReidData
 from rlq.labels.mask_names import mask_files, match_masks
 from rlq.labels.parsing import NAMES, SUFFIXES, LabelSet, Source, check_source, convert, likelier_set
-from rlq.synthetic.provide import read_pictures
+from rlq.synthetic.provide import read_picture_set
 
 SPLITS = ("train", "query", "gallery")
 MANY = 500  # masks from which several processes pay off
@@ -70,7 +70,7 @@ def import_masks(
     the masks that cannot be imported.
     """
     console = console or Console()
-    data = read_pictures(name, root, console)
+    data = read_picture_set(name, root, console)
     target = output or data.side_files / "masks"
     _keep_apart(source, target)
     files = mask_files(source, SUFFIXES)

@@ -17,7 +17,7 @@ from rlq.labels.cluster_sheet import cluster_sheet
 from rlq.labels.clusters import cluster_poses, column_name, read_columns, write_clusters
 from rlq.labels.keypoints import KEYPOINTS, read_keypoints
 from rlq.labels.pose import Variant, match, pose_vector
-from rlq.synthetic.provide import read_pictures
+from rlq.synthetic.provide import read_picture_set
 
 CLUSTERS = "pose_clusters.csv"  # in the folder rlq/ of a data set
 
@@ -70,7 +70,7 @@ def cluster_training_poses(
     Other columns of the output file are kept if its rows are the same pictures. The file is rewritten after each
     clustering.
     """
-    data = read_pictures(dataset, root, console)
+    data = read_picture_set(dataset, root, console)
     source, output = keypoints or data.side_files / KEYPOINTS, output or data.side_files / CLUSTERS
     if not source.exists():
         raise DataError(

@@ -13,7 +13,7 @@ from rlq.labels.extraction_journal import Journal, pending
 from rlq.labels.keypoint_detector import WEIGHTS, detect, load_detector
 from rlq.labels.keypoints import KEYPOINTS
 from rlq.labels.pose import picture_name
-from rlq.synthetic.provide import read_pictures
+from rlq.synthetic.provide import read_picture_set
 
 JOURNAL_FORMAT = 1
 
@@ -60,7 +60,7 @@ def extract_keypoints(
     those.
     """
     place = _device(device)
-    data = read_pictures(dataset, root, console)
+    data = read_picture_set(dataset, root, console)
     output = output or data.side_files / KEYPOINTS
     journal_file = output.with_name(f"{output.name}.journal")
     names = [picture_name(record, data.root) for record in data.records]

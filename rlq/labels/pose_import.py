@@ -13,7 +13,7 @@ from rlq.data.pictures import picture_sizes
 from rlq.labels.alphapose import write_alphapose
 from rlq.labels.keypoints import KEYPOINTS, KeypointSummary, read_keypoints
 from rlq.labels.pose import match_names, picture_name
-from rlq.synthetic.provide import read_pictures
+from rlq.synthetic.provide import read_picture_set
 
 EXAMPLES = 3  # names in a message
 
@@ -63,7 +63,7 @@ def import_keypoints(
     `below` is the folder of the data set in which the source's names begin. Raises DataError, with nothing written, if
     the source cannot be read, matches no picture of the data set, or has names that match several pictures.
     """
-    data = read_pictures(dataset, root, console)
+    data = read_picture_set(dataset, root, console)
     keypoints = read_keypoints(source)
     source_names = {f"{below.strip('/')}/{name}" if below else name: name for name in keypoints.people}
     names = match_names(source_names, data.records, data.root)

@@ -1,7 +1,7 @@
-"""What a figure is drawn on: a picture of parts and a picture of shade, at twice the final resolution.
+"""The canvas of a figure: an image of parts and an image of shade, at twice the final resolution.
 
-Every part is an index into a table of LIP label and colour, so drawing needs one channel only, and a pattern is
-an exchange of one index for another.
+Every part is an index into a table of LIP labels and colours, so drawing needs a single channel, and a pattern is drawn
+by replacing one index by another.
 """
 
 from enum import IntEnum
@@ -10,15 +10,15 @@ import cv2
 import numpy as np
 
 WIDTH, HEIGHT = 128, 256
-SCALE = 2  # drawn larger, then averaged: smooth edges without blending at every stroke
-FULL_LIGHT = 160  # the shade value at which a colour shows as it is
+SCALE = 2  # figures are drawn larger and then averaged, which gives smooth edges without blending each stroke
+FULL_LIGHT = 160  # the shade value that leaves a colour unchanged
 CAP_ANGLES = np.radians([30.0, 60.0, 90.0, 120.0, 150.0])
 # Shade of the rings of a limb, from the rim inwards: (size, brightness).
 RINGS = ((1.0, 0.68), (0.86, 0.81), (0.68, 0.93), (0.4, 1.04))
 
 
 class Part(IntEnum):
-    """Everything that has a colour of its own."""
+    """The parts of a figure; each has its own colour."""
 
     NOTHING = 0
     HAT = 1
@@ -60,7 +60,7 @@ class Canvas:
     def tube(
         self, points: np.ndarray, radii: np.ndarray, part: Part, caps: float = 1.0, brightness: float = 1.0
     ) -> None:
-        """A stack of discs: points [n, 2] in pixels, radii [n], rounded ends of `caps` times the radius."""
+        """Draw a stack of discs: points [n, 2] in pixels, radii [n], rounded ends of `caps` times the radius."""
         sizes = np.array([size for size, _ in RINGS])[:, None]  # [K, 1]
         ringed = sizes * radii  # [K, n]
         shifted = points + self.light * ((1 - sizes) * radii * 0.45)[..., None]  # [K, n, 2]
@@ -70,14 +70,14 @@ class Canvas:
             cv2.fillPoly(self.shade, [polygon], round(FULL_LIGHT * shade * brightness))
 
     def patch(self, polygon: np.ndarray, part: Part, brightness: float | None = 1.0) -> None:
-        """A polygon [n, 2] in pixels; brightness None keeps the shade that is there."""
+        """Draw a polygon [n, 2] in pixels; brightness None leaves the shade unchanged."""
         corners = [np.rint(polygon).astype(np.int32)]
         cv2.fillPoly(self.parts, corners, int(part))
         if brightness is not None:
             cv2.fillPoly(self.shade, corners, round(FULL_LIGHT * brightness))
 
     def ball(self, centre: np.ndarray, axes: tuple[float, float], part: Part, brightness: float = 1.0) -> None:
-        """An upright ellipse, shaded like a sphere."""
+        """Draw an upright ellipse, shaded like a sphere."""
         for index, (size, shade) in enumerate(RINGS):
             x, y = centre + self.light * (1 - size) * min(axes) * 0.45
             box = ((float(x), float(y)), (2 * size * axes[0], 2 * size * axes[1]), 0.0)
@@ -86,17 +86,17 @@ class Canvas:
             cv2.ellipse(self.shade, box, round(FULL_LIGHT * shade * brightness), -1)
 
     def dot(self, centre: np.ndarray, axes: tuple[float, float], part: Part) -> None:
-        """A small flat ellipse which keeps the shade."""
+        """Draw a small flat ellipse, leaving the shade unchanged."""
         box = ((float(centre[0]), float(centre[1])), (max(1.5, 2 * axes[0]), max(1.5, 2 * axes[1])), 0.0)
         cv2.ellipse(self.parts, box, int(part), -1)
 
     def line(self, points: np.ndarray, width: float, part: Part) -> None:
-        """A flat open line [n, 2] which keeps the shade."""
+        """Draw a flat open line [n, 2], leaving the shade unchanged."""
         cv2.polylines(self.parts, [np.rint(points).astype(np.int32)], False, int(part), max(1, round(width)))
 
 
 def outline(points: np.ndarray, radii: np.ndarray, caps: float) -> np.ndarray:
-    """The outlines [..., 2n + 10, 2] of stacks of discs: points [..., n, 2], radii [..., n]."""
+    """Return the outlines [..., 2n + 10, 2] of stacks of discs: points [..., n, 2], radii [..., n]."""
     along = points[..., -1, :] - points[..., 0, :]
     along = along / (np.linalg.norm(along, axis=-1, keepdims=True) + 1e-6)  # [..., 2]
     across = np.stack([-along[..., 1], along[..., 0]], axis=-1)
@@ -115,5 +115,5 @@ def outline(points: np.ndarray, radii: np.ndarray, caps: float) -> np.ndarray:
 
 
 def below(point: np.ndarray, pixels: float) -> np.ndarray:
-    """The place this many pixels under a point [2]."""
+    """Return the place this many pixels below a point [2]."""
     return point + np.array([0.0, pixels])

@@ -23,8 +23,8 @@ from rlq.synthetic.side_files import detect
 from rlq.synthetic.tool_files import to_atr, to_pascal, write_rgb_mask, write_small_palette_mask
 from rlq.synthetic.wardrobe import sample_outfit
 
-# The paper's three artefacts, at strengths that suit pictures of 128 x 256.
-ARTEFACTS = DegradationRanges(
+# The paper's three degradations, at strengths that suit pictures of 128 x 256.
+DEGRADATIONS = DegradationRanges(
     pixelation=(22, 60),
     gaussian_kernel=(5, 11),
     gaussian_sigma="from_kernel",
@@ -36,68 +36,68 @@ RATE = 30  # frames per second
 
 
 @dataclass
-class Taken:
-    """What the pictures of one person turned out to hold."""
+class AlbumResult:
+    """The results of taking one person's pictures."""
 
     entries: list[dict[str, Any]] = field(default_factory=list)  # of the pose detector
-    bad_upper: list[Picture] = field(default_factory=list)  # pictures with next to none of it in their masks
+    bad_upper: list[Picture] = field(default_factory=list)  # pictures whose masks show too little of the garment
     bad_lower: list[Picture] = field(default_factory=list)
 
 
-def who(spec: Spec, album: Album) -> Person:
-    """The person of an album."""
+def album_person(spec: Spec, album: Album) -> Person:
+    """Return the person of an album."""
     return sample_person(generator(spec.seed, album.stream, album.pid, "person"))
 
 
-def take(root: Path, spec: Spec, album: Album) -> Taken:
-    """Write everything of an album."""
-    person, taken = who(spec, album), Taken()
+def take_pictures(root: Path, spec: Spec, album: Album) -> AlbumResult:
+    """Write all pictures or clips of an album."""
+    person, result = album_person(spec, album), AlbumResult()
     for picture in album.pictures:
         if isinstance(spec, NtuSpec):
             _take_clip(root, spec, album, picture, person)
         else:
-            _take_picture(root, spec, album, picture, person, taken)
-    return taken
+            _take_picture(root, spec, album, picture, person, result)
+    return result
 
 
-def _take_picture(root: Path, spec: Spec, album: Album, picture: Picture, person: Person, taken: Taken) -> None:
+def _take_picture(root: Path, spec: Spec, album: Album, picture: Picture, person: Person, result: AlbumResult) -> None:
     rng = _generator(spec, album, picture)
     shot = _shoot(spec, album, picture, person, rng)
-    share = getattr(spec, "artefacts", None)  # photographs know none
-    image, bad = shot.picture, share is not None and bool(rng.random() < share)
-    if bad:
-        image = degrade(image, draw_degradation(rng, ARTEFACTS))
+    share = getattr(spec, "artefacts", None)  # photographs are never degraded
+    image, is_degraded = shot.picture, share is not None and bool(rng.random() < share)
+    if is_degraded:
+        image = degrade(image, draw_degradation(rng, DEGRADATIONS))
         image = cv2.resize(image, shot.picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     height, width = _size(spec, album, picture)
     _write_picture(root / picture.path, _resized(image, height, width), quality=int(rng.integers(80, 93)))
     if picture.masked:
         mask = cv2.resize(shot.mask, (width, height), interpolation=cv2.INTER_NEAREST)
         _write_parsing(root / "rlq/masks" / picture.path, mask, spec.oddities)
-    for labels, unusable in ((UPPER, taken.bad_upper), (LOWER, taken.bad_lower)):
+    for labels, unusable in ((UPPER, result.bad_upper), (LOWER, result.bad_lower)):
         if not usable(shot.mask, labels):
             unusable.append(picture)
-    if picture.tracklet:  # the detector errs in each picture on its own
+    if picture.tracklet:  # the pictures of a tracklet share a generator, but the detector's errors are independent
         rng = generator(spec.seed, album.stream, picture.path, "detector")
-    for entry in detect(picture.path, shot.keypoints, bad, rng):
-        taken.entries.append(_scaled(entry, height / HEIGHT, width / WIDTH))
+    for entry in detect(picture.path, shot.keypoints, is_degraded, rng):
+        result.entries.append(_scaled(entry, height / HEIGHT, width / WIDTH))
 
 
 def _generator(spec: Spec, album: Album, picture: Picture) -> np.random.Generator:
-    """One for each picture; those of a tracklet begin alike, so that place, view and light stay."""
+    """Return a picture's generator; those of a tracklet start equally, so that place, view and light stay."""
     return np.random.default_rng(seed_from(spec.seed, album.stream, picture.tracklet or picture.path))
 
 
 def _shoot(
     spec: Spec, album: Album, picture: Picture, person: Person, rng: np.random.Generator, later: float = 0.0
 ) -> Shot:
-    """`later`: how much further the walk is, in turns of the gait."""
+    """Draw a picture of an album; `later` is added to the phase of the walk, in turns of the gait."""
     outfit = sample_outfit(generator(spec.seed, album.stream, album.pid, "outfit", picture.outfit), person.gender)
     camera = SURVEILLANCE.get(picture.camera, PHOTOGRAPHER)
     return shoot(person, outfit, camera, rng, None if picture.phase is None else picture.phase + later)
 
 
 def _size(spec: Spec, album: Album, picture: Picture) -> tuple[int, int]:
-    """Height and width."""
+    """Return height and width."""
     height, width = spec.picture_size or (HEIGHT, WIDTH)
     if "sizes_vary" in spec.oddities:
         factor = generator(spec.seed, album.stream, picture.path, "size").uniform(0.15, 1.5)
@@ -112,7 +112,7 @@ def _resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _scaled(entry: dict[str, Any], down: float, across: float) -> dict[str, Any]:
-    """A detection as it would be in the resized picture."""
+    """Scale a detection to the resized picture."""
     if down == across == 1:
         return entry
     joints = np.array(entry["keypoints"]).reshape(-1, 3) * (across, down, 1)
@@ -127,7 +127,7 @@ def _write_picture(path: Path, image: np.ndarray, quality: int) -> None:
 
 
 def _write_parsing(picture: Path, mask: np.ndarray, oddities: frozenset[str]) -> None:
-    """The mask of a picture, at the picture's place below rlq/masks."""
+    """Write a mask; `picture` is the picture's path below rlq/masks."""
     picture.parent.mkdir(parents=True, exist_ok=True)
     if "atr_masks" in oddities:
         mask = to_atr(mask)
@@ -144,7 +144,7 @@ def _write_parsing(picture: Path, mask: np.ndarray, oddities: frozenset[str]) ->
 
 
 def _take_clip(root: Path, spec: NtuSpec, album: Album, clip: Picture, person: Person) -> None:
-    """Somebody walking on the spot in a room; the mask shows where they are in the middle frame."""
+    """Write a clip of a person walking on the spot in a room, and the mask of the person in the middle frame."""
     at = generator(spec.seed, album.stream, clip.path, "room")
     room = cv2.resize(backdrop("corridor", int(at.integers(6))), ROOM[::-1], interpolation=cv2.INTER_LINEAR)
     high, wide = round(HEIGHT * spec.figure), round(WIDTH * spec.figure)

@@ -1,4 +1,4 @@
-"""What happens to files on their way: hidden twins, half a picture, a mask of another size."""
+"""Damage to finished files, as it occurs in practice: hidden twins, a truncated picture, a mask of another size."""
 
 from pathlib import Path
 
@@ -10,8 +10,8 @@ from rlq.synthetic.layouts.albums import Album, Spec
 APPLE_DOUBLE = b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        "
 
 
-def damage(root: Path, spec: Spec, todo: list[Album]) -> None:
-    """Whatever is asked for that befalls finished files."""
+def damage_files(root: Path, spec: Spec, todo: list[Album]) -> None:
+    """Apply the requested oddities that concern finished files."""
     present = [root / picture.path for album in todo for picture in album.pictures if (root / picture.path).is_file()]
     if "truncated_picture" in spec.oddities:
         content = present[0].read_bytes()
@@ -33,7 +33,7 @@ def _hide_files(root: Path, pictures: list[Path]) -> None:
 
 
 def _shrink(path: Path) -> None:
-    """Leave out every other row and column of a mask."""
+    """Remove every other row and column of a mask."""
     if path.suffix == ".npy":
         np.save(path, np.load(path)[::2, ::2])
         return

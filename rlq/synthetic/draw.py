@@ -1,4 +1,4 @@
-"""Draw a dressed figure: from joints to a picture of parts, a picture of shade and 17 keypoints."""
+"""Draw a dressed figure: from joints to an image of parts, an image of shade and 17 keypoints."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ BODY_JOINTS = (
 
 @dataclass(frozen=True, slots=True)
 class Framing:
-    """Where the figure stands in the picture, as a detector would crop it."""
+    """The place of the figure in the picture, as a detector would crop it."""
 
     fill: float  # height of the figure, as a share of the picture's
     shift: tuple[float, float]  # of its middle, as shares of the picture's width and height
@@ -57,7 +57,7 @@ class _Sketch:
     frame: HeadFrame
 
     def wide(self, half_width: float, thickness: float) -> float:
-        """Half width in pixels of an upright elliptic section as this view shows it."""
+        """Return the half width in pixels of an upright elliptic section in this view."""
         yaw = radians(self.view.yaw)
         return self.unit * hypot(half_width * cos(yaw), half_width * thickness * sin(yaw))
 
@@ -100,7 +100,7 @@ def _place(
 
 
 def _layers(s: _Sketch) -> list[tuple[float, Callable[[], None]]]:
-    """What to paint, with the depth that orders it; larger is nearer. The trunk's depth is 0."""
+    """Return what to paint, each with its depth: larger is nearer, and the trunk has depth 0."""
     middle = (s.depth[Joint.PELVIS] + s.depth[Joint.CHEST]) / 2
     facing = cos(radians(s.view.yaw))
     layers: list[tuple[float, Callable[[], None]]] = []
@@ -129,7 +129,7 @@ def _between(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
 
 
 def _sleeve(s: _Sketch, line: np.ndarray, radii: np.ndarray, share: float, part: Part, loose: float) -> None:
-    """Cover a limb of two bones (points [3, 2], radii [3]) with cloth down to a share of its length."""
+    """Cover a share of a limb of two bones (points [3, 2], radii [3]) with cloth."""
     if share <= 0.02:
         return
     if share <= 0.5:
@@ -187,7 +187,7 @@ def _arm(s: _Sketch, side: int) -> None:
 
 
 def _hips(s: _Sketch) -> None:
-    """The pelvis with trousers, or a skirt down to its hem."""
+    """Draw the pelvis with trousers, or a skirt down to its hem."""
     body, pelvis, waist = s.person.body, s.at[Joint.PELVIS], _between(s.at[Joint.PELVIS], s.at[Joint.CHEST], 0.35)
     hip, middle = s.wide(body.hip, 0.85), s.wide(body.waist, body.belly)
     garment, part = (s.outfit.lower, Part.LOWER) if s.outfit.lower else (s.outfit.upper, Part.UPPER)

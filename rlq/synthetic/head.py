@@ -1,4 +1,4 @@
-"""Head, hair and face: drawn on an ellipsoid, so that every view shows what it should."""
+"""Head, hair and face, drawn on an ellipsoid so that they are correct in every view."""
 
 from dataclasses import dataclass
 from math import cos, hypot, radians, sin
@@ -51,7 +51,7 @@ RING_ANGLES = [radians(angle) for angle in range(0, 361, 45)]
 
 @dataclass(frozen=True, slots=True)
 class Hair:
-    """Style (a key of CAPS), colour and how much of it."""
+    """Style (a key of CAPS), colour and amount."""
 
     style: str
     colour: tuple[int, int, int]
@@ -62,7 +62,7 @@ class Hair:
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """What shows in a face of ten pixels."""
+    """The features that are visible in a face of ten pixels."""
 
     beard: str  # one of BEARDS
     moustache: bool
@@ -81,7 +81,7 @@ class HeadFrame:
     rotation: np.ndarray
 
     def surface(self, spots: np.ndarray, grow: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-        """Picture positions [n, 2] and facing (> 0: towards the camera) of (azimuth, elevation) spots in degrees."""
+        """Return picture positions [n, 2] and facing (> 0: towards the camera) of (azimuth, elevation) in degrees."""
         azimuth, elevation = np.radians(spots[:, 0]), np.radians(spots[:, 1])
         level = np.cos(elevation)
         unit = np.stack([np.sin(azimuth) * level, np.sin(elevation), np.cos(azimuth) * level], axis=1)
@@ -90,16 +90,16 @@ class HeadFrame:
         return self.centre + seen[:, :2] * [1, -1], facing
 
     def point(self, left: float, up: float, forward: float) -> np.ndarray:
-        """Picture position of a place given in semi-axes from the centre."""
+        """Return the picture position of a place given in semi-axes from the centre."""
         seen = self.rotation @ (np.array([left, up, forward]) * self.axes)
         return self.centre + seen[:2] * [1, -1]
 
     def silhouette(self) -> tuple[float, float]:
-        """Half width and half height of the head as seen."""
+        """Return half the width and half the height of the head in this view."""
         return float(np.linalg.norm(self.rotation[0] * self.axes)), float(np.linalg.norm(self.rotation[1] * self.axes))
 
     def chart(self) -> "Chart":
-        """Azimuth and elevation of every pixel of the head, as this view shows it."""
+        """Return the azimuth and elevation of every pixel of the head in this view."""
         wide, high = self.silhouette()
         left, top = int(self.centre[0] - wide), int(self.centre[1] - high)
         columns = (np.arange(left, left + 2 * wide + 2) - self.centre[0]) / wide
@@ -114,7 +114,7 @@ class HeadFrame:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Where on the head each pixel of a window lies; azimuths are counted from the nose, both ways alike."""
+    """The place on the head of each pixel of a window; azimuths are counted from the nose in both directions."""
 
     left: int
     top: int
@@ -123,7 +123,7 @@ class Chart:
     inside: np.ndarray  # [h, w]
 
     def paint(self, canvas: Canvas, where: np.ndarray, part: Part) -> None:
-        """Give the pixels of the head for which `where` [h, w] holds to a part; the shade stays."""
+        """Assign the head's pixels where `where` [h, w] is true to a part; the shade stays."""
         y, x = max(0, self.top), max(0, self.left)
         window = canvas.parts[y : self.top + where.shape[0], x : self.left + where.shape[1]]
         chosen = (where & self.inside)[y - self.top :, x - self.left :][: window.shape[0], : window.shape[1]]
@@ -131,14 +131,14 @@ class Chart:
 
 
 def head_frame(body: Proportions, placed: np.ndarray, unit: float, rotation: np.ndarray) -> HeadFrame:
-    """The frame of a head; `placed` [18, 2] joints in pixels, `unit` pixels per stature."""
+    """Return the frame of a head; `placed` [18, 2] joints in pixels, `unit` pixels per stature."""
     high = body.head * unit
     wide = high * body.head_width
     return HeadFrame(placed[Joint.HEAD], np.array([wide, high, wide * 1.12]), rotation)
 
 
 def draw_tails(canvas: Canvas, hair: Hair, frame: HeadFrame) -> None:
-    """Hair that hangs behind the head; it lies behind or before the trunk, as the view has it."""
+    """Draw the hair that hangs behind the head, which is behind or in front of the trunk, depending on the view."""
     wide, high = frame.axes[0], frame.axes[1]
     thick = hair.volume
     ends = Part.HAIR_SECOND if hair.streak else Part.HAIR
@@ -169,7 +169,7 @@ def draw_tails(canvas: Canvas, hair: Hair, frame: HeadFrame) -> None:
 
 
 def draw_head(canvas: Canvas, hair: Hair, face: Face, frame: HeadFrame, hat: str | None) -> None:
-    """Hair cap, face and what is on it, and a hat that leaves the hair to be seen."""
+    """Draw the cap of hair, the face with its features, and a hat under which hair stays visible."""
     wide, high = frame.silhouette()
     thickness, forehead, temple, sides = CAPS[hair.style]
     thickness *= hair.volume

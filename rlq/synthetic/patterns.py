@@ -16,9 +16,9 @@ def mark_pattern(
     unit: float,
     yaw: float,
 ) -> None:
-    """Exchange the first part of a pair for the second, in place, where the garment's pattern says so.
+    """Replace the first part of a pair by the second, in place, where the garment's pattern has its second colour.
 
-    parts [H, W]; trunk: chest and pelvis in pixels, which the pattern moves with; unit: pixels per stature.
+    parts [H, W]; trunk: chest and pelvis in pixels, with which the pattern moves; unit: pixels per stature.
     """
     if garment.pattern == "plain":
         return
@@ -38,7 +38,7 @@ def mark_pattern(
             marked = (rows % period - period / 2) ** 2 + (columns % period - period / 2) ** 2 < (0.3 * period) ** 2
         case "two_tone":
             marked = rows > (0.5 * long if first == Part.UPPER else 0.45 * unit)
-        case "print":  # in the middle of the front, so it is gone from behind
+        case "print":  # in the middle of the front, so it is not visible from behind
             aside, wide = sin(radians(yaw)) * 0.1 * unit, max(0.02, cos(radians(yaw))) * period * 1.3
             marked = ((columns - aside) / wide) ** 2 + ((rows - 0.35 * long) / (period * 1.3)) ** 2 < 1
         case other:

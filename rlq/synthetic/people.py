@@ -1,4 +1,4 @@
-"""Who somebody is: everything that stays when the clothes change, drawn from wide and independent ranges."""
+"""Identities: everything that stays when the clothes change, drawn from wide and independent ranges."""
 
 from dataclasses import dataclass
 
@@ -36,7 +36,7 @@ class Person:
     gait: Gait
 
     def truth(self) -> dict[str, float]:
-        """The measurable biometrics by name, each in its own unit."""
+        """Return the measurable biometrics by name, each in its own unit."""
         numbers = {f"body.{name}": getattr(self.body, name) for name in Proportions.__dataclass_fields__}
         numbers |= {f"gait.{name}": getattr(self.gait, name) for name in Gait.__dataclass_fields__}
         numbers |= {f"skin.{channel}": float(value) for channel, value in zip("rgb", self.skin, strict=True)}

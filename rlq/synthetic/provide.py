@@ -1,4 +1,4 @@
-"""The data set that a command is about; a built-in one is made when it is not there."""
+"""Read the data set that a command needs; a built-in one is written if it does not exist."""
 
 from pathlib import Path
 
@@ -10,27 +10,27 @@ from rlq.core.errors import DataError
 from rlq.data.catalogue import data_set, read
 from rlq.data.readers.celeb_reid import CameraReading
 from rlq.data.records import ReidData
-from rlq.synthetic.built_in import ensure_embedded
+from rlq.synthetic.built_in import ensure_built_in
 
 ALONE = Place(torch.device("cpu"))
 
 
 def ensure_set(name: str, root: Path, place: Place, console: Console) -> None:
-    """Make a built-in set below `root`, unless `root` is the folder of such a set itself."""
+    """Write a built-in set below `root`, unless `root` is the folder of such a set itself."""
     if not data_set(name).holds(root):
-        ensure_embedded(name, root, place, console)
+        ensure_built_in(name, root, place, console)
 
 
 def read_set(
     name: str, root: Path, console: Console, *, place: Place = ALONE, celeb_camera: CameraReading = "first_digit"
 ) -> ReidData:
-    """Any set of the catalogue. Raises DataError as its reader does."""
+    """Read any data set of the catalogue. Raises DataError as its reader does."""
     ensure_set(name, root, place, console)
     return read(name, root, celeb_camera=celeb_camera)
 
 
-def read_pictures(name: str, root: Path, console: Console) -> ReidData:
-    """A set of single pictures. Raises DataError for sets of tracklets."""
+def read_picture_set(name: str, root: Path, console: Console) -> ReidData:
+    """Read a data set of single pictures. Raises DataError for data sets of tracklets."""
     data = read_set(name, root, console)
     if data.holds_tracklets:
         raise DataError(f"{name} holds tracklets; labels are made for sets of single pictures only")

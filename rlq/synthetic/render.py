@@ -1,4 +1,4 @@
-"""One picture: a person in an outfit before a camera, with mask and keypoints."""
+"""Render one picture of a person in an outfit before a camera, with mask and keypoints."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,7 +16,7 @@ from rlq.synthetic.scene import Camera, crop_backdrop, tint_table
 from rlq.synthetic.skeleton import Pose, View, bending, standing, walking
 from rlq.synthetic.wardrobe import Outfit
 
-# The LIP label of every part but the garments; things carried are background, as parsers have it.
+# The LIP label of every part except the garments; carried things are background, as in parsers' masks.
 LABELS = {
     Part.HAT: Lip.HAT, Part.HAT_BRIM: Lip.HAT, Part.HAIR: Lip.HAIR, Part.HAIR_SECOND: Lip.HAIR, Part.GLOVE: Lip.GLOVE,
     Part.GLASSES: Lip.SUNGLASSES, Part.INNER: Lip.UPPER_CLOTHES, Part.SOCKS: Lip.SOCKS, Part.SCARF: Lip.SCARF,
@@ -36,9 +36,9 @@ class Shot:
 
 
 def shoot(person: Person, outfit: Outfit, camera: Camera, rng: np.random.Generator, phase: float | None = None) -> Shot:
-    """Take one picture, of any pose or of this phase of a walk, in turns of the gait.
+    """Take one picture, of a random pose or of this phase of a walk (in turns of the gait).
 
-    Generators that begin alike give one place, view and light, so a walk is several phases under such generators.
+    Equal generators give the same place, view and light, so a walk is several phases with equal generators.
     """
     view = View(_yaw(rng), rng.uniform(*camera.elevation), rng.uniform(*camera.nearness))
     framing = Framing(rng.uniform(*camera.fill), (rng.normal(0, camera.shift), rng.normal(0, camera.shift * 0.4)))
@@ -46,10 +46,10 @@ def shoot(person: Person, outfit: Outfit, camera: Camera, rng: np.random.Generat
     colours, labels = _tables(person, outfit)
     parts = figure.canvas.parts
     shade = cv2.multiply(cv2.blur(figure.canvas.shade, (7, 7)), _folds(int(rng.integers(8))), scale=1 / 128)
-    flat = cv2.applyColorMap(parts, colours[:, None])  # a look-up, ten times as fast as NumPy's
+    flat = cv2.applyColorMap(parts, colours[:, None])  # ten times as fast as a look-up in NumPy
     painted = cv2.multiply(flat, cv2.cvtColor(shade, cv2.COLOR_GRAY2RGB), scale=1 / FULL_LIGHT)
     painted = cv2.resize(painted, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
-    empty = cv2.compare(parts, 0, cv2.CMP_EQ)  # type: ignore[call-overload]  # a number is fine, OpenCV's types say not
+    empty = cv2.compare(parts, 0, cv2.CMP_EQ)  # type: ignore[call-overload]  # OpenCV accepts a number, its type hints do not
     around = cv2.resize(empty, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
     ground = crop_backdrop(camera, rng)
     _shadow(ground, figure.feet, figure.unit)
@@ -63,7 +63,7 @@ def shoot(person: Person, outfit: Outfit, camera: Camera, rng: np.random.Generat
 
 
 def _yaw(rng: np.random.Generator) -> float:
-    """All round, though people walk towards a camera more often than away from it."""
+    """Draw any direction, but prefer that of a person who walks towards the camera."""
     return rng.normal(0, 40) if rng.random() < 0.7 else rng.uniform(-180, 180)
 
 
@@ -79,11 +79,11 @@ def _pose(person: Person, rng: np.random.Generator, phase: float | None) -> Pose
 
 
 def _tables(person: Person, outfit: Outfit) -> tuple[np.ndarray, np.ndarray]:
-    """Colour [256, 3] and LIP label [256] of every part."""
+    """Return the colour [256, 3] and the LIP label [256] of every part."""
     upper, lower = outfit.upper, outfit.lower or outfit.upper
     skin, hair = np.array(person.skin), np.array(person.hair.colour)
     beard = 0.35 * skin + 0.65 * hair if person.face.beard == "stubble" else 0.9 * hair
-    known: dict[Part, ArrayLike] = {
+    colour_of: dict[Part, ArrayLike] = {
         Part.HAT: outfit.hat_colour, Part.HAT_BRIM: np.array(outfit.hat_colour) * 0.8, Part.HAIR: hair,
         Part.HAIR_SECOND: person.hair.streak or hair, Part.GLOVE: outfit.gloves or skin, Part.GLASSES: (22, 22, 26),
         Part.UPPER: upper.colour, Part.UPPER_SECOND: upper.second, Part.INNER: outfit.inner or upper.colour,
@@ -94,7 +94,7 @@ def _tables(person: Person, outfit: Outfit) -> tuple[np.ndarray, np.ndarray]:
         Part.BAG: outfit.bag_colour,
     }  # fmt: skip
     colours, labels = np.zeros((256, 3), np.uint8), np.zeros(256, np.uint8)
-    for part, colour in known.items():
+    for part, colour in colour_of.items():
         colours[part] = np.clip(colour, 0, 255)
     for part, label in LABELS.items():
         labels[part] = label
@@ -117,7 +117,7 @@ def _shadow(ground: np.ndarray, feet: np.ndarray, unit: float) -> None:
 
 @lru_cache(maxsize=8)
 def _folds(index: int) -> np.ndarray:
-    """Soft light and dark as folds make them, around 128, at drawing size."""
+    """Return soft light and dark areas as folds make them, around 128, at drawing size."""
     rng = generator("folds", index)
     coarse = cv2.resize(rng.normal(0, 1, (28, 20)).astype(np.float32), (WIDTH * SCALE, HEIGHT * SCALE))
     fine = cv2.resize(rng.normal(0, 1, (80, 56)).astype(np.float32), (WIDTH * SCALE, HEIGHT * SCALE))
@@ -126,6 +126,6 @@ def _folds(index: int) -> np.ndarray:
 
 @lru_cache(maxsize=8)
 def _grain(index: int) -> np.ndarray:
-    """Sensor noise around 128, standard deviation 8."""
+    """Return sensor noise around 128 with standard deviation 8."""
     noise = generator("grain", index).normal(128, 8, (HEIGHT, WIDTH, 3))
     return np.clip(np.rint(noise), 0, 255).astype(np.uint8)

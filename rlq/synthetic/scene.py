@@ -1,4 +1,4 @@
-"""Cameras: what stands behind the people, how the light falls, and how strongly a sensor tints and jitters."""
+"""Cameras: backgrounds, light, and the tint and noise of the sensor."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -28,12 +28,12 @@ class Camera:
     nearness: tuple[float, float]
     fill: tuple[float, float]  # height of the figure over the height of the picture
     shift: float  # jitter of the crop, as a share of the picture
-    light: tuple[float, float]  # where the light comes from, in picture coordinates
+    light: tuple[float, float]  # direction of the light source, in picture coordinates
     noise: float  # grey levels
-    softness: float  # share of the pictures taken a little out of focus
+    softness: float  # share of pictures that are slightly out of focus
 
 
-# The three cameras of the surveillance set: B resembles A, C is another place in another light.
+# The three cameras of the surveillance set: B resembles A; C shows other places in another light.
 SURVEILLANCE = {
     "A": Camera(
         "A", ("corridor", "shop"), 6, (1.0, 1.0, 0.98), 0.015, 0.03, (0.97, 1.03),
@@ -48,7 +48,7 @@ SURVEILLANCE = {
         (5, 16), (0.1, 0.3), (0.84, 0.95), 0.025, (0.1, -1.0), 5.0, 0.3,
     ),
 }  # fmt: skip
-# Photographs from many places, taken with care.
+# Careful photographs in many places.
 PHOTOGRAPHER = Camera(
     "photo", KINDS, 36, (1.0, 1.0, 1.0), 0.05, 0.10, (0.88, 1.12),
     (-2, 14), (0.1, 0.35), (0.84, 0.96), 0.025, (-0.5, -0.8), 1.0, 0.0,
@@ -57,7 +57,7 @@ PHOTOGRAPHER = Camera(
 
 @lru_cache(maxsize=128)
 def backdrop(kind: str, index: int) -> np.ndarray:
-    """A wide RGB scene [300, 640, 3]; the same for the same kind and number."""
+    """Return a wide RGB scene [300, 640, 3], which depends on the kind and the number only."""
     rng = generator("backdrop", kind, index)
     scene = {
         "street": _street, "corridor": _corridor, "park": _park, "shop": _shop, "parking": _parking, "plaza": _plaza,
@@ -68,7 +68,7 @@ def backdrop(kind: str, index: int) -> np.ndarray:
 
 
 def crop_backdrop(camera: Camera, rng: np.random.Generator) -> np.ndarray:
-    """A piece [256, 128, 3] of one of the camera's places, sometimes mirrored."""
+    """Return a piece [256, 128, 3] of one of the camera's places, sometimes mirrored."""
     kind = camera.kinds[int(rng.integers(len(camera.kinds)))]
     scene = backdrop(kind, int(rng.integers(camera.backdrops)) * 100 + ord(camera.name[0]))
     y = int(rng.integers(SCENE_HEIGHT - HEIGHT))
@@ -78,7 +78,7 @@ def crop_backdrop(camera: Camera, rng: np.random.Generator) -> np.ndarray:
 
 
 def tint_table(camera: Camera, rng: np.random.Generator) -> np.ndarray:
-    """The look-up table [1, 256, 3] of this picture's light: colour cast, brightness and gamma."""
+    """Return the look-up table [1, 256, 3] of a picture's colour cast, brightness and gamma."""
     gain = np.array(camera.gain) * np.exp(rng.normal(0, camera.gain_jitter, 3))
     gain *= np.exp(rng.normal(0, camera.brightness_jitter))
     curve = (np.arange(256) / 255.0) ** rng.uniform(*camera.gamma)
@@ -86,7 +86,7 @@ def tint_table(camera: Camera, rng: np.random.Generator) -> np.ndarray:
 
 
 def _canvas(rng: np.random.Generator, wall: np.ndarray, floor: np.ndarray) -> tuple[np.ndarray, int]:
-    """Wall above, floor below, both with a gradient."""
+    """Return a wall above a floor, both with a gradient, and the row between them."""
     horizon = int(rng.uniform(0.5, 0.78) * SCENE_HEIGHT)
     scene = np.empty((SCENE_HEIGHT, SCENE_WIDTH, 3), np.float32)
     scene[:horizon] = wall * np.linspace(rng.uniform(0.8, 1.1), rng.uniform(0.75, 1.0), horizon)[:, None, None]
@@ -110,7 +110,7 @@ def _box(scene: np.ndarray, x: float, y: float, wide: float, high: float, colour
 
 
 def _tiles(scene: np.ndarray, horizon: int, rng: np.random.Generator, colour: np.ndarray) -> None:
-    """Lines on the floor which meet at the horizon."""
+    """Draw lines on the floor that meet at the horizon."""
     middle = int(rng.uniform(0, SCENE_WIDTH))
     for x in range(-SCENE_WIDTH, 2 * SCENE_WIDTH, int(rng.uniform(40, 110))):
         cv2.line(scene, (middle + (x - middle) // 4, horizon), (x, SCENE_HEIGHT), _paint(colour), 1)

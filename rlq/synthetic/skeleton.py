@@ -12,7 +12,7 @@ import numpy as np
 
 
 class Joint(IntEnum):
-    """Rows of a joint array; the person's own left and right."""
+    """Rows of a joint array; left and right are the person's."""
 
     PELVIS = 0
     CHEST = 1
@@ -53,7 +53,7 @@ class Proportions:
 
 @dataclass(frozen=True, slots=True)
 class Gait:
-    """How somebody carries themselves; angles in degrees."""
+    """A person's way of walking and standing; angles in degrees."""
 
     stride: float  # swing of the thighs
     swing: float  # swing of the arms
@@ -80,7 +80,7 @@ class Pose:
 
 
 def walking(gait: Gait, phase: float, rng: np.random.Generator) -> Pose:
-    """A moment of the gait cycle; `phase` in turns."""
+    """Return the pose at a phase of the gait cycle, in turns."""
     wave = sin(2 * np.pi * phase)
     lift = cos(2 * np.pi * phase)  # positive while the left leg swings forward
     return Pose(
@@ -97,7 +97,7 @@ def walking(gait: Gait, phase: float, rng: np.random.Generator) -> Pose:
 
 
 def standing(gait: Gait, rng: np.random.Generator) -> Pose:
-    """Standing, with the arms down, a phone at the ear, or something carried in front."""
+    """Return a standing pose with the arms down, a phone at the ear, or something carried in front."""
     arm, elbow = [rng.normal(0, 6), rng.normal(0, 6)], [gait.elbow, gait.elbow]
     habit = rng.random()
     side = int(rng.integers(2))
@@ -120,7 +120,7 @@ def standing(gait: Gait, rng: np.random.Generator) -> Pose:
 
 
 def bending(gait: Gait, rng: np.random.Generator) -> Pose:
-    """Bent over with the arms reaching down."""
+    """Return a pose bent over, with the arms reaching down."""
     bow = rng.uniform(22, 48)
     return Pose(
         thigh=(bow * 0.35, bow * 0.25),
@@ -136,13 +136,13 @@ def bending(gait: Gait, rng: np.random.Generator) -> Pose:
 
 
 def _down(angle: float, outward: float, side: float) -> np.ndarray:
-    """Direction of a hanging limb that swings forward by `angle` and to the outside by `outward` degrees."""
+    """Return the direction of a hanging limb that swings forward by `angle` and outward by `outward` degrees."""
     a, o = radians(angle), radians(outward)
     return np.array([side * sin(o), -cos(a) * cos(o), sin(a) * cos(o)])
 
 
 def joints(body: Proportions, gait: Gait, pose: Pose) -> np.ndarray:
-    """Joint positions [18, 3] in the body frame, the lower foot on the ground."""
+    """Return joint positions [18, 3] in the body frame, with the lower foot on the ground."""
     at = np.zeros((len(Joint), 3))
     lean = radians(pose.lean)
     spine = np.array([0.0, cos(lean), sin(lean)])
@@ -168,14 +168,14 @@ def joints(body: Proportions, gait: Gait, pose: Pose) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Where the camera stands: angles in degrees, 0 looks the person in the face."""
+    """The direction of the camera: angles in degrees, 0 is in front of the person's face."""
 
     yaw: float  # turn of the person to the camera's right
     elevation: float  # height of the camera above the horizontal
     nearness: float  # strength of the perspective, 0 is far away
 
     def rotation(self, turn: float = 0.0, nod: float = 0.0) -> np.ndarray:
-        """The matrix [3, 3] from the body frame, turned and bent forward by angles, to the camera frame."""
+        """Return the matrix [3, 3] from the body frame, turned and bent forward by angles, to the camera frame."""
         yaw, up, bow = radians(self.yaw + turn), radians(self.elevation), radians(nod)
         heading = np.array([[cos(yaw), 0, sin(yaw)], [0, 1, 0], [-sin(yaw), 0, cos(yaw)]])
         pitch = np.array([[1, 0, 0], [0, cos(up), -sin(up)], [0, sin(up), cos(up)]])

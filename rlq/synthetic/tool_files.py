@@ -1,4 +1,4 @@
-"""Results of other tools and of other versions of them: forms of AlphaPose, OpenPose, COCO, and other label sets."""
+"""Results of other tools and versions: variants of AlphaPose's file, and masks in other label sets."""
 
 import json
 from collections.abc import Collection, Sequence
@@ -15,38 +15,38 @@ HALPE_BODY = (0, (5, 6), (11, 12), 15, 16, 15, 16, 15, 16)  # 17..25: head, neck
 CROWDPOSE = (5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 0, (5, 6))
 IDX_FORMS = (None, [0.0], [[0.0], [0.0]], 0)  # None: no such key
 
-# LIP label -> ATR's. Gloves and socks have no side in LIP: they become left arm and left leg.
+# LIP label -> ATR's. Gloves and socks have no side in LIP, so they become left arm and left leg.
 LIP_TO_ATR = (0, 1, 2, 14, 3, 4, 7, 4, 12, 6, 7, 17, 5, 11, 14, 15, 12, 13, 9, 10)
-# LIP label -> Pascal-Person-Part's: head, torso, upper and lower arms, upper and lower legs. It knows no clothes.
+# LIP label -> Pascal-Person-Part's: head, torso, upper and lower arms, upper and lower legs. It has no clothes.
 LIP_TO_PASCAL = (0, 1, 1, 4, 1, 2, 2, 2, 6, 5, 2, 2, 5, 1, 3, 3, 6, 6, 6, 6)
 
 Entry = dict[str, Any]  # one person as AlphaPose writes them
 
 
 def to_atr(mask: np.ndarray) -> np.ndarray:
-    """ATR labels (0..17) [H, W] of LIP labels [H, W]."""
+    """Convert LIP labels [H, W] to ATR's (0..17) [H, W]."""
     return np.array(LIP_TO_ATR, np.uint8)[mask]
 
 
 def to_pascal(mask: np.ndarray) -> np.ndarray:
-    """Pascal-Person-Part labels (0..6) [H, W] of LIP labels [H, W]."""
+    """Convert LIP labels [H, W] to Pascal-Person-Part's (0..6) [H, W]."""
     return np.array(LIP_TO_PASCAL, np.uint8)[mask]
 
 
 def write_small_palette_mask(path: Path, mask: np.ndarray) -> None:
-    """Labels below 16 [H, W] as a palette PNG of 4 bits per pixel."""
+    """Write labels below 16 [H, W] as a palette PNG of 4 bits per pixel."""
     image = Image.fromarray(mask)
     image.putpalette(PALETTE[: 3 * 16])
     image.save(path, bits=4)
 
 
 def write_rgb_mask(path: Path, mask: np.ndarray) -> None:
-    """The colours of labels [H, W], which no reader should take for labels."""
+    """Write the colours of labels [H, W], which readers must refuse."""
     Image.fromarray(np.array(PALETTE, np.uint8).reshape(256, 3)[mask]).save(path)
 
 
 def write_keypoints(path: Path, entries: Sequence[Entry], oddities: Collection[str] = ()) -> None:
-    """AlphaPose's result file: a flat list, or as those of KEYPOINT_ODDITIES have it that are asked for."""
+    """Write AlphaPose's result file: a flat list, or a variant with the given KEYPOINT_ODDITIES."""
     people = list(entries)
     if "large_bystanders" in oddities:
         people = [
@@ -69,7 +69,7 @@ def write_keypoints(path: Path, entries: Sequence[Entry], oddities: Collection[s
 
 
 def _bystander(entry: Entry) -> Entry:
-    """Half as large again, at half the score."""
+    """Return a person 1.5 times as large, with half the score."""
     joints = np.array(entry["keypoints"]).reshape(17, 3) * (1.5, 1.5, 0.5)
     box = [round(1.5 * number, 2) for number in entry["box"]]
     return entry | {"keypoints": joints.round(4).ravel().tolist(), "box": box, "score": round(0.5 * entry["score"], 4)}
@@ -96,7 +96,10 @@ def _odd_entry(entry: Entry, number: int, oddities: Collection[str]) -> Entry:
 
 
 def remapped(joints: np.ndarray, sources: Sequence[int | tuple[int, int]]) -> np.ndarray:
-    """COCO's joints [17, 3] in another skeleton [len(sources), 3]; a middle is as sure as the worse of its two."""
+    """Convert COCO's joints [17, 3] to another skeleton [len(sources), 3].
+
+    The confidence of a midpoint is the smaller one of its two joints.
+    """
     rows = []
     for source in sources:
         chosen = joints[list(source) if isinstance(source, tuple) else [source]]

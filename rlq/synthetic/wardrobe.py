@@ -1,4 +1,4 @@
-"""What somebody wears: garments with the LIP label a parser would give them, colours, patterns and things carried."""
+"""Outfits: garments with the LIP labels that a parser gives them, colours, patterns and carried things."""
 
 import colorsys
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class Outfit:
 
 
 def cloth_colour(rng: np.random.Generator) -> Colour:
-    """A colour as clothes have it: many dark, white, grey and denim ones, and the whole circle."""
+    """Draw a colour of clothes: often dark, white, grey or denim, otherwise any hue."""
     draw = rng.random()
     if draw < 0.32:
         value = int(rng.choice((18, 40, 90, 140, 190, 238)))
@@ -59,7 +59,7 @@ def cloth_colour(rng: np.random.Generator) -> Colour:
 
 
 def sample_outfit(rng: np.random.Generator, gender: str) -> Outfit:
-    """Draw an outfit; the gender only shifts how often skirts and dresses come."""
+    """Draw an outfit; the gender only changes how often skirts and dresses are drawn."""
     feminine = gender == "female"
     draw = rng.random()
     lower: Garment | None

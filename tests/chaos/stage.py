@@ -23,14 +23,14 @@ def preload() -> None:
 
 def prepare(folder: Path, python: str) -> None:
     """Make what all scenes share: both data sets and a teacher's weights."""
-    from rlq.synthetic.build import ensure
+    from rlq.synthetic.build import ensure_written
     from rlq.synthetic.layouts import CelebSpec, PrccSpec
 
-    ensure(
+    ensure_written(
         folder / "data/synthetic/prcc",
         PrccSpec(train_people=6, test_people=3, train_pictures=3, val_pictures=1, test_pictures=2),
     )
-    ensure(
+    ensure_written(
         folder / "data/synthetic/Celeb-reID",
         CelebSpec(train_people=6, test_people=3, train_pictures=4, query_pictures=2, gallery_pictures=2),
     )

@@ -75,7 +75,7 @@ def test_make_synthetic_writes_both_sets_once(tmp_path, monkeypatch):
         "synthetic": ("synthetic/prcc", TARGET),
         "synthetic_celeb": ("synthetic/Celeb-reID", CelebSpec(4, 2, 2, 1, 1)),
     }
-    monkeypatch.setattr(built_in, "EMBEDDED", small)
+    monkeypatch.setattr(built_in, "BUILT_IN", small)
     words = ["data", "make-synthetic", "--root", str(tmp_path), "--people", "5", "--seed", "3"]
     shown = CliRunner().invoke(main, words)
     assert shown.exit_code == 0, shown.output

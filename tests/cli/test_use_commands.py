@@ -89,7 +89,7 @@ def test_the_reading_of_celebs_cameras_can_be_chosen(home, whole_run):
 
 
 def test_json_stays_alone_when_a_built_in_set_has_to_be_made(home, whole_run, tmp_path, monkeypatch):
-    monkeypatch.setattr(built_in, "EMBEDDED", {"synthetic": ("synthetic/prcc", TARGET)})
+    monkeypatch.setattr(built_in, "BUILT_IN", {"synthetic": ("synthetic/prcc", TARGET)})
     for words in (["evaluate", "whole", "--data", "synthetic"], ["data", "check", "synthetic"]):
         shown = home.command(*words, "--root", tmp_path / words[0], "--json")
         assert shown.exit_code == 0 and len(json.loads(shown.stdout)) >= 3

@@ -12,7 +12,7 @@ from rlq.data.clothes import mask_path
 from rlq.data.readers import ccvid, celeb_reid, deepchange, last, ltcc, ntu, own, prcc, vc_clothes
 from rlq.data.records import ReidData
 from rlq.labels.mask_names import mask_files, match_masks
-from rlq.synthetic.build import who
+from rlq.synthetic.build import album_person
 from rlq.synthetic.layouts import LAYOUTS
 from rlq.synthetic.layouts.albums import Facts
 
@@ -38,7 +38,7 @@ def _laid_out(name: str) -> Files:
     files: dict[str, bytes | Path] = {picture.path: b"" for album in albums for picture in album.pictures}
     poses = dict.fromkeys(files, 1)
     with tempfile.TemporaryDirectory() as folder:
-        layout.write_lists(Path(folder), spec, [Facts(album, who(spec, album), poses) for album in albums])
+        layout.write_lists(Path(folder), spec, [Facts(album, album_person(spec, album), poses) for album in albums])
         for path in sorted(Path(folder).rglob("*.*")):
             if path.is_file():
                 files[path.relative_to(folder).as_posix()] = path.read_bytes()

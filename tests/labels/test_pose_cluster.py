@@ -16,7 +16,7 @@ from rlq.labels.clusters import cluster_poses, labels_of, read_clusters
 from rlq.labels.keypoints import read_keypoints
 from rlq.labels.pose import match, pose_vector
 from rlq.synthetic import provide
-from rlq.synthetic.provide import read_pictures
+from rlq.synthetic.provide import read_picture_set
 
 QUIET = Console(quiet=True)
 
@@ -91,13 +91,13 @@ def test_sets_of_tracklets_are_refused(monkeypatch, root):
     tracklets = replace(data, train=[replace(data.train[0], frames=("1.jpg",))])
     monkeypatch.setattr(provide, "read", lambda *_args, **_options: tracklets)
     with pytest.raises(DataError, match="prcc.*tracklets"):
-        read_pictures("prcc", root, QUIET)
+        read_picture_set("prcc", root, QUIET)
 
 
 def test_a_built_in_set_is_made_when_it_is_not_there(monkeypatch, home, tmp_path):
     asked = []
-    monkeypatch.setattr(provide, "ensure_embedded", lambda name, folder, *_args: asked.append((name, folder)))
-    read_pictures("synthetic", home.folder / "data/synthetic/prcc", QUIET)
+    monkeypatch.setattr(provide, "ensure_built_in", lambda name, folder, *_args: asked.append((name, folder)))
+    read_picture_set("synthetic", home.folder / "data/synthetic/prcc", QUIET)
     assert asked == []  # that folder is the set
-    read_pictures("synthetic", home.folder / "data", QUIET)
+    read_picture_set("synthetic", home.folder / "data", QUIET)
     assert asked == [("synthetic", home.folder / "data")]

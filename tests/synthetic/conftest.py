@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rlq.synthetic.build import write
+from rlq.synthetic.build import write_set
 from rlq.synthetic.layouts.albums import Spec
 from rlq.synthetic.layouts.catalogue import LAYOUTS
 from rlq.synthetic.layouts.ccvid import CcvidSpec
@@ -36,7 +36,7 @@ SMALL: dict[str, Spec] = {
 def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Layout -> folder of its small set."""
     parent = tmp_path_factory.mktemp("layouts")
-    return {name: write(parent / LAYOUTS[name].folder, spec) for name, spec in SMALL.items()}
+    return {name: write_set(parent / LAYOUTS[name].folder, spec) for name, spec in SMALL.items()}
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,8 @@ from PIL import Image
 
 from rlq.core.errors import DataError
 from rlq.synthetic import build
-from rlq.synthetic.build import MANIFEST, ensure, write
-from rlq.synthetic.capture import who
+from rlq.synthetic.build import MANIFEST, ensure_written, write_set
+from rlq.synthetic.capture import album_person
 from rlq.synthetic.layouts import CelebSpec, PrccSpec, albums
 
 PRCC = PrccSpec(train_people=3, test_people=2, train_pictures=3, test_pictures=2, artefacts=0.5)
@@ -26,21 +26,21 @@ def contents(root):
 
 @pytest.fixture(scope="module")
 def prcc(tmp_path_factory):
-    return write(tmp_path_factory.mktemp("sets") / "prcc", PRCC)
+    return write_set(tmp_path_factory.mktemp("sets") / "prcc", PRCC)
 
 
 @pytest.fixture(scope="module")
 def celeb(tmp_path_factory):
-    return write(tmp_path_factory.mktemp("sets") / "Celeb-reID", CELEB)
+    return write_set(tmp_path_factory.mktemp("sets") / "Celeb-reID", CELEB)
 
 
 def test_one_and_two_processes_write_the_same_bytes(prcc, tmp_path):
-    again = write(tmp_path / "again", PRCC, processes=2)
+    again = write_set(tmp_path / "again", PRCC, processes=2)
     assert contents(again) == contents(prcc)
 
 
 def test_another_seed_gives_other_people(prcc, tmp_path):
-    other = write(tmp_path / "other", PrccSpec(**{**json.loads((prcc / MANIFEST).read_text())["spec"], "seed": 2}))
+    other = write_set(tmp_path / "other", PrccSpec(**{**json.loads((prcc / MANIFEST).read_text())["spec"], "seed": 2}))
     assert (other / "rlq/people.json").read_text() != (prcc / "rlq/people.json").read_text()
 
 
@@ -85,15 +85,15 @@ def test_genders_agree_with_the_truth(prcc):
 
 
 def test_target_and_external_people_differ_though_their_numbers_agree():
-    target = [who(PRCC, album) for album in albums(PRCC)]
-    external = [who(CELEB, album) for album in albums(CELEB)]
+    target = [album_person(PRCC, album) for album in albums(PRCC)]
+    external = [album_person(CELEB, album) for album in albums(CELEB)]
     assert len({*target, *external}) == len(target) + len(external)
 
 
 def test_half_of_the_pictures_are_spoilt_when_asked_for(tmp_path):
     def sharpness(share):
         spec = PrccSpec(train_people=4, test_people=1, train_pictures=6, test_pictures=1, artefacts=share)
-        root = write(tmp_path / f"share{share}", spec)
+        root = write_set(tmp_path / f"share{share}", spec)
         pictures = [cv2.imread(str(path)) for path in sorted((root / "rgb/train").rglob("*.jpg"))]
         return np.array([cv2.Laplacian(picture, cv2.CV_64F).var() for picture in pictures])
 
@@ -105,11 +105,11 @@ def test_ensure_makes_a_set_once_and_again_when_the_spec_changes(tmp_path):
     folder, calls = tmp_path / "data/prcc", []
     small = PrccSpec(train_people=1, test_people=1, train_pictures=1, val_pictures=0, test_pictures=1)
     wider = PrccSpec(train_people=2, test_people=1, train_pictures=1, val_pictures=0, test_pictures=1)
-    assert ensure(folder, small, progress=lambda done, total: calls.append((done, total))) == folder
+    assert ensure_written(folder, small, progress=lambda done, total: calls.append((done, total))) == folder
     assert calls == [(3, 6), (6, 6)]
-    ensure(folder, small, progress=lambda done, total: calls.append((done, total)))
+    ensure_written(folder, small, progress=lambda done, total: calls.append((done, total)))
     assert len(calls) == 2  # nothing was made
-    ensure(folder, wider)
+    ensure_written(folder, wider)
     assert sorted(path.name for path in (folder / "rgb/train").iterdir()) == ["001", "002"]
     assert json.loads((folder / MANIFEST).read_text())["spec"]["train_people"] == 2
     assert sorted(path.name for path in folder.parent.iterdir()) == [".prcc.lock", "prcc"]  # no drafts are left
@@ -117,12 +117,12 @@ def test_ensure_makes_a_set_once_and_again_when_the_spec_changes(tmp_path):
 
 def test_ensure_makes_a_set_again_when_the_version_or_the_manifest_is_wrong(tmp_path, monkeypatch):
     spec = CelebSpec(train_people=1, test_people=1, train_pictures=1, query_pictures=1, gallery_pictures=1)
-    folder, calls = ensure(tmp_path / "celeb", spec), []
+    folder, calls = ensure_written(tmp_path / "celeb", spec), []
     monkeypatch.setattr(build, "VERSION", build.VERSION + 1)
-    ensure(folder, spec, progress=lambda done, total: calls.append(done))
+    ensure_written(folder, spec, progress=lambda done, total: calls.append(done))
     assert calls == [1, 3]
     (folder / MANIFEST).write_text("{ not JSON")
-    ensure(folder, spec, progress=lambda done, total: calls.append(done))
+    ensure_written(folder, spec, progress=lambda done, total: calls.append(done))
     assert calls == [1, 3, 1, 3]
 
 
@@ -131,7 +131,7 @@ def test_two_askers_at_once_build_one_set(tmp_path, monkeypatch):
     built, fill = [], build._fill
     monkeypatch.setattr(build, "_fill", lambda *parts: (built.append(1), fill(*parts)))
     with ThreadPoolExecutor(2) as pool:
-        folders = list(pool.map(lambda _: ensure(tmp_path / "celeb", spec), range(2)))
+        folders = list(pool.map(lambda _: ensure_written(tmp_path / "celeb", spec), range(2)))
     assert len(built) == 1
     assert set(folders) == {tmp_path / "celeb"}
 
@@ -140,14 +140,14 @@ def test_a_folder_of_somebody_else_is_not_touched(tmp_path):
     (tmp_path / "prcc").mkdir()
     (tmp_path / "prcc/thesis.txt").write_text("mine")
     with pytest.raises(DataError) as raised:
-        ensure(tmp_path / "prcc", PRCC)
+        ensure_written(tmp_path / "prcc", PRCC)
     assert_names(raised.value, tmp_path / "prcc")
     assert (tmp_path / "prcc/thesis.txt").read_text() == "mine"
 
 
 def test_a_failure_leaves_the_old_set_and_no_draft(tmp_path, monkeypatch):
     spec = CelebSpec(train_people=1, test_people=1, train_pictures=1, query_pictures=1, gallery_pictures=1)
-    folder = ensure(tmp_path / "celeb", spec)
+    folder = ensure_written(tmp_path / "celeb", spec)
     before = contents(folder)
 
     def full(*_):
@@ -155,7 +155,7 @@ def test_a_failure_leaves_the_old_set_and_no_draft(tmp_path, monkeypatch):
 
     monkeypatch.setattr(build, "write_gender", full)
     with pytest.raises(DataError, match="No space left"):
-        write(folder, spec)
+        write_set(folder, spec)
     assert contents(folder) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == [".celeb.lock", "celeb"]
 
@@ -164,7 +164,7 @@ def test_what_a_killed_process_left_beside_the_set_is_removed_and_nothing_else(t
     spec = CelebSpec(train_people=1, test_people=1, train_pictures=1, query_pictures=1, gallery_pictures=1)
     for name in (".0a1b2c3d.celeb", ".mine.celeb", ".0a1b2c3d.celebs", "0a1b2c3d.celeb"):
         (tmp_path / name / "train").mkdir(parents=True)
-    for make in (write, ensure):
+    for make in (write_set, ensure_written):
         make(tmp_path / "celeb", spec)
         kept = sorted(path.name for path in tmp_path.iterdir())
         assert kept == [".0a1b2c3d.celebs", ".celeb.lock", ".mine.celeb", "0a1b2c3d.celeb", "celeb"]
@@ -173,7 +173,7 @@ def test_what_a_killed_process_left_beside_the_set_is_removed_and_nothing_else(t
 
 def test_a_set_that_is_being_replaced_is_never_there_in_part(tmp_path, monkeypatch):
     spec = CelebSpec(train_people=1, test_people=1, train_pictures=1, query_pictures=1, gallery_pictures=1)
-    folder, seen = ensure(tmp_path / "celeb", spec), []
+    folder, seen = ensure_written(tmp_path / "celeb", spec), []
     before, usual = contents(folder), shutil.rmtree
 
     def watched(path, **options):
@@ -181,12 +181,12 @@ def test_a_set_that_is_being_replaced_is_never_there_in_part(tmp_path, monkeypat
         usual(path, **options)
 
     monkeypatch.setattr(shutil, "rmtree", watched)
-    write(folder, spec)
+    write_set(folder, spec)
     assert seen == [(False, before), (True, before)]  # the old one was deleted once the new one had taken its place
 
 
 def test_the_folder_may_be_relative(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     spec = CelebSpec(train_people=1, test_people=1, train_pictures=1, query_pictures=1, gallery_pictures=1)
-    assert ensure(Path("here"), spec) == tmp_path / "here"
+    assert ensure_written(Path("here"), spec) == tmp_path / "here"
     assert (tmp_path / "here" / MANIFEST).is_file()

@@ -6,8 +6,8 @@ import pytest
 
 from rlq.core.seeding import generator
 from rlq.evaluation.histogram import colour_histogram
-from rlq.synthetic.build import write
-from rlq.synthetic.capture import who
+from rlq.synthetic.build import write_set
+from rlq.synthetic.capture import album_person
 from rlq.synthetic.layouts import PrccSpec, albums
 from rlq.synthetic.render import shoot
 from rlq.synthetic.scene import SURVEILLANCE
@@ -30,14 +30,14 @@ def histogram_rank1(root):
 
 def test_histograms_match_the_same_clothes_and_fail_once_they_change(tmp_path):
     spec = PrccSpec(train_people=1, test_people=32, train_pictures=1, test_pictures=3)
-    same, changed = histogram_rank1(write(tmp_path / "prcc", spec))
+    same, changed = histogram_rank1(write_set(tmp_path / "prcc", spec))
     assert same > 0.7
     assert changed < 0.15
 
 
 @pytest.mark.slow
 def test_the_default_set_is_fair_to_histograms(tmp_path):
-    same, changed = histogram_rank1(write(tmp_path / "prcc", PrccSpec(train_people=1), processes=2))
+    same, changed = histogram_rank1(write_set(tmp_path / "prcc", PrccSpec(train_people=1), processes=2))
     assert same > 0.7
     assert changed < 0.10
 
@@ -46,7 +46,7 @@ def test_hair_skin_and_build_identify_people_in_other_clothes():
     """Two colours and three ratios, measured inside the mask, beat chance many times over in changed clothes."""
     features, pids, cameras = [], [], []
     for album in albums(PrccSpec(train_people=1, test_people=40))[1:]:
-        person = who(PrccSpec(), album)
+        person = album_person(PrccSpec(), album)
         for number, (camera, worn) in enumerate((("A", 0), ("A", 0), ("A", 0), ("C", 1), ("C", 1))):
             outfit = sample_outfit(generator("fair", album.pid, worn), person.gender)
             shot = shoot(person, outfit, SURVEILLANCE[camera], generator("fair", album.pid, "shot", number))

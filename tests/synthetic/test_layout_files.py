@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from rlq.data.catalogue import CATALOGUE, read
-from rlq.synthetic.build import MANIFEST, write
+from rlq.synthetic.build import MANIFEST, write_set
 from rlq.synthetic.layouts.albums import stem
 from rlq.synthetic.layouts.catalogue import LAYOUTS, albums
 
@@ -66,7 +66,7 @@ def test_names_and_folders_are_those_of_the_real_set(written, name):
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_the_same_spec_gives_the_same_bytes(written, name, small_specs, tmp_path):
     processes = 2 if name == "ntu120" else 1
-    assert contents(write(tmp_path / "again", small_specs[name], processes)) == contents(written[name])
+    assert contents(write_set(tmp_path / "again", small_specs[name], processes)) == contents(written[name])
 
 
 @pytest.mark.parametrize("name", SINGLE)
@@ -101,7 +101,7 @@ def test_masks_are_there_for_just_the_training_pictures(written, name, small_spe
 
 
 def test_small_masks_are_a_choice_of_the_pixels_of_large_ones(written, small_specs, tmp_path):
-    large = write(tmp_path / "large", replace(small_specs["prcc"], picture_size=None))
+    large = write_set(tmp_path / "large", replace(small_specs["prcc"], picture_size=None))
     masks = sorted((large / "rlq/masks").rglob("*.png"))
     assert len(masks) == 12
     for path in masks:

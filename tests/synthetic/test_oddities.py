@@ -14,8 +14,8 @@ from PIL import Image
 
 from rlq.core.errors import SettingsError
 from rlq.core.seeding import generator
-from rlq.synthetic.author_lists import cluster
-from rlq.synthetic.build import MANIFEST, write
+from rlq.synthetic.author_lists import cluster_detections
+from rlq.synthetic.build import MANIFEST, write_set
 from rlq.synthetic.built_in import make_layout
 from rlq.synthetic.layouts.albums import Picture, stem
 from rlq.synthetic.layouts.catalogue import LAYOUTS, albums
@@ -108,18 +108,18 @@ def test_clips_may_be_of_other_cameras_and_lie_flat():
 
 
 def test_people_in_clips_may_be_small_or_without_masks(tmp_path):
-    small = write(tmp_path / "small", odd(NTU, "small_people", "truncated_picture"))
+    small = write_set(tmp_path / "small", odd(NTU, "small_people", "truncated_picture"))
     boxes = [cv2.boundingRect(cv2.imread(str(path), 0)) for path in sorted((small / "masks").iterdir())]
     assert len(boxes) == 2
     assert max(max(box[2:]) for box in boxes) < 100
     opened = [cv2.VideoCapture(str(path)).isOpened() for path in sorted(small.rglob("*.mp4"))]
     assert opened == [False, True]
-    assert not (write(tmp_path / "none", odd(NTU, "without_masks")) / "masks").exists()
+    assert not (write_set(tmp_path / "none", odd(NTU, "without_masks")) / "masks").exists()
 
 
 def test_pictures_of_ltcc_may_have_many_sizes_with_masks_alike(tmp_path):
     spec = odd(LtccSpec(3, 1, cameras=2, pictures=2), "sizes_vary")
-    root = write(tmp_path / "ltcc", spec)
+    root = write_set(tmp_path / "ltcc", spec)
     sizes = {path.stem: cv2.imread(str(path)).shape[:2] for path in sorted((root / "train").iterdir())}
     assert min(width for _, width in sizes.values()) < 32 < 128 < max(width for _, width in sizes.values())
     for path in (root / "rlq/masks/train").iterdir():
@@ -133,7 +133,7 @@ def test_pictures_of_ltcc_may_have_many_sizes_with_masks_alike(tmp_path):
 
 @pytest.fixture(scope="module")
 def listed(tmp_path_factory):
-    return write(tmp_path_factory.mktemp("odd") / "celeb", odd(CELEB, *ODD_CELEB))
+    return write_set(tmp_path_factory.mktemp("odd") / "celeb", odd(CELEB, *ODD_CELEB))
 
 
 def test_the_words_reach_the_side_files(listed):
@@ -154,7 +154,7 @@ def test_bad_mask_lists_name_other_splits_and_end_without_a_newline(listed):
 
 
 def test_bad_masks_hold_no_garment_to_recolour(tmp_path):
-    root = write(tmp_path / "celeb", odd(CELEB, "masks", "bad_mask_lists"))
+    root = write_set(tmp_path / "celeb", odd(CELEB, "masks", "bad_mask_lists"))
     for kind, labels in (("upper", (5, 7, 10)), ("lower", (9, 12))):
         text = (root / f"rlq/bad_{kind}.txt").read_text()
         assert not text or text.endswith("\n")
@@ -182,11 +182,11 @@ def test_a_cluster_is_that_of_the_best_scored_person():
 
     plain = [Picture(f"{number}.jpg", "", "A", 0, "train", False) for number in range(6)]
     first = [entry(picture.path, number, 1.0) for number, picture in enumerate(plain[:5])]
-    assert cluster(plain, first) == {"0.jpg": 1, "1.jpg": 2, "2.jpg": 3, "3.jpg": 4, "4.jpg": 5, "5.jpg": 0}
+    assert cluster_detections(plain, first) == {"0.jpg": 1, "1.jpg": 2, "2.jpg": 3, "3.jpg": 4, "4.jpg": 5, "5.jpg": 0}
     twice = [*first, entry("5.jpg", 7, 0.5), entry("5.jpg", 4, 2.0), entry("5.jpg", 8, 0.7)]
-    labels = cluster(plain, twice)
+    labels = cluster_detections(plain, twice)
     assert labels["5.jpg"] == labels["4.jpg"]
-    assert cluster(plain, []) == dict.fromkeys(labels, 0)
+    assert cluster_detections(plain, []) == dict.fromkeys(labels, 0)
 
 
 def test_hidden_files_lie_beside_the_pictures_and_above(listed):
@@ -200,7 +200,7 @@ def test_hidden_files_lie_beside_the_pictures_and_above(listed):
 
 def test_masks_may_be_pascal_rgb_or_of_another_size(tmp_path):
     def masks(*words):
-        root = write(tmp_path / "-".join(words), odd(PRCC, *words))
+        root = write_set(tmp_path / "-".join(words), odd(PRCC, *words))
         return sorted((root / "rlq/masks").rglob("*.png"))
 
     pascal = masks("pascal_masks", "mask_of_another_size")
@@ -211,7 +211,7 @@ def test_masks_may_be_pascal_rgb_or_of_another_size(tmp_path):
 
 
 def test_the_first_training_picture_may_be_half_a_file(tmp_path, written):
-    root = write(tmp_path / "prcc", odd(PRCC, "truncated_picture"))
+    root = write_set(tmp_path / "prcc", odd(PRCC, "truncated_picture"))
     name = paths(PRCC)[0]
     whole = (written["prcc"] / name).read_bytes()  # the same spec, plain
     assert (root / name).read_bytes() == whole[: len(whole) // 2]
@@ -219,14 +219,14 @@ def test_the_first_training_picture_may_be_half_a_file(tmp_path, written):
 
 @pytest.mark.parametrize(("spec", "table_name"), [(DEEPCHANGE, "train-set-bbox.txt"), (OWN, "pictures.csv")])
 def test_a_listed_picture_may_be_missing(tmp_path, spec, table_name):
-    root = write(tmp_path / "set", odd(spec, "listed_but_missing"))
+    root = write_set(tmp_path / "set", odd(spec, "listed_but_missing"))
     missing = set(paths(spec)) - files(root)
     assert missing == {paths(spec)[0]}
     assert paths(spec)[0].removeprefix("train-set/") in (root / table_name).read_text()
 
 
 def test_a_listed_walk_may_be_missing_or_empty(tmp_path):
-    root = write(tmp_path / "ccvid", odd(CCVID, "listed_but_missing", "empty_tracklet"))
+    root = write_set(tmp_path / "ccvid", odd(CCVID, "listed_but_missing", "empty_tracklet"))
     listed = [line.split()[0] for line in (root / "train.txt").read_text().splitlines()]
     assert not (root / listed[0]).exists()
     assert list((root / listed[-1]).iterdir()) == []
@@ -234,7 +234,9 @@ def test_a_listed_walk_may_be_missing_or_empty(tmp_path):
 
 
 def test_a_table_may_begin_with_a_mark_and_lack_cameras_and_clothes(tmp_path):
-    root = write(tmp_path / "own", odd(OWN, "byte_order_mark", "without_cameras", "without_clothes", "float_labels"))
+    root = write_set(
+        tmp_path / "own", odd(OWN, "byte_order_mark", "without_cameras", "without_clothes", "float_labels")
+    )
     assert (root / "pictures.csv").read_bytes().startswith(b"\xef\xbb\xbfpath,pid,")
     rows = table(root / "pictures.csv", "utf-8-sig")
     assert "clothes" not in rows[0]
@@ -244,7 +246,7 @@ def test_a_table_may_begin_with_a_mark_and_lack_cameras_and_clothes(tmp_path):
 
 def test_lists_of_bad_masks_have_keys_without_splits(tmp_path):
     spec = odd(LtccSpec(3, 6, cameras=2, pictures=2, picture_size=SIZE), "names_of_other_splits")
-    root = write(tmp_path / "ltcc", spec)
+    root = write_set(tmp_path / "ltcc", spec)
     lines = (root / "rlq/bad_upper.txt").read_text().split() + (root / "rlq/bad_lower.txt").read_text().split()
     assert all(re.fullmatch(r"\d{3}_\d_c\d+_\d{6}", line) for line in lines)
     assert len({line[:3] for line in lines} & {f"{number:03d}" for number in range(3, 9)}) > 0

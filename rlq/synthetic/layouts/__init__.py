@@ -1,4 +1,4 @@
-"""Which pictures a synthetic data set consists of: one file per layout, names and folders as the real set has them."""
+"""The pictures of a synthetic data set: one file per layout, with names and folders as in the real data set."""
 
 from rlq.synthetic.layouts.albums import Album, Picture, Spec
 from rlq.synthetic.layouts.catalogue import LAYOUTS, Layout, albums, layout_called, layout_of

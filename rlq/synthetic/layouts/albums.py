@@ -1,4 +1,4 @@
-"""What all layouts share: the sizes to ask for, the pictures to take of one person, and how the pictures are named."""
+"""The common part of all layouts: sizes, the pictures to take of one person, and the names of pictures."""
 
 import math
 from collections.abc import Mapping
@@ -14,13 +14,13 @@ SMALLEST = 16  # pixels a side
 
 @dataclass(frozen=True)
 class Spec:
-    """Sizes of a set. Every layout adds its own, and may be asked for oddities of real files."""
+    """Sizes of a data set and the oddities of real files in it. Every layout adds its own sizes."""
 
-    LAYOUT: ClassVar[str]  # the data set whose layout it is; messages name it
-    ODDITIES: ClassVar[Mapping[str, str]] = PICTURE_ODDITIES  # word -> what it does
-    LEAST: ClassVar[Mapping[str, int]] = {}  # of sizes that need not, or must not, be 1
-    MOST: ClassVar[Mapping[str, int]] = {}
-    MOST_PEOPLE: ClassVar[int] = 999  # that its file names can number
+    LAYOUT: ClassVar[str]  # name of the data set that has this layout
+    ODDITIES: ClassVar[Mapping[str, str]] = PICTURE_ODDITIES  # name -> effect
+    LEAST: ClassVar[Mapping[str, int]] = {}  # smallest values of sizes, where it is not 1
+    MOST: ClassVar[Mapping[str, int]] = {}  # largest values of sizes
+    MOST_PEOPLE: ClassVar[int] = 999  # as many as its file names can number
 
     train_people: int = 16
     test_people: int = 8
@@ -50,27 +50,27 @@ class Spec:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One picture to take, or one clip."""
+    """One picture or clip to take."""
 
-    path: str  # POSIX, relative to the set
-    key: str  # how the authors' side files name it
-    camera: str  # what it looks like: A, B, C, or "photo"
+    path: str  # POSIX, relative to the data set
+    key: str  # its name in the authors' side files
+    camera: str  # whose look it has: A, B, C, or "photo"
     outfit: int  # number of the outfit in the person's wardrobe
     split: str  # train, val, query or gallery
     masked: bool  # whether a parsing mask is written
-    tracklet: str = ""  # pictures of one share place, view and light; the person walks on from one to the next
-    phase: float | None = None  # of that walk, in turns
+    tracklet: str = ""  # its pictures share place, view and light; the person walks on from each to the next
+    phase: float | None = None  # of the walk, in turns of the gait
 
 
 @dataclass(frozen=True, slots=True)
 class Album:
-    """Everything to be taken of one person."""
+    """All pictures to take of one person."""
 
-    stream: str  # with the seed, decides who it is: people of two streams differ
+    stream: str  # decides the person's properties, together with the seed and the pid
     pid: str
-    categories: tuple[str, ...]  # under which the lists name the person: train, or query and gallery
+    categories: tuple[str, ...]  # of the person in the authors' lists: train, or query and gallery
     pictures: tuple[Picture, ...]
-    listed: str = ""  # the pid as the authors' lists have it, where they write it otherwise
+    listed: str = ""  # the pid in the authors' lists, if they write it differently
 
     @property
     def list_id(self) -> str:
@@ -79,18 +79,18 @@ class Album:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of an album once its pictures are taken: list files are written from it."""
+    """An album with the results of taking its pictures, from which list files are written."""
 
     album: Album
     person: Person
-    poses: Mapping[str, int]  # path -> pose cluster from 1, 0 where nobody was detected
+    poses: Mapping[str, int]  # path -> pose cluster from 1, 0 without a detection
 
 
-def look(camera: int) -> str:
-    """Numbered cameras look like the three of the surveillance set, in turn."""
+def look_of_camera(camera: int) -> str:
+    """Return which of the three cameras of the surveillance set a numbered camera looks like."""
     return "ABC"[(camera - 1) % 3]
 
 
 def stem(path: str) -> str:
-    """The file name without folders and suffix."""
+    """Return the file name without folders and suffix."""
     return path.rpartition("/")[2].rpartition(".")[0]

@@ -19,22 +19,22 @@ from rlq.synthetic.layouts.vc_clothes import VcClothesSpec, vc_clothes_albums
 
 
 def _no_lists(root: Path, spec: Spec, facts: list[Facts]) -> None:
-    """Names and folders say everything."""
+    """Write nothing, because names and folders hold all information."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How one data set is laid out."""
+    """The layout of one data set."""
 
     folder: str  # its usual name below data.root
     spec: type[Spec]
-    albums: Callable[[Any], list[Album]]  # of a spec of that type
+    albums: Callable[[Any], list[Album]]  # takes a spec of that type
     write_lists: Callable[[Path, Any, list[Facts]], None] = _no_lists
-    pictures: bool = True  # single pictures, to which keypoints and the authors' lists belong; else video
+    pictures: bool = True  # single pictures, with keypoints and the authors' lists; false for video
 
     @property
     def oddities(self) -> Mapping[str, str]:
-        """The words for oddities that it can be asked for, and what each does."""
+        """Return the names of the oddities that it can have, and their effects."""
         return self.spec.ODDITIES
 
 
@@ -56,17 +56,17 @@ LAYOUTS: dict[str, Layout] = {
 
 
 def layout_called(name: str) -> Layout:
-    """The layout of a data set; an unknown name is answered with the known ones."""
+    """Return the layout of a data set. Raises SettingsError with the known names for an unknown one."""
     if name not in LAYOUTS:
         raise SettingsError(f"unknown layout {name!r}; known: {', '.join(LAYOUTS)}")
     return LAYOUTS[name]
 
 
 def layout_of(spec: Spec) -> Layout:
-    """The layout that a spec belongs to."""
-    return next(known for known in LAYOUTS.values() if known.spec is type(spec))
+    """Return the layout that a spec belongs to."""
+    return next(layout for layout in LAYOUTS.values() if layout.spec is type(spec))
 
 
 def albums(spec: Spec) -> list[Album]:
-    """All people of a set, in order."""
+    """Return the albums of all people of a data set, in order."""
     return layout_of(spec).albums(spec)

@@ -7,7 +7,7 @@ from shutil import rmtree
 from typing import ClassVar
 
 from rlq.core.seeding import generator
-from rlq.synthetic.layouts.albums import Album, Facts, Picture, Spec, look
+from rlq.synthetic.layouts.albums import Album, Facts, Picture, Spec, look_of_camera
 from rlq.synthetic.layouts.oddities import FILE_ODDITIES
 
 LISTS = ("train", "query", "gallery")
@@ -24,16 +24,16 @@ class CcvidSpec(Spec):
         "empty_tracklet": "the folder of the last listed training tracklet holds no picture",
     }
     LEAST: ClassVar[Mapping[str, int]] = {"walks": 2}
-    MOST: ClassVar[Mapping[str, int]] = {"walks": 12}  # session 3 is numbered from there
+    MOST: ClassVar[Mapping[str, int]] = {"walks": 12}  # the walks of session 3 are numbered from 13
 
-    walks: int = 4  # of each person in the first session they came to; the one in four who comes again walks twice
+    walks: int = 4  # of each person in the first session; one person in four also walks twice in session 3
     frames: int = 10  # per walk
     artefacts: float = 0.3  # share of the walks
 
 
 def ccvid_albums(spec: CcvidSpec) -> list[Album]:
-    """All people, in order; test people are numbered after those of the training. Walks of even number are queries."""
-    found = []
+    """Return all people; test people are numbered after training people, and walks of even number are queries."""
+    made = []
     for number in range(1, spec.train_people + spec.test_people + 1):
         rng = generator(spec.seed, "ccvid layout", number)
         training = number <= spec.train_people
@@ -48,15 +48,15 @@ def ccvid_albums(spec: CcvidSpec) -> list[Album]:
             tracklet, start = f"{session}/{pid}_{walk:02d}", float(rng.random())
             for frame in range(1, spec.frames + 1):
                 path, phase = f"{tracklet}/{frame:05d}.jpg", start + frame / GAIT
-                pictures.append(Picture(path, path, look(walk), outfit, split, False, tracklet, phase))
-        found.append(Album("ccvid", pid, ("train",) if training else ("query", "gallery"), tuple(pictures)))
-    return found
+                pictures.append(Picture(path, path, look_of_camera(walk), outfit, split, False, tracklet, phase))
+        made.append(Album("ccvid", pid, ("train",) if training else ("query", "gallery"), tuple(pictures)))
+    return made
 
 
 def write_ccvid_lists(root: Path, spec: CcvidSpec, facts: list[Facts]) -> None:
-    """train.txt, query.txt and gallery.txt: tracklet, pid, and clothes, which mean something within a person only."""
+    """Write train.txt, query.txt and gallery.txt: tracklet, pid, and clothes, which are numbered within a person."""
     tracklets: dict[str, dict[str, str]] = {name: {} for name in LISTS}
-    for album in (known.album for known in facts):
+    for album in (of_person.album for of_person in facts):
         for picture in album.pictures:
             tracklets[picture.split][picture.tracklet] = f"{album.pid}\tu{picture.outfit}_l{picture.outfit}_s0_c0_a0"
     for name, listed in tracklets.items():

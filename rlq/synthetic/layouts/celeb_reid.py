@@ -14,12 +14,12 @@ from rlq.synthetic.layouts.oddities import MASK_ODDITIES, PICTURE_ODDITIES
 
 @dataclass(frozen=True)
 class CelebSpec(Spec):
-    """Sizes of the external set: clean pictures, a new outfit in nearly every one."""
+    """Sizes of the external set: clean pictures, with a new outfit in nearly every one."""
 
     LAYOUT: ClassVar[str] = "celeb_reid"
     ODDITIES: ClassVar[Mapping[str, str]] = PICTURE_ODDITIES | {
-        "masks": "parsing masks of the training pictures, which the plain set has not; every form of mask brings them",
-        "names_shared_by_splits": "names of training pictures come again in gallery and query, for other people",
+        "masks": "parsing masks of the training pictures; every variant of masks includes this",
+        "names_shared_by_splits": "names of training pictures are repeated in gallery and query, for other people",
         "repeated_y": "two gallery pictures of each person share y and differ in z alone",
     }
     MOST_PEOPLE: ClassVar[int] = 99_999
@@ -53,9 +53,9 @@ class CelebLightSpec(CelebSpec):
 
 
 def celeb_albums(spec: CelebSpec) -> list[Album]:
-    """All people, in order; numbers start again in the test, for other people."""
-    found = []
-    asks_masks = bool(spec.oddities & {"masks", *MASK_ODDITIES})
+    """Return all people; the test numbers its people from 1 again."""
+    made = []
+    has_masks = bool(spec.oddities & {"masks", *MASK_ODDITIES})
     for stream, people, amounts in (
         ("external train", spec.train_people, {"train": spec.train_pictures}),
         ("external test", spec.test_people, {"query": spec.query_pictures, "gallery": spec.gallery_pictures}),
@@ -70,14 +70,14 @@ def celeb_albums(spec: CelebSpec) -> list[Album]:
                 for _ in range(amount):
                     outfit += int(outfit < 0 or rng.random() < 0.85)
                     name = f"{number}_{marks[len(pictures)]}_{int(rng.integers(10))}"
-                    masked = split == "train" and asks_masks
+                    masked = split == "train" and has_masks
                     pictures.append(Picture(f"{split}/{name}.jpg", name, "photo", outfit, split, masked))
-            found.append(Album(stream, str(number), tuple(amounts), tuple(pictures)))
+            made.append(Album(stream, str(number), tuple(amounts), tuple(pictures)))
     if "repeated_y" in spec.oddities:
-        found = [_with_repeated_y(album) for album in found]
+        made = [_with_repeated_y(album) for album in made]
     if "names_shared_by_splits" in spec.oddities:
-        found = _with_shared_names(found)
-    return found
+        made = _with_shared_names(made)
+    return made
 
 
 def _with_repeated_y(album: Album) -> Album:
@@ -88,17 +88,17 @@ def _with_repeated_y(album: Album) -> Album:
     return _renamed(album, {places[1]: f"{pid}_{y}_{(int(z) + 1) % 10}"})
 
 
-def _with_shared_names(found: list[Album]) -> list[Album]:
-    """The first query picture and the first of the gallery of each pid are called like training pictures of it."""
-    train = {album.pid: [stem(picture.path) for picture in album.pictures] for album in found if _is_training(album)}
+def _with_shared_names(albums: list[Album]) -> list[Album]:
+    """Give the first query picture and the first gallery picture of each pid the names of its training pictures."""
+    train = {album.pid: [stem(picture.path) for picture in album.pictures] for album in albums if _is_training(album)}
     changed = []
-    for album in found:
-        names, given = train.get(album.pid, []), {}
+    for album in albums:
+        names, new_names = train.get(album.pid, []), {}
         for split, name in zip(("gallery", "query"), () if _is_training(album) else names, strict=False):
-            mine = [place for place, picture in enumerate(album.pictures) if picture.split == split]
-            if mine and name not in {album.pictures[place].key for place in mine}:
-                given[mine[0]] = name
-        changed.append(_renamed(album, given))
+            places = [place for place, picture in enumerate(album.pictures) if picture.split == split]
+            if places and name not in {album.pictures[place].key for place in places}:
+                new_names[places[0]] = name
+        changed.append(_renamed(album, new_names))
     return changed
 
 
@@ -107,7 +107,7 @@ def _is_training(album: Album) -> bool:
 
 
 def _renamed(album: Album, names: dict[int, str]) -> Album:
-    """The album with other names for the pictures at these places."""
+    """Return the album with new names for the pictures at these places."""
     pictures = list(album.pictures)
     for place, name in names.items():
         pictures[place] = replace(pictures[place], path=f"{pictures[place].split}/{name}.jpg", key=name)

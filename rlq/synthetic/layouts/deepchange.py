@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from rlq.core.seeding import generator
-from rlq.synthetic.layouts.albums import Album, Facts, Picture, Spec, look
+from rlq.synthetic.layouts.albums import Album, Facts, Picture, Spec, look_of_camera
 from rlq.synthetic.layouts.oddities import PICTURE_ODDITIES
 
 CAMERAS = 17
@@ -37,16 +37,16 @@ class DeepChangeSpec(Spec):
 
 
 def deepchange_albums(spec: DeepChangeSpec) -> list[Album]:
-    """All people, in order: train, val, test. Tracklets are numbered throughout; query and gallery share them."""
-    found: list[Album] = []
+    """Return all people: train, val, test. Tracklets are numbered over all of them; query and gallery share them."""
+    made: list[Album] = []
     tracklets = count(1)
     for part, people in (("train", spec.train_people), ("val", spec.val_people), ("test", spec.test_people)):
         for _ in range(people):
-            pid = f"p{len(found) + 1:04d}"
+            pid = f"p{len(made) + 1:04d}"
             categories = {"train": ("train",), "val": ("val",), "test": ("query", "gallery")}[part]
             pictures = tuple(_pictures(spec, part, pid, tracklets))
-            found.append(Album("deepchange", pid, categories, pictures))
-    return found
+            made.append(Album("deepchange", pid, categories, pictures))
+    return made
 
 
 def _pictures(spec: DeepChangeSpec, part: str, pid: str, tracklets: Iterator[int]) -> Iterator[Picture]:
@@ -64,15 +64,15 @@ def _pictures(spec: DeepChangeSpec, part: str, pid: str, tracklets: Iterator[int
                     name = f"{walk}_{first + 6 * place:06d}_bbox"
                     path, split = f"{folder}/{name}.jpg", role if part == "test" else part
                     at = phase + 0.2 * place
-                    yield Picture(path, name, look(int(camera)), outfit, split, part == "train", tracklet, at)
+                    yield Picture(path, name, look_of_camera(int(camera)), outfit, split, part == "train", tracklet, at)
 
 
 def write_deepchange_lists(root: Path, spec: DeepChangeSpec, facts: list[Facts]) -> None:
-    """Beside each folder: its pictures, each with the number of its tracklet."""
-    pictures = [picture for known in facts for picture in known.album.pictures]
+    """Write a list beside each folder: its pictures, each with the number of its tracklet."""
+    pictures = [picture for of_person in facts for picture in of_person.album.pictures]
     for folder in FOLDERS:
-        mine = [picture for picture in pictures if picture.path.startswith(f"{folder}/")]
-        lines = "".join(f"{picture.path.removeprefix(f'{folder}/')},{picture.tracklet}\n" for picture in mine)
+        in_folder = [picture for picture in pictures if picture.path.startswith(f"{folder}/")]
+        lines = "".join(f"{picture.path.removeprefix(f'{folder}/')},{picture.tracklet}\n" for picture in in_folder)
         (root / folder).mkdir(exist_ok=True)
         (root / f"{folder}-bbox.txt").write_text(lines, encoding="utf-8")
     if "listed_but_missing" in spec.oddities:

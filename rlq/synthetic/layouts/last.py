@@ -15,7 +15,7 @@ class LastSpec(Spec):
 
     LAYOUT: ClassVar[str] = "last"
     ODDITIES: ClassVar[Mapping[str, str]] = PICTURE_ODDITIES | {
-        "folder_of_another_pid": "the first training folder is not called as the pictures in it",
+        "folder_of_another_pid": "the first training folder has another pid than the pictures in it",
     }
     LEAST: ClassVar[Mapping[str, int]] = {"val_people": 0}
     MOST_PEOPLE: ClassVar[int] = 999_999
@@ -29,15 +29,15 @@ class LastSpec(Spec):
 
 
 def last_albums(spec: LastSpec) -> list[Album]:
-    """All people, in order: train, val, test."""
-    found: list[Album] = []
+    """Return all people: train, val, test."""
+    made: list[Album] = []
     for part, people in (("train", spec.train_people), ("val", spec.val_people), ("test", spec.test_people)):
         for _ in range(people):
-            number = len(found) + 1
+            number = len(made) + 1
             pictures = _training(spec, number) if part == "train" else _testing(spec, number, part)
             categories = {"train": ("train",), "val": ("val",), "test": ("query", "gallery")}[part]
-            found.append(Album("last", f"{number:06d}", categories, tuple(pictures), str(number)))
-    return found
+            made.append(Album("last", f"{number:06d}", categories, tuple(pictures), str(number)))
+    return made
 
 
 def _training(spec: LastSpec, number: int) -> list[Picture]:
@@ -54,7 +54,7 @@ def _training(spec: LastSpec, number: int) -> list[Picture]:
 
 
 def _testing(spec: LastSpec, number: int, part: str) -> list[Picture]:
-    """Outfits change as in training, but the last field, which would tell, is always 000."""
+    """Return test pictures; outfits change as in training, but the name's last field, the outfit, is always 000."""
     pictures = []
     for place, name in enumerate(_names(spec, number, spec.query_pictures + spec.gallery_pictures)):
         role = "query" if place < spec.query_pictures else "gallery"
@@ -66,7 +66,7 @@ def _testing(spec: LastSpec, number: int, part: str) -> list[Picture]:
 
 
 def _names(spec: LastSpec, number: int, count: int) -> list[str]:
-    """<pid>_<film>_<scene>_<frame of 4 or 5 digits>_<box>, in order."""
+    """Return names <pid>_<film>_<scene>_<frame of 4 or 5 digits>_<box>, in order."""
     rng = generator(spec.seed, "last layout", number)
     film, scene, frame = int(rng.integers(1, 1000)), int(rng.integers(1, 500)), int(rng.integers(8000, 9990))
     names = []

@@ -1,4 +1,4 @@
-"""LTCC's layout: many cameras, several outfits for most people, a single one for the others."""
+"""LTCC's layout: many cameras, several outfits for most people and a single one for the others."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from rlq.core.seeding import generator
-from rlq.synthetic.layouts.albums import Album, Facts, Picture, Spec, look
+from rlq.synthetic.layouts.albums import Album, Facts, Picture, Spec, look_of_camera
 from rlq.synthetic.layouts.oddities import PICTURE_ODDITIES
 
 CAMERAS = 12
@@ -15,7 +15,7 @@ FOLDERS = {"train": "train", "query": "query", "gallery": "test"}  # its gallery
 
 @dataclass(frozen=True)
 class LtccSpec(Spec):
-    """Sizes of a set in LTCC's layout; one person in three owns a single outfit."""
+    """Sizes of a set in LTCC's layout; one person in three has a single outfit."""
 
     LAYOUT: ClassVar[str] = "ltcc"
     ODDITIES: ClassVar[Mapping[str, str]] = PICTURE_ODDITIES | {
@@ -30,8 +30,8 @@ class LtccSpec(Spec):
 
 
 def ltcc_albums(spec: LtccSpec) -> list[Album]:
-    """All people, in order, numbered from 000; test people after those of the training."""
-    found = []
+    """Return all people, numbered from 000; test people come after training people."""
+    made = []
     for number in range(spec.train_people + spec.test_people):
         rng = generator(spec.seed, "ltcc layout", number)
         training = number < spec.train_people
@@ -47,17 +47,17 @@ def ltcc_albums(spec: LtccSpec) -> list[Album]:
                     name = f"{pid}_{outfit + 1}_c{camera}_{frame:06d}"
                     path = f"{FOLDERS[split]}/{name}.png"
                     key = name if training else f"{FOLDERS[split]}/{name}"
-                    pictures.append(Picture(path, key, look(int(camera)), outfit, split, training))
-        found.append(Album("ltcc", pid, ("train",) if training else ("query", "test"), tuple(pictures)))
-    return found
+                    pictures.append(Picture(path, key, look_of_camera(int(camera)), outfit, split, training))
+        made.append(Album("ltcc", pid, ("train",) if training else ("query", "test"), tuple(pictures)))
+    return made
 
 
 def write_ltcc_lists(root: Path, spec: LtccSpec, facts: list[Facts]) -> None:
-    """info/: the people with several outfits, and those with one."""
+    """Write info/: the people with several outfits, and those with one."""
     (root / "info").mkdir()
     for split in ("train", "test"):
         ids: dict[str, list[str]] = {"cloth-change": [], "cloth-unchange": []}
-        for album in (known.album for known in facts):
+        for album in (of_person.album for of_person in facts):
             if (album.categories == ("train",)) == (split == "train"):
                 several = len({picture.outfit for picture in album.pictures}) > 1
                 ids["cloth-change" if several else "cloth-unchange"].append(album.pid)

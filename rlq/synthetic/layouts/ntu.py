@@ -8,13 +8,13 @@ from rlq.core.seeding import generator
 from rlq.synthetic.layouts.albums import Album, Picture, Spec
 from rlq.synthetic.layouts.oddities import FILE_ODDITIES
 
-SETUPS, ACTIONS = 32, 120  # that its names know
+SETUPS, ACTIONS = 32, 120  # of the real data set
 TRAINING_SUBJECTS = 61  # the official list's first subjects, in sorted order
 
 
 @dataclass(frozen=True)
 class NtuSpec(Spec):
-    """Sizes of a set of clips. A reader trains on the first 61 subjects, whatever they are called here."""
+    """Sizes of a set of clips. The reader uses the first 61 subjects for training, whatever their part here."""
 
     LAYOUT: ClassVar[str] = "ntu120"
     ODDITIES: ClassVar[Mapping[str, str]] = FILE_ODDITIES | {
@@ -33,14 +33,14 @@ class NtuSpec(Spec):
 
     @property
     def figure(self) -> float:
-        """How large people are, over their size in a picture of 128 x 256."""
+        """Return the size of people relative to their size in a picture of 128 x 256."""
         return 0.3 if "small_people" in self.oddities else 1.75
 
 
 def ntu_albums(spec: NtuSpec) -> list[Album]:
-    """All subjects, in order."""
+    """Return all subjects, in order."""
     cameras = (1, 3) if "other_cameras" in spec.oddities else (3,)
-    found = []
+    made = []
     for number in range(1, spec.train_people + spec.test_people + 1):
         rng = generator(spec.seed, "ntu layout", number)
         training = number <= spec.train_people
@@ -54,5 +54,5 @@ def ntu_albums(spec: NtuSpec) -> list[Album]:
                     split = "train" if training else "test"
                     phase = float(rng.random())
                     pictures.append(Picture(f"{folder}{clip}.mp4", clip, "A", outfit, split, masked, clip, phase))
-        found.append(Album("ntu", f"P{number:03d}", ("train",) if training else ("test",), tuple(pictures)))
-    return found
+        made.append(Album("ntu", f"P{number:03d}", ("train",) if training else ("test",), tuple(pictures)))
+    return made

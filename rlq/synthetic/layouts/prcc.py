@@ -1,4 +1,4 @@
-"""PRCC's layout: three cameras, other clothes before the third. The default is the built-in target set."""
+"""PRCC's layout: three cameras, with other clothes at the third. The default is the built-in target set."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ CAMERAS = ("A", "B", "C")
 
 @dataclass(frozen=True)
 class PrccSpec(Spec):
-    """Sizes of the target set. The default is learnt in minutes on a CPU."""
+    """Sizes of the target set. Training on the default takes minutes on a CPU."""
 
     LAYOUT: ClassVar[str] = "prcc"
     ODDITIES: ClassVar[Mapping[str, str]] = PICTURE_ODDITIES | {
         "person_without_b": "the first training person was never seen by camera B",
-        "name_in_train_and_val": "a file name of the first person is both in train and in val",
+        "name_in_train_and_val": "a file name of the first person is in both train and val",
     }
     LEAST: ClassVar[Mapping[str, int]] = {"val_pictures": 0}
 
@@ -39,17 +39,17 @@ class PrccSpec(Spec):
 
 
 def prcc_albums(spec: PrccSpec) -> list[Album]:
-    """All people, in order; test people are numbered after those of the training."""
-    found = []
+    """Return all people; test people are numbered after training people."""
+    made = []
     for number in range(1, spec.train_people + spec.test_people + 1):
         rng = generator(spec.seed, "prcc layout", number)
         training = number <= spec.train_people
-        changes = int(rng.integers(1, 4))  # outfits before camera C, where two people in three change once more
+        changes = int(rng.integers(1, 4))  # outfits at camera C, where two people in three change again
         amounts = {"train": spec.train_pictures, "val": spec.val_pictures} if training else {"test": spec.test_pictures}
         pid = f"{number:03d}"
         pictures = []
         for camera in CAMERAS:
-            # Frames of one walk, some apart; a few numbers reach four digits as in the real set.
+            # Frames of one walk at a fixed distance; a few numbers have four digits, as in the real data set.
             frames = 1 + int(rng.integers(1, 150)) * np.arange(sum(amounts.values()))
             if "name_in_train_and_val" in spec.oddities and number == 1 and camera == "C":
                 frames[spec.train_pictures] = frames[0]
@@ -62,8 +62,8 @@ def prcc_albums(spec: PrccSpec) -> list[Album]:
         if "person_without_b" in spec.oddities and number == 1:
             pictures = [picture for picture in pictures if picture.camera != "B"]
         categories = ("train",) if training else ("query", "gallery")
-        found.append(Album("target", pid, categories, tuple(pictures)))
-    return found
+        made.append(Album("target", pid, categories, tuple(pictures)))
+    return made
 
 
 def _picture(folder: str, camera: str, pid: str, number: int, outfit: int) -> Picture:
