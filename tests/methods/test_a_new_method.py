@@ -14,7 +14,7 @@ from rlq.methods.catalogue import METHODS
 from rlq.runs import experiment
 from rlq.runs.load import load
 from rlq.runs.rerun import differences, find, rerun
-from rlq.synthetic.build import ensure
+from rlq.synthetic.build import ensure_written
 from rlq.synthetic.layouts.ccvid import CcvidSpec
 from rlq.training.checkpoint import load_weights
 
@@ -48,7 +48,7 @@ rows:
 def place(tmp_path_factory) -> Home:
     """A folder with a small CCVID, in which the method is known."""
     folder = tmp_path_factory.mktemp("new method")
-    ensure(folder / "data/CCVID", CcvidSpec(train_people=6, test_people=4, frames=3))
+    ensure_written(folder / "data/CCVID", CcvidSpec(train_people=6, test_people=4, frames=3))
     for name, text in {"mean_colour.yaml": EXPERIMENT, "stripes.yaml": SWEEP, "table.yaml": TABLE}.items():
         (folder / name).write_text(text)
     with pytest.MonkeyPatch.context() as patch:
