@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from rlq.core.config import Settings, flatten
 from rlq.core.errors import SettingsError
 from rlq.core.settings import PLACES
-from rlq.core.text import did_you_mean
+from rlq.core.text import did_you_mean, listed
 from rlq.core.yaml_file import read_yaml
 from rlq.methods.base import Loaded
 from rlq.methods.catalogue import method_of
@@ -201,8 +201,7 @@ def _changed_settings(stored: Mapping[str, Any], here: Mapping[str, Any]) -> str
     """Describe which settings that shape results differ. Places and pace may differ from machine to machine."""
     here = json.loads(json.dumps(here))  # as a storage returns them
     names = [name for name in sorted({*stored, *here}) if stored.get(name) != here.get(name) and not _is_pace(name)]
-    changes = [f"{name} = {stored.get(name)!r} there, {here.get(name)!r} here" for name in names[:SHOWN]]
-    return ", ".join(changes + ([f"and {len(names) - SHOWN} more"] if len(names) > SHOWN else []))
+    return listed((f"{name} = {stored.get(name)!r} there, {here.get(name)!r} here" for name in names), SHOWN)
 
 
 def _is_pace(name: str) -> bool:

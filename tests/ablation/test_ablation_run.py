@@ -220,7 +220,7 @@ def test_a_broken_row_file_is_named(home, table, tmp_path, pretended):
     with pytest.raises(DataError, match=r"bm-seed1\.json"):
         ablate(home, table)
     file.write_text('{"table": "two_ways", "seed": [1], "more": 1}')
-    with pytest.raises(DataError, match=r"bm-seed1\.json.*\bbase\b.*;.*\.\.\."):
+    with pytest.raises(DataError, match=r"bm-seed1\.json.*\bbase\b.*; .* and 15 more"):
         ablate(home, table)
     tree = json.loads(file.with_name(file.name.replace("seed1", "seed2")).read_text())
     file.write_text(json.dumps(tree | {"metrics": None}))
