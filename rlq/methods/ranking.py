@@ -13,6 +13,7 @@ import torch
 
 from rlq.core.console import Console
 from rlq.core.distributed import Place, share_buffers, share_from_main
+from rlq.core.files import write_file
 from rlq.core.scores import RANKING, ScoreTable
 from rlq.core.seeding import generator
 from rlq.core.text import percent, table
@@ -32,7 +33,6 @@ from rlq.evaluation.single_shot import SHOTS
 from rlq.methods.base import Method, Model
 from rlq.methods.ranking_inputs import RankingInputs
 from rlq.tracking import Tracker
-from rlq.training.checkpoint import write_whole
 from rlq.training.loop import History, Job, Metrics
 
 if TYPE_CHECKING:
@@ -137,8 +137,7 @@ class RankingMethod(Method):
         found = {f"untrained/{name}": value for name, value in job.evaluate().items() if value is not None}
         if place.is_main:
             found |= self._without_learning(inputs)
-            text = json.dumps(found)
-            write_whole(kept, lambda temporary: temporary.write_text(text))
+            write_file(kept, json.dumps(found))
         return share_from_main(found)
 
     def finish(

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from safetensors import SafetensorError, safe_open
 
 from rlq.core.errors import DataError
-from rlq.core.files import parsed_json, written_whole
+from rlq.core.files import parsed_json, write_file
 from rlq.core.settings import ExperimentSettings
 from rlq.methods.base import CONFIG, WEIGHTS
 
@@ -39,8 +39,7 @@ class Config(NamedTuple):
 def write_config(folder: Path, settings: ExperimentSettings, **facts: Any) -> None:
     """Write what read_config reads."""
     tree = {"format": 1, **facts, "settings": settings.model_dump(mode="json")}
-    with written_whole(folder / CONFIG) as temporary:
-        temporary.write_text(json.dumps(tree, indent=1) + "\n")
+    write_file(folder / CONFIG, json.dumps(tree, indent=1) + "\n")
 
 
 def read_config(source: Path) -> Config:

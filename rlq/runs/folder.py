@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from rlq.core.errors import RlqError
-from rlq.core.files import parsed_json
+from rlq.core.files import parsed_json, write_file
 from rlq.methods.base import CONFIG, WEIGHTS
 from rlq.tracking import Status
 
@@ -31,10 +31,8 @@ class About:
 
 
 def write_about(folder: Path, about: About) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f".{ABOUT}"
-    temporary.write_text(json.dumps(asdict(about), indent=1) + "\n")
-    temporary.replace(folder / ABOUT)
+    """Write what read_about reads."""
+    write_file(folder / ABOUT, json.dumps(asdict(about), indent=1) + "\n")
 
 
 def read_about(folder: Path) -> About:

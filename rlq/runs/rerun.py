@@ -11,6 +11,7 @@ from filelock import FileLock
 from rlq.core.console import Console
 from rlq.core.distributed import Place, type_name, usable_device
 from rlq.core.errors import RlqError
+from rlq.core.text import lines_of
 from rlq.methods.base import Loaded
 from rlq.runs import experiment
 from rlq.runs.folder import SETTINGS, find_run
@@ -113,12 +114,9 @@ def closing_words(found: Found, again: Rerun) -> str:
         return f"compared {first} has no scores in the store; it ended as {found.stored.status}"
     if not again.different:
         return f"compared all {again.equal} scores are those of {first}, to the last bit"
-    more = [f"and {len(again.different) - SHOWN} more"] if len(again.different) > SHOWN else []
-    lines = [*again.different[:SHOWN], *more]
     total = again.equal + len(again.different)
-    return "\n".join(
-        [f"compared {len(again.different)} of {total} scores differ from {first}:", *(f"  {n}" for n in lines)]
-    )
+    head = f"compared {len(again.different)} of {total} scores differ from {first}:"
+    return "\n".join([head, *lines_of(again.different, SHOWN)])
 
 
 def _place_of(word: str, runs: Path) -> tuple[str, str]:

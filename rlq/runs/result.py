@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from rlq.core.config import complaints
 from rlq.core.errors import RlqError
-from rlq.core.files import parsed_json, written_whole
+from rlq.core.files import parsed_json, write_file
 from rlq.runs.folder import SETTINGS, read_about
 from rlq.runs.load import load
 from rlq.training.loop import History
@@ -58,8 +58,7 @@ def write_result(result: Result) -> None:
         "data_fingerprint": result.data_fingerprint,
         "device": result.device,
     }
-    with written_whole(result.folder / RESULT) as temporary:
-        temporary.write_text(json.dumps(tree, indent=1) + "\n")
+    write_file(result.folder / RESULT, json.dumps(tree, indent=1) + "\n")
 
 
 def read_result(folder: Path) -> Result:

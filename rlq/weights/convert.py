@@ -1,13 +1,10 @@
 """Published weights in, exported weights out: what `rlq weights` does."""
 
-import secrets
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 from rlq.core.console import Console
 from rlq.core.errors import RlqError
-from rlq.core.files import parsed_json
+from rlq.core.files import folder_written_whole, parsed_json
 from rlq.core.settings import TrackingSettings
 from rlq.methods.base import CONFIG, SOURCE, WEIGHTS
 from rlq.methods.catalogue import find_method
@@ -34,7 +31,8 @@ def import_weights(
     output = output or Path(TrackingSettings().folder) / "imported" / _stem(file)
     imported = find_method(method).import_checkpoint(file, dataset=dataset, root=root)
     _check_free(output, imported.digest, force)
-    _replace_folder(output, imported.write)
+    with folder_written_whole(output) as draft:
+        imported.write(draft)
     for line in imported.lines:
         console.line(line)
     console.line(f"written   {output}; rlq evaluate {output} ranks {imported.dataset} with it")
@@ -80,22 +78,3 @@ def _digest_in(folder: Path) -> str | None:
     except (OSError, ValueError):  # then they come from somewhere else
         return None
     return source.get("sha256") if isinstance(source, dict) else None
-
-
-def _replace_folder(output: Path, write: Callable[[Path], None]) -> None:
-    """Let `write` fill a new folder, then put it in the place of `output`, which is there whole or as it was."""
-    place, mark = output.absolute(), secrets.token_hex(4)
-    new, old = (place.with_name(f".{place.name}.{mark}.{word}") for word in ("new", "old"))
-    try:
-        new.mkdir(parents=True)
-        write(new)
-        if place.exists():
-            place.rename(old)
-        new.rename(place)
-    except OSError as error:
-        raise RlqError(f"{output} cannot be written: {error.strerror or error}") from error
-    finally:
-        if old.exists() and not place.exists():
-            old.rename(place)
-        for leftover in (new, old):
-            shutil.rmtree(leftover, ignore_errors=True)

@@ -6,16 +6,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rlq.core.cache import STALE
 from rlq.core.console import Console
 from rlq.core.errors import DataError, RlqError
-from rlq.core.files import remove_partial
+from rlq.core.files import remove_partial, written_whole
 from rlq.core.settings import TrackingSettings
 from rlq.data.image_check import look_at
 from rlq.data.readers.listing import PICTURES
 from rlq.data.records import Sample
 from rlq.methods.catalogue import load_model, method_of
 from rlq.runs.folder import find_weights
-from rlq.training.checkpoint import write_whole
 from rlq.weights.alone import alone
 
 
@@ -57,12 +57,9 @@ def embed_folder(
         names = sorted(samples)
         features = model.embed([samples[name] for name in names], place=place, console=Console())
 
-    def write(temporary: Path) -> None:
-        with temporary.open("wb") as file:
-            np.savez(file, names=np.array(names), features=features)
-
-    remove_partial(output.parent, output.name, older=3600)  # of a process that was killed
-    write_whole(output, write)
+    remove_partial(output.parent, output.name, older=STALE)
+    with written_whole(output) as temporary, temporary.open("wb") as file:
+        np.savez(file, names=np.array(names), features=features)
     return Embedded(len(names), features.shape[1], bad, of_tracklets)
 
 

@@ -4,7 +4,6 @@ Nothing is taken by guess: every tensor of the network is filled from the file, 
 named as left out.
 """
 
-import hashlib
 import math
 import pickle
 import re
@@ -20,6 +19,7 @@ from numpy._core.multiarray import scalar
 from torch import Tensor
 
 from rlq.core.config import validate
+from rlq.core.digest import file_digest
 from rlq.core.errors import DataError
 from rlq.core.safe_load import UNREADABLE, makes_room, packed_parts
 from rlq.methods.rlq.author_names import ID_HEAD, ID_HEAD_APART, POSE_HEAD, Layout, find_layout, published_name, some
@@ -65,8 +65,7 @@ class Rebuilt(NamedTuple):
 def read_released(path: Path) -> tuple[Released, str]:
     """Read and check a file of the authors; also its sha256. Raises DataError that names what is wrong with it."""
     try:
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        digest = file_digest(path)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
     tree = _unpickle(path)

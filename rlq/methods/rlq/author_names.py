@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from rlq.core.errors import DataError
 from rlq.core.settings import BackboneSettings
+from rlq.core.text import listed
 
 ID_HEAD, ID_HEAD_APART = "identity_classifier.classifier", "classifier_state_dict.classifier"
 POSE_HEAD = "identity_classifier2.classifier"
@@ -97,8 +98,7 @@ def published_name(name: str, layout: Layout) -> str:
 
 def some(names: Iterable[str]) -> str:
     """Up to three names, and how many there are."""
-    listed = sorted(map(str, names))
-    return ", ".join(listed[:3]) + (f" and {len(listed) - 3} more" if len(listed) > 3 else "")
+    return listed(sorted(map(str, names)), 3)
 
 
 def _child(part: str, first: int, number: int, rest: list[str]) -> str:

@@ -1,6 +1,5 @@
 """The coarse labels of one run: pose clusters and genders, from side files or from the data set's own table."""
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -9,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rlq.core.digest import short_digest
 from rlq.core.errors import DataError
 from rlq.data.pictures import picture_sizes
 from rlq.data.readers.tables import column_names
@@ -41,14 +41,13 @@ def labels_digest(
     poses: PoseLabels | None, genders: GenderLabels | None, masks: Sequence[Path], unusable: Iterable[str]
 ) -> str:
     """16 hex digits that change with any training label, with a mask's name or size, and with the unusable masks."""
-    digest = hashlib.sha256()
+    parts: list[str | bytes] = []
     for labels in (poses, genders):
-        for array in (labels.train, getattr(labels, "mirrored", None)) if labels is not None else ():
-            digest.update(b"none" if array is None else np.ascontiguousarray(array).tobytes())
-        digest.update(b";")
+        arrays = [labels.train, getattr(labels, "mirrored", None)] if labels is not None else []
+        parts += [b"none" if array is None else np.ascontiguousarray(array).tobytes() for array in arrays]
+        parts.append(";")
     lines = [f"{path.name} {path.stat().st_size}" for path in masks]
-    digest.update("\n".join([*lines, *sorted(unusable)]).encode())
-    return digest.hexdigest()[:16]
+    return short_digest(*parts, "\n".join([*lines, *sorted(unusable)]))
 
 
 def pose_source(settings: RlqSettings, data: ReidData) -> Path | None:

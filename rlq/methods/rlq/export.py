@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from rlq import __version__
 from rlq.core.console import Console
 from rlq.core.errors import RlqError
+from rlq.core.files import write_file
 from rlq.core.seeding import generator
 from rlq.data.transforms import DEVIATION, MEAN
 from rlq.methods.rlq.network import RlqNetwork
@@ -71,7 +72,7 @@ def write_onnx(network: RlqNetwork, settings: RlqSettings, path: Path) -> tuple[
             f"{path} is not written: onnxruntime's features are off by {off:.1e} of their length, "
             f"more than {TOLERANCE:.0e}"
         )
-    write_whole(path, lambda temporary: temporary.write_bytes(content))
+    write_file(path, content)
     return metadata, off
 
 

@@ -1,14 +1,17 @@
 """Everything that an experiment reads before it trains; what is missing is told all at once, with a way out."""
 
-import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from rlq.core.cache import FOLDER as CACHE
+from rlq.core.cache import derived_file
 from rlq.core.console import Console
+from rlq.core.digest import short_digest
 from rlq.core.errors import DataError
+from rlq.core.text import listed
 from rlq.data.catalogue import read as read_data
 from rlq.data.clothes import ClothesClasses, Recolouring, mask_path, mask_problems, missing_masks, read_unusable
 from rlq.data.image_cache import keep_decoded
@@ -19,8 +22,10 @@ from rlq.data.samplers import keep_fraction, keep_identities
 from rlq.methods.base import DataUse
 from rlq.methods.ranking_inputs import read_target
 from rlq.methods.rlq.coarse_labels import GenderLabels, PoseLabels, gender_labels, labels_digest, pose_source
-from rlq.methods.rlq.pose_cache import kept_pose_labels
+from rlq.methods.rlq.pose_cache import cached_pose_labels
 from rlq.methods.rlq.settings import TARGET, RlqSettings, reading_of, without_clothes_labels
+
+CHECKED = ".checked"  # below tracking.folder: an empty file for each check that found nothing wrong
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ def gather_inputs(settings: RlqSettings, origin: str, console: Console | None = 
     try:
         file = pose_source(settings, data)
         if data.name not in broken:  # poses are measured in pixels of their pictures
-            poses = kept_pose_labels(settings, data, file)
+            poses = cached_pose_labels(settings, data, file)
     except DataError as error:
         missing.add("poses", error, "cap.pose.enabled=false")
     try:
@@ -136,7 +141,7 @@ def _notes(data: ReidData, genders: GenderLabels | None) -> Iterator[str]:
 
 def _keep_decoded(sets: list[ReidData | None], settings: RlqSettings) -> Iterator[str]:
     """With data.cache, decode each set once for all; where the disk has no room, tell so and do without."""
-    folder = Path(settings.tracking.folder) / ".cache"
+    folder = Path(settings.tracking.folder) / CACHE
     for data in sets:
         if data is not None and settings.data.cache:
             paths = sorted({path for record in data.records for path in record.pictures})
@@ -239,10 +244,10 @@ def _broken(sets: list[ReidData], settings: RlqSettings, missing: _Missing, cons
         looking = console.progress(inspect(files, os.cpu_count() or 1), f"pictures of {data.name}", len(files))
         broken = unreadable(files, looking)
         if broken:
-            listed = "; ".join(f"{path} ({reason})" for path, reason in broken[:10])
-            more = f" and {len(broken) - 10} more" if len(broken) > 10 else ""
-            mend = f"; replace or leave them out (rlq data check {data.name} lists all)"
-            missing.add(f"{data.name}, pictures that cannot be read ({len(broken)})", DataError(listed + more + mend))
+            files_and_reasons = listed([f"{path} ({reason})" for path, reason in broken], 10, "; ")
+            remedy = f"; replace or leave them out (rlq data check {data.name} lists all)"
+            part = f"{data.name}, pictures that cannot be read ({len(broken)})"
+            missing.add(part, DataError(files_and_reasons + remedy))
             found.add(data.name)
             continue
         _set_mark(mark)
@@ -267,8 +272,7 @@ def _mask_problems(settings: RlqSettings, data: ReidData, masks: Path, *, sizes:
 
 def _mark(settings: RlqSettings, name: str, *facts: object) -> Path:
     """A file that stands for a check that ended well, of just these facts."""
-    digest = hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
-    return Path(settings.tracking.folder) / ".checked" / f"{name}-{digest}"
+    return derived_file(Path(settings.tracking.folder) / CHECKED, name, short_digest(repr(facts)))
 
 
 def _set_mark(mark: Path) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
+from rlq.core.cache import FOLDER as CACHE
 from rlq.core.console import Console
 from rlq.core.distributed import Place, compute_type, type_name, wrap
 from rlq.core.errors import SettingsError
@@ -221,7 +222,7 @@ def _wanted(
     """How the teacher's features are had, where not by calling it."""
     if settings.tad.teacher_features == "once":
         paths = [record.path for record in inputs.external_train]
-        cache = Path(settings.tracking.folder) / ".cache"
+        cache = Path(settings.tracking.folder) / CACHE
         kept = keep_features(teacher, paths, cache, settings.data, place, console)
         return lambda batch, hq: kept.of(batch.paths, hq.device)
     if settings.compute.compile:

@@ -1,6 +1,5 @@
 """A teacher's features of whole, untransformed pictures: computed once, in a file that runs and processes share."""
 
-import hashlib
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,10 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rlq.core.cache import derived_file, ensure_built
 from rlq.core.console import Console
+from rlq.core.digest import short_digest
 from rlq.core.distributed import Place, wait_for_all
 from rlq.core.errors import DataError
-from rlq.core.files import alone_with, written_whole
 from rlq.core.settings import DataSettings
 from rlq.data.picture_source import PictureSource
 from rlq.methods.rlq.network import RlqNetwork
@@ -54,12 +54,9 @@ def keep_features(
     waits. Raises DataError when the disk has no room.
     """
     shape = (len(paths), len(teacher.branch_names), teacher.feature_width)
-    file = folder / f"teacher-{_digest(teacher, paths, data.size)}.npy"
+    file = derived_file(folder, "teacher", _digest(teacher, paths, data.size), ".npy")
     if place.is_main:
-        with alone_with(file):
-            if not file.is_file():
-                _check_room(file, shape)
-                _write(teacher, paths, file, data, place, console)
+        ensure_built(file, lambda temporary: _write(teacher, paths, temporary, data, place, console))
     wait_for_all()
     kept = KeptFeatures(file, paths, teacher.branch_names, teacher.feature_width)
     console.line(f"teacher  features of {shape[0]} pictures in {file} ({4 * np.prod(shape) / 1e6:,.1f} MB)")
@@ -69,9 +66,10 @@ def keep_features(
 def _write(
     teacher: RlqNetwork, paths: Sequence[Path], file: Path, data: DataSettings, place: Place, console: Console
 ) -> None:
-    source = PictureSource.of(data, place, console)
     shape = (len(paths), len(teacher.branch_names), teacher.feature_width)
-    with written_whole(file) as temporary, temporary.open("wb") as output, torch.inference_mode():
+    _check_room(file.parent, shape)
+    source = PictureSource.of(data, place, console)
+    with file.open("wb") as output, torch.inference_mode():
         header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.float32)), "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(output, header)
         for batch in source.batches(paths, label="teacher's features"):
@@ -80,22 +78,21 @@ def _write(
             output.write(np.ascontiguousarray(rows.cpu().numpy()).tobytes())
 
 
-def _check_room(file: Path, shape: tuple[int, int, int]) -> None:
-    needed, free = 4 * int(np.prod(shape)), shutil.disk_usage(file.parent).free
+def _check_room(folder: Path, shape: tuple[int, int, int]) -> None:
+    needed, free = 4 * int(np.prod(shape)), shutil.disk_usage(folder).free
     if needed > free:
         raise DataError(
-            f"the teacher's features of {shape[0]} pictures take {needed / 1e9:.1f} GB, and {file.parent} has "
+            f"the teacher's features of {shape[0]} pictures take {needed / 1e9:.1f} GB, and {folder} has "
             f"{free / 1e9:.1f} GB left; tad.teacher_features=each_step needs no room"
         )
 
 
 def _digest(teacher: RlqNetwork, paths: Sequence[Path], size: tuple[int, int]) -> str:
     """16 hex digits of the teacher's weights and of the pictures in their present state."""
-    digest = hashlib.sha256(repr((tuple(size), teacher.branch_names)).encode())
+    parts: list[str | memoryview] = [repr((tuple(size), teacher.branch_names))]
     for name, value in sorted(teacher.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+        parts += [name, value.detach().cpu().contiguous().numpy().ravel().data]
     for path in paths:
         state = path.stat()
-        digest.update(f"{path.absolute()} {state.st_size} {state.st_mtime_ns}\n".encode())
-    return digest.hexdigest()[:16]
+        parts.append(f"{path.absolute()} {state.st_size} {state.st_mtime_ns}\n")
+    return short_digest(*parts)
