@@ -1,10 +1,11 @@
 """Run an experiment: data, prerequisites, training, figures, numbers, all under one tracked run."""
 
 import signal
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from filelock import FileLock
@@ -12,7 +13,7 @@ from filelock import FileLock
 from rlq.core import distributed
 from rlq.core.console import Console
 from rlq.core.distributed import Place
-from rlq.core.errors import Pruned, RlqError
+from rlq.core.errors import RlqError
 from rlq.core.settings import ExperimentSettings, TrackingSettings
 from rlq.methods.base import CONFIG, Inputs, Loaded, Prerequisite, Ready
 from rlq.methods.catalogue import method_of
@@ -23,10 +24,10 @@ from rlq.runs.prerequisites import experiment_of, given_weights
 from rlq.runs.record import Membership, device_name, end_record, new_folder, open_record, take_over
 from rlq.runs.result import RESULT, Result, read_result, write_result
 from rlq.synthetic.provide import ensure_set
-from rlq.tracking import Status, Tracker
+from rlq.tracking import Tracker
 from rlq.training.backend import arrange
 from rlq.training.loop import fit
-from rlq.training.signals import Stopped
+from rlq.training.signals import Stopped, handling, stop_now
 
 Observe = Callable[[int, Mapping[str, float | None]], None]
 Started = Callable[[str, Path], None]
@@ -46,7 +47,7 @@ def run(
     in the main process alone. What `observe` raises as Pruned ends the run in all processes.
     """
     member = member or Membership()
-    with _Group(loaded.settings, console) as group:
+    with _joined_group(loaded.settings, console) as group:
         folder = member.folder or new_folder(loaded.settings, member.name)
         begun = distributed.share_from_main((folder / ABOUT).is_file())
         about = read_about(folder) if begun else None
@@ -67,38 +68,35 @@ def resume(word: str, *, runs: Path | None = None, console: Console | None = Non
     if about.status == "FINISHED":
         raise RlqError(f"{about.name} ({about.run_id[:8]}) is finished; a new run starts with rlq train {about.origin}")
     loaded = load(folder / SETTINGS)
-    with _Group(loaded.settings, console) as group:
+    with _joined_group(loaded.settings, console) as group:
         return _run_in(
             group, loaded._replace(origin=about.origin), folder, member=Membership(kind=about.kind), about=about
         )
 
 
-class _Group:
-    """The processes of this run, joined and left; only the first one speaks."""
+class _Group(NamedTuple):
+    """This process among those that compute the run."""
 
-    def __init__(self, settings: ExperimentSettings, console: Console | None) -> None:
-        self._joined = distributed.is_joined()  # a sweep's processes stay together from trial to trial
-        self.place = distributed.start(settings.compute.device)
-        self.console = console or Console(quiet=not self.place.is_main)
+    place: Place
+    console: Console  # of the main process; those of others are quiet
 
-    def __enter__(self) -> "_Group":
-        self._before = None
-        self._threads = torch.get_num_threads()
-        if threading.current_thread() is threading.main_thread():  # elsewhere Python allows no handlers
-            self._before = signal.signal(signal.SIGTERM, _stop_now)
-        return self
 
-    def __exit__(self, kind: type | None, *_: object) -> None:
-        torch.set_num_threads(self._threads)  # compute.threads is this run's, not the next one's
-        if self._before is not None:
-            signal.signal(signal.SIGTERM, self._before)
-        if not self._joined and (kind is None or self.place.world == 1):
+@contextmanager
+def _joined_group(settings: ExperimentSettings, console: Console | None) -> Iterator[_Group]:
+    """Join the processes of this run, and leave them at its end.
+
+    Outside the training loop, which finishes its step first, SIGTERM raises Stopped at once.
+    """
+    joined_before = distributed.is_joined()  # a sweep's processes stay together from trial to trial
+    place, threads, succeeded = distributed.start(settings.compute.device), torch.get_num_threads(), False
+    try:
+        with handling([signal.SIGTERM], stop_now):
+            yield _Group(place, console or Console(quiet=not place.is_main))
+        succeeded = True
+    finally:
+        torch.set_num_threads(threads)  # compute.threads counts for this run, not for the next one
+        if not joined_before and (succeeded or place.world == 1):
             distributed.stop()  # after an error the peers may hang in an exchange; the launcher ends them
-
-
-def _stop_now(number: int, _frame: object) -> None:
-    """SIGTERM outside the training loop, which waits for the end of a step: end at once, but in order."""
-    raise Stopped(number)
 
 
 def _run_in(
@@ -132,13 +130,12 @@ def _run_in(
             write_result(result)
         distributed.wait_for_all()
     except BaseException as error:
-        status: Status = "KILLED" if isinstance(error, Stopped | KeyboardInterrupt | Pruned) else "FAILED"
-        end_record(place, folder, tracker, status, reason=str(error) or type(error).__name__)
-        if status == "KILLED" and not isinstance(error, Pruned):
+        end_record(place, folder, tracker, error)
+        if isinstance(error, Stopped | KeyboardInterrupt):
             how = f"rlq train --resume {folder}" if member.kind == "run" else "the same command"
             console.line(f"kept     {tracker.run_id} in {folder}; {how} goes on with it")
         raise
-    end_record(place, folder, tracker, "FINISHED")
+    end_record(place, folder, tracker)
     result = replace(result, run_id=tracker.run_id)  # a server that was away may have given it only now
     if place.is_main:
         table = method_of(result.settings).summary(result.metrics, inputs)

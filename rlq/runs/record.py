@@ -13,8 +13,8 @@ import torch
 from rlq.core import distributed
 from rlq.core.config import flatten, replaced, to_yaml
 from rlq.core.distributed import Place, type_name
-from rlq.core.errors import RlqError, SettingsError
-from rlq.core.files import cut_name, written_whole
+from rlq.core.errors import Pruned, RlqError, SettingsError
+from rlq.core.files import cut_name, write_file
 from rlq.core.settings import ExperimentSettings
 from rlq.methods.base import Inputs, Loaded, Ready
 from rlq.methods.catalogue import method_of
@@ -34,6 +34,7 @@ from rlq.tracking import (
     resolve_uri,
     source_digest,
 )
+from rlq.training.signals import Stopped
 
 
 @dataclass(frozen=True)
@@ -142,22 +143,33 @@ def _with_local_files(loaded: Loaded, folder: Path, files: list[Path]) -> Experi
 
 def _write_yaml(path: Path, settings: ExperimentSettings) -> None:
     """Whole, because a run whose settings were torn off could never be resumed."""
-    with written_whole(path) as temporary:
-        temporary.write_text(to_yaml(settings))
+    write_file(path, to_yaml(settings))
 
 
-def end_record(place: Place, folder: Path, tracker: Tracker, status: Status, reason: str = "") -> None:
+def end_record(place: Place, folder: Path, tracker: Tracker, error: BaseException | None = None) -> None:
+    """End a run in the tracker and in its folder: as FINISHED, or after an error as KILLED or FAILED."""
     if not place.is_main:
         return
+    status: Status = "FINISHED" if error is None else status_after(error)
     try:
-        if reason:
-            tracker.log_tags({"rlq.ended_by": reason[:500]})
-        tracker.end(status)  # the run may get its id only now, if the server has been away so far
+        if error is not None:
+            tracker.log_tags(ended_by(error))
+        tracker.end(status)  # after an outage of the server, the run gets its id only now
         write_about(folder, replace(read_about(folder), run_id=tracker.run_id, status=status))
     except (RlqError, OSError):
-        if status == "FINISHED":
+        if error is None:
             raise
-        # the reason that it ended is worth more than that a full disk does not take it
+        # `error` tells more than a full disk that does not take its record
+
+
+def status_after(error: BaseException) -> Status:
+    """Return how a run ended that this error left: KILLED where it was asked to stop or was pruned, else FAILED."""
+    return "KILLED" if isinstance(error, Stopped | KeyboardInterrupt | Pruned) else "FAILED"
+
+
+def ended_by(error: BaseException) -> dict[str, str]:
+    """Return the tag that gives the reason for which a run ended."""
+    return {"rlq.ended_by": (str(error) or type(error).__name__)[:500]}
 
 
 def take_over(dead: Path, loaded: Loaded, folder: Path) -> None:
