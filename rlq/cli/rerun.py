@@ -25,12 +25,12 @@ def rerun(run: str, runs: Path, *, check: bool, anyway: bool) -> None:
         from rlq.core.errors import RlqError
         from rlq.runs import rerun as again
 
-        found = again.find(run, runs)
-        name = f"{found.stored.name} ({found.stored.run_id[:8]})"
-        different = again.differences(found)
+        original = again.find(run, runs)
+        name = f"{original.stored.name} ({original.stored.run_id[:8]})"
+        different = again.differences(original)
         listed = "".join(f"\n  - {line}" for line in different)
         if different and not anyway:
             raise RlqError(f"not as it was when {name} was made:{listed}\n--anyway runs it all the same")
         click.echo(f"rerun    {name}" + (f", although this differs:{listed}" if different else ": all as it was"))
         if not check:
-            click.echo(again.closing_words(found, again.rerun(found)))
+            click.echo(again.comparison_text(original, again.rerun(original)))
