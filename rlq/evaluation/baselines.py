@@ -6,24 +6,24 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rlq.data.pictures import read_picture
+from rlq.data.pictures import PictureReader, read_picture
 from rlq.data.records import Protocol, Record
 from rlq.evaluation.histogram import colour_histogram
 
 FRAMES = 8  # of a tracklet, whose histograms are averaged
 
 
-def histogram_features(records: Sequence[Record]) -> np.ndarray:
+def histogram_features(records: Sequence[Record], reader: PictureReader = read_picture) -> np.ndarray:
     """Return float32 [n, 512]: the colour histogram of every picture; of a tracklet, the mean over some frames."""
-    return np.stack([_histogram(record.pictures) for record in records])
+    return np.stack([_histogram(record.pictures, reader) for record in records])
 
 
-def _histogram(pictures: Sequence[Path]) -> np.ndarray:
+def _histogram(pictures: Sequence[Path], reader: PictureReader) -> np.ndarray:
     """Return the histogram of a sample; of many frames, FRAMES evenly spaced ones, the mean scaled to unit length."""
     if len(pictures) == 1:
-        return colour_histogram(read_picture(pictures[0]))
+        return colour_histogram(reader(pictures[0]))
     chosen = np.unique(np.linspace(0, len(pictures) - 1, FRAMES).round().astype(int))
-    mean = np.mean([colour_histogram(read_picture(pictures[i])) for i in chosen], axis=0)
+    mean = np.mean([colour_histogram(reader(pictures[i])) for i in chosen], axis=0)
     return (mean / np.linalg.norm(mean)).astype(np.float32)
 
 

@@ -11,6 +11,7 @@ from rlq.core.settings import ExperimentSettings
 from rlq.data.catalogue import Reading
 from rlq.data.catalogue import read as read_data
 from rlq.data.holdout import split_holdout
+from rlq.data.pictures import PictureReader, read_picture
 from rlq.data.records import ReidData
 from rlq.evaluation.baselines import asked
 from rlq.methods.base import DataUse, Inputs
@@ -28,6 +29,10 @@ class RankingInputs(Inputs, Protocol):
     def own_test(self) -> ReidData | None:
         """With data.selection = holdout, the set with its own query and gallery."""
 
+    @property
+    def reader(self) -> PictureReader:
+        """Reads the pictures of these sets."""
+
 
 @dataclass(frozen=True)
 class TargetInputs:
@@ -36,6 +41,7 @@ class TargetInputs:
     settings: Any
     data: ReidData
     own_test: ReidData | None = None
+    reader: PictureReader = read_picture
     notes: tuple[str, ...] = ()
 
     @property
