@@ -12,7 +12,7 @@ from rlq.data.datasets import PlainPictures, in_order, loader
 from rlq.data.degradation import Degrading
 from rlq.data.pictures import PictureReader, read_picture
 from rlq.data.transforms import TestTransform
-from rlq.data.worker_pool import PATIENCE, deaths_told
+from rlq.data.worker_pool import PATIENCE, clear_worker_errors
 
 
 @dataclass(frozen=True)
@@ -49,5 +49,5 @@ class PictureSource:
         source = loader(
             pictures, groups, collate_plain, workers=self.workers, patience=self.patience, device=self.place.device
         )
-        with deaths_told():
+        with clear_worker_errors():
             yield from self.console.progress(source, label)

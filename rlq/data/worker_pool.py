@@ -100,7 +100,7 @@ class Loader(DataLoader):
     def _wait_for(self, watchdog: "_Watchdog", request: Callable[[], Any]) -> Any:
         """Return torch's answer, or raise an error of ours; the death of a worker can show as several of torch's."""
         try:
-            with deaths_told(), watchdog.waiting():
+            with clear_worker_errors(), watchdog.waiting():
                 try:
                     return request()
                 except (ConnectionError, EOFError, FileNotFoundError) as error:  # of the socket to a worker
@@ -200,7 +200,7 @@ def end_workers() -> None:
 
 
 @contextmanager
-def deaths_told() -> Iterator[None]:
+def clear_worker_errors() -> Iterator[None]:
     """Turn torch's error about a dead worker, which it may raise at any time, into a DataError."""
     try:
         yield

@@ -27,7 +27,7 @@ def _histogram(pictures: Sequence[Path], reader: PictureReader) -> np.ndarray:
     return (mean / np.linalg.norm(mean)).astype(np.float32)
 
 
-class Asked(NamedTuple):
+class QueryCounts(NamedTuple):
     """What a protocol asks of a data set."""
 
     queries: int
@@ -35,12 +35,12 @@ class Asked(NamedTuple):
     gallery: int
 
 
-def asked(query: Sequence[Record], gallery: Sequence[Record], protocol: Protocol) -> Asked:
+def count_queries(query: Sequence[Record], gallery: Sequence[Record], protocol: Protocol) -> QueryCounts:
     """Count queries, those that have a match, and gallery pictures, from labels alone."""
     queries, shown = _chosen(query, protocol.query_cameras), _chosen(gallery, protocol.gallery_cameras)
     own = _by_pid(shown)
     valid = sum(any(is_match(record, other, protocol) for other in own.get(record.pid, ())) for record in queries)
-    return Asked(len(queries), valid, len(shown))
+    return QueryCounts(len(queries), valid, len(shown))
 
 
 def chance(
@@ -72,7 +72,7 @@ def chance(
 
 def is_match(query: Record, other: Record, protocol: Protocol) -> bool:
     """Whether a gallery picture of the same person counts as correct under the protocol's rule."""
-    if getattr(query, protocol.barrier) == getattr(other, protocol.barrier):
+    if getattr(query, protocol.junk_by) == getattr(other, protocol.junk_by):
         return False
     return {
         "GENERAL": True,

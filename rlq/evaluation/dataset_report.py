@@ -16,14 +16,14 @@ from rlq.data.catalogue import data_set
 from rlq.data.image_check import inspect, unreadable
 from rlq.data.readers.celeb_reid import CameraReading
 from rlq.data.records import Published, Record, ReidData
-from rlq.evaluation.baselines import Asked, asked, chance, histogram_features
+from rlq.evaluation.baselines import QueryCounts, chance, count_queries, histogram_features
 from rlq.evaluation.metrics import Ranking
 from rlq.evaluation.protocols import evaluate
 from rlq.synthetic.provide import read_set
 
 SPLITS = ("train", "query", "gallery")
 # More test pictures than this are ranked by colours only when asked for: every one is read and kept once more.
-RANKED_UNASKED = 50_000
+RANKED_BY_DEFAULT = 50_000
 SHOWN = 10  # duplicates that the text lists; --json has all
 SIDE_FILES = ("keypoints.json", "pose_clusters.csv", "gender.csv", "masks", "bad_upper.txt", "bad_lower.txt")
 
@@ -44,7 +44,7 @@ class Report:
     published: Published | None
     splits: dict[str, dict[str, int]]  # train, query, gallery, test (query and gallery together)
     clothes_per_person: dict[str, dict[str, float]]
-    asked: dict[str, Asked]
+    query_counts: dict[str, QueryCounts]
     unreadable: list[tuple[Path, str]]
     duplicates: list[Duplicate]
     files: int
@@ -59,7 +59,7 @@ class Report:
 
     def to_json(self) -> str:
         """Per split the numbers of pictures, identities, clothes and cameras; per protocol those of queries."""
-        protocols: dict[str, dict[str, Any]] = {name: count._asdict() for name, count in self.asked.items()}
+        protocols: dict[str, dict[str, Any]] = {name: count._asdict() for name, count in self.query_counts.items()}
         for name, ranking in self.rankings.items():
             protocols[name] |= ranking.summary()
         published = self.published
@@ -117,7 +117,7 @@ class Report:
     def _protocol_table(self) -> str:
         wanted = self.published.valid_queries if self.published else {}
         rows = []
-        for name, count in self.asked.items():
+        for name, count in self.query_counts.items():
             valid = _verdict(count.valid_queries, wanted.get(name), bool(self.published))
             row = [name, str(count.queries), valid, str(count.gallery)]
             if self.rankings:
@@ -137,7 +137,7 @@ class Report:
             )
         if self.rankings:
             lines.append("R-1 and mAP: ranked by colour histograms (8 stripes, 4 x 4 x 4 bins), percent")
-        elif not self.unreadable and not self.data.holds_tracklets and self.asked:
+        elif not self.unreadable and not self.data.holds_tracklets and self.query_counts:
             lines.append("not ranked by colour histograms; --colours does it")
         return lines
 
@@ -193,7 +193,7 @@ def check(
     seconds = time.monotonic() - started
     broken = unreadable(files, findings)
     if colours is None:
-        colours = len(data.query) + len(data.gallery) <= RANKED_UNASKED
+        colours = len(data.query) + len(data.gallery) <= RANKED_BY_DEFAULT
     parts = _parts(data)
     dressed = {split: data.clothes_known if split == "train" else _labelled(parts["test"]) for split in parts}
     ranked = colours and not broken and bool(data.query) and not data.holds_tracklets
@@ -202,7 +202,7 @@ def check(
         published=data_set(name).published,
         splits={split: _counts(records, dressed[split]) for split, records in parts.items()},
         clothes_per_person={p: _clothes(parts[p]) for p in ("train", "test") if dressed[p] and parts[p]},
-        asked={protocol.name: asked(data.query, data.gallery, protocol) for protocol in data.protocols},
+        query_counts={protocol.name: count_queries(data.query, data.gallery, protocol) for protocol in data.protocols},
         unreadable=broken,
         duplicates=find_duplicates(data, [found.digest for found in findings]),
         files=len(files),

@@ -11,7 +11,7 @@ from rlq.data.degradation import DegradationRanges, Degrading
 from rlq.data.records import ReidData
 from rlq.evaluation.embed import FeaturesOf
 from rlq.evaluation.metrics import Ranking
-from rlq.evaluation.protocols import evaluate, single_shots
+from rlq.evaluation.protocols import evaluate, evaluate_single_shot
 from rlq.evaluation.single_shot import SingleShot
 
 Results = Ranking | SingleShot
@@ -58,7 +58,7 @@ def rank_features(
 ) -> Mapping[str, Results]:
     """Return each protocol's ranking of features [Q, D] and [G, D], one row per query and per gallery sample."""
     if is_single_shot(data, shots):
-        return single_shots(data.query, data.gallery, data.protocols, query, gallery)
+        return evaluate_single_shot(data.query, data.gallery, data.protocols, query, gallery)
     return evaluate(data.query, data.gallery, data.protocols, query, gallery)
 
 
@@ -67,7 +67,7 @@ def is_single_shot(data: ReidData, shots: Shots) -> bool:
     return shots == "single" and data.single_shot
 
 
-def flat(rankings: Mapping[str, Results]) -> dict[str, float | None]:
+def flat_metrics(rankings: Mapping[str, Results]) -> dict[str, float | None]:
     """Return CC/rank1, CC/mAP and so on, as fractions; None without a valid query."""
     found: dict[str, float | None] = {}
     for name, ranking in rankings.items():
@@ -76,4 +76,4 @@ def flat(rankings: Mapping[str, Results]) -> dict[str, float | None]:
     return found
 
 
-_MEASURED = sorted(RANKING.known, key=lambda score: score.key == "mAP")  # the rates first, as they are logged
+_MEASURED = sorted(RANKING.all, key=lambda score: score.key == "mAP")  # the rates first, as they are logged

@@ -130,7 +130,7 @@ def rank(
     return {rule: Ranking(first[rule], precision[rule], g_total) for rule in rules}
 
 
-def good_and_junk(query: Labels, gallery: Labels, rule: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def matches_and_junk(query: Labels, gallery: Labels, rule: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """The correct matches and the junk of a few queries, each [Q, G]; all that is neither belongs to other people."""
     pairs = _Pairs(query, gallery, [rule])
     row, column = pairs.of(slice(0, len(query)))

@@ -30,14 +30,14 @@ def evaluate(
         query_features=(query_features, f"{len(query)} D"), gallery_features=(gallery_features, f"{len(gallery)} D")
     )
     results = {}
-    for (cameras, barrier), together in _passes(protocols).items():
+    for (cameras, junk_by), together in _passes(protocols).items():
         columns = of_cameras(gallery, cameras)
         chosen = [of_cameras(query, protocol.query_cameras) for protocol in together]
         rows = np.unique(np.concatenate(chosen))
         rules = sorted({protocol.rule for protocol in together})
         rankings = rank(
-            labels_of(query, rows, barrier),
-            labels_of(gallery, columns, barrier),
+            labels_of(query, rows, junk_by),
+            labels_of(gallery, columns, junk_by),
             cosine_scores(_take(query_features, rows), _take(gallery_features, columns), device=device),
             rules,
             memory_mib=memory_mib,
@@ -47,7 +47,7 @@ def evaluate(
     return {protocol.name: results[protocol.name] for protocol in protocols}
 
 
-def single_shots(
+def evaluate_single_shot(
     query: Sequence[Record],
     gallery: Sequence[Record],
     protocols: Sequence[Protocol],
@@ -59,8 +59,8 @@ def single_shots(
     for protocol in protocols:
         rows, columns = of_cameras(query, protocol.query_cameras), of_cameras(gallery, protocol.gallery_cameras)
         results[protocol.name] = single_shot(
-            labels_of(query, rows, protocol.barrier),
-            labels_of(gallery, columns, protocol.barrier),
+            labels_of(query, rows, protocol.junk_by),
+            labels_of(gallery, columns, protocol.junk_by),
             _take(query_features, rows),
             _take(gallery_features, columns),
             [protocol.rule],
@@ -74,12 +74,12 @@ def of_cameras(records: Sequence[Record], cameras: frozenset[str] | None) -> np.
     return np.array(chosen, np.int64)
 
 
-def labels_of(records: Sequence[Record], rows: np.ndarray, barrier: str = "camera") -> Labels:
-    """The labels that ranking reads; `barrier` is the field whose equality bars a match."""
+def labels_of(records: Sequence[Record], rows: np.ndarray, junk_by: str = "camera") -> Labels:
+    """The labels that ranking reads; `junk_by` is the field whose equality bars a match."""
     chosen = [records[row] for row in rows]
     return Labels(
         pid=np.array([record.pid for record in chosen]),
-        camera=np.array([getattr(record, barrier) for record in chosen]),
+        camera=np.array([getattr(record, junk_by) for record in chosen]),
         clothes=np.array([record.clothes for record in chosen]),
     )
 
@@ -87,9 +87,9 @@ def labels_of(records: Sequence[Record], rows: np.ndarray, barrier: str = "camer
 def _passes(protocols: Sequence[Protocol]) -> dict[tuple[frozenset[str] | None, str], list[Protocol]]:
     passes: dict[tuple[frozenset[str] | None, str], list[Protocol]] = {}
     for protocol in protocols:
-        if protocol.barrier not in ("camera", "tracklet"):
-            raise ValueError(f"protocol {protocol.name}: barrier = {protocol.barrier!r} should be camera or tracklet")
-        passes.setdefault((protocol.gallery_cameras, protocol.barrier), []).append(protocol)
+        if protocol.junk_by not in ("camera", "tracklet"):
+            raise ValueError(f"protocol {protocol.name}: junk_by = {protocol.junk_by!r} should be camera or tracklet")
+        passes.setdefault((protocol.gallery_cameras, protocol.junk_by), []).append(protocol)
     return passes
 
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rlq.evaluation.metrics import Labels, good_and_junk
+from rlq.evaluation.metrics import Labels, matches_and_junk
 from rlq.evaluation.similarity import Features, cosine_scores
 
 
@@ -24,7 +24,7 @@ def rank_list(
     query_features [Q, D] and query labels are of the chosen queries only, a few. Equal scores: strangers first, as
     in `rank`, then the order of the gallery.
     """
-    good, junk = good_and_junk(query, gallery, rule)  # [Q, G] each
+    good, junk = matches_and_junk(query, gallery, rule)  # [Q, G] each
     scores = cosine_scores(query_features, gallery_features)(slice(0, len(query)))  # [Q, G]
     lists = []
     for row in range(len(query)):

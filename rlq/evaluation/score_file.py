@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlq.core.errors import DataError
-from rlq.core.safe_arrays import DENSEST, UNREADABLE, bombs
+from rlq.core.safe_arrays import MOST_COMPRESSION, UNREADABLE, zip_bombs
 from rlq.evaluation.metrics import Labels, rank
 from rlq.evaluation.similarity import cosine_scores
 
@@ -43,9 +43,11 @@ def _read(path: Path) -> Arrays:
             raise DataError(f"{path} holds a single array; wanted is an .npz of {WANTED}")
         with file:
             there = sorted(file.files)
-            packed = bombs(path, _known_names(there))
+            packed = zip_bombs(path, _known_names(there))
             if packed:
-                raise DataError(f"{path} is refused: {packed[0]} unpacks to over {DENSEST} times its size in the file")
+                raise DataError(
+                    f"{path} is refused: {packed[0]} unpacks to over {MOST_COMPRESSION} times its size in the file"
+                )
             arrays = {name: _member(path, file, name) for name in _known_names(there)}
     except UNREADABLE as error:
         # NumPy takes any other file for a pickle, and advises to open it unsafely.

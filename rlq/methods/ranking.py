@@ -24,7 +24,7 @@ from rlq.data.records import Record, ReidData, Sample
 from rlq.data.transforms import resize
 from rlq.evaluation.baselines import chance, histogram_features
 from rlq.evaluation.embed import Embed, FeaturesOf, embed_samples
-from rlq.evaluation.evaluator import Evaluator, flat, is_single_shot, rank_features
+from rlq.evaluation.evaluator import Evaluator, flat_metrics, is_single_shot, rank_features
 from rlq.evaluation.per_query import PER_QUERY, per_query
 from rlq.evaluation.protocols import labels_of, of_cameras
 from rlq.evaluation.rank_list import rank_list
@@ -94,7 +94,7 @@ def evaluation_of(
         share_buffers(network)  # or the pictures of one evaluation would pass different networks
         network.eval()
         try:
-            return flat(evaluator.rank())
+            return flat_metrics(evaluator.rank())
         finally:
             network.train()
 
@@ -165,7 +165,7 @@ class RankingMethod(Method):
         features = Evaluator(tested, features_of(model, alone, console), place=alone).features()
         rankings = rank_features(tested, *features, shots)
         if inputs.own_test is not None:
-            found |= {f"test/{name}": value for name, value in flat(rankings).items() if value is not None}
+            found |= {f"test/{name}": value for name, value in flat_metrics(rankings).items() if value is not None}
         tracker.log_dict(per_query(tested, rankings), PER_QUERY)
         tracker.log_metrics(found, step=0)
         if settings.tracking.figures:
@@ -198,7 +198,7 @@ class RankingMethod(Method):
                 found |= {f"chance/{protocol.name}/{name}": value} if value is not None else {}
         query, gallery = (histogram_features(records, inputs.reader) for records in (data.query, data.gallery))
         rankings = rank_features(data, query, gallery, shots)
-        return found | {f"histogram/{n}": value for n, value in flat(rankings).items() if value is not None}
+        return found | {f"histogram/{n}": value for n, value in flat_metrics(rankings).items() if value is not None}
 
 
 def score_table(metrics: Metrics, scores: ScoreTable, groups: Sequence[str], variant: str, epochs: int) -> str:
@@ -228,8 +228,8 @@ def rank_lists(data: ReidData, query: np.ndarray, gallery: np.ndarray, *, seed: 
     lists = rank_list(
         query[chosen],
         gallery[columns],
-        labels_of(data.query, chosen, protocol.barrier),
-        labels_of(data.gallery, columns, protocol.barrier),
+        labels_of(data.query, chosen, protocol.junk_by),
+        labels_of(data.gallery, columns, protocol.junk_by),
         protocol.rule,
         TOP,
     )

@@ -10,7 +10,7 @@ from rlq.core.files import write_file
 from rlq.core.text import listed
 from rlq.tracking.interface import TrackingError
 from rlq.tracking.provenance import without_credentials
-from rlq.tracking.store import Away, Refused, absolute_uri, open_client, reaching
+from rlq.tracking.store import Refused, Unreachable, absolute_uri, open_client, store_errors
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -21,7 +21,7 @@ SHOWN = 5  # runs named in an error
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredRun:
     """One run of the store."""
 
     run_id: str
@@ -31,7 +31,7 @@ class Stored:
     metrics: dict[str, float]  # the latest value of each
 
 
-def find_stored(uri: str, word: str) -> Stored:
+def find_stored_run(uri: str, word: str) -> StoredRun:
     """The run with this id, a unique prefix of one (4 characters or more) or this name.
 
     Raises TrackingError when there is none or more than one, or the store is away.
@@ -40,9 +40,9 @@ def find_stored(uri: str, word: str) -> Stored:
     where = without_credentials(uri)
     try:
         client = open_client(uri)
-        with reaching(uri):
+        with store_errors(uri):
             found = _matching(client, word)
-    except (Away, Refused) as error:
+    except (Unreachable, Refused) as error:
         raise TrackingError(f"{where} cannot be asked for {word}: {error}") from error
     if not found:
         raise TrackingError(f"there is no run {word} in {where}; wanted is a run id, the start of one, or a name")
@@ -50,7 +50,7 @@ def find_stored(uri: str, word: str) -> Stored:
         choice = listed((f"{run.info.run_id[:8]} ({run.info.run_name})" for run in found), SHOWN)
         raise TrackingError(f"{word} may be any of {choice}; say more of its id")
     (run,) = found
-    return Stored(run.info.run_id, run.info.run_name, run.info.status, dict(run.data.tags), dict(run.data.metrics))
+    return StoredRun(run.info.run_id, run.info.run_name, run.info.status, dict(run.data.tags), dict(run.data.metrics))
 
 
 def fetch_files(uri: str, run_id: str, folder: Path, endings: tuple[str, ...]) -> list[Path]:
@@ -61,11 +61,12 @@ def fetch_files(uri: str, run_id: str, folder: Path, endings: tuple[str, ...]) -
     uri = absolute_uri(uri)
     try:
         client = open_client(uri)
-        with reaching(uri), TemporaryDirectory() as scratch:  # MLflow would leave a folder of its own behind for each
+        # Without a folder of ours, MLflow would leave a temporary one behind for each file.
+        with store_errors(uri), TemporaryDirectory() as scratch:
             found = [one.path for one in client.list_artifacts(run_id) if not one.is_dir]
             names = sorted(name for name in found if name.endswith(endings) and "/" not in name)  # a server may say ../
             contents = {name: Path(client.download_artifacts(run_id, name, scratch)).read_bytes() for name in names}
-    except (Away, Refused) as error:
+    except (Unreachable, Refused) as error:
         where = without_credentials(uri)
         raise TrackingError(f"the files of run {run_id} cannot be fetched from {where}: {error}") from error
     for name, content in contents.items():

@@ -26,7 +26,7 @@ from rlq.tracking.interface import (
 from rlq.tracking.journal import EVENTS, PROGRESS, Progress
 from rlq.tracking.outbox import Delivery
 from rlq.tracking.provenance import source_tags, without_credentials
-from rlq.tracking.store import Away, Refused, absolute_uri, links_to, reaching, resolve_uri, with_credentials
+from rlq.tracking.store import Refused, Unreachable, absolute_uri, links_to, resolve_uri, store_errors, with_credentials
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,7 +59,7 @@ def open_run(
     lock = _locked(folder)
     fresh = False
     try:
-        fresh = begun_run(folder) is None
+        fresh = local_run_id(folder) is None
         tracker = MlflowTracker(Delivery(folder, uri), lock)
         tracker.delivery.progress.uri = without_credentials(uri)
         if fresh:
@@ -78,7 +78,7 @@ def open_run(
     return tracker
 
 
-def begun_run(folder: Path) -> str | None:
+def local_run_id(folder: Path) -> str | None:
     """The id by which the run in a folder can be resumed, even if its process was killed before it told anybody."""
     path = folder / EVENTS
     line, end, _ = path.read_bytes().partition(b"\n") if path.is_file() else (b"", b"", b"")
@@ -265,14 +265,14 @@ class MlflowTracker:
                 self._fetch(fetch)
         except Refused as error:
             raise TrackingError(f"{without_credentials(self.delivery.uri)} refuses the run: {error}") from error
-        except Away as error:
+        except Unreachable as error:
             self.delivery.postpone(error)
 
     def _fetch(self, run_id: str) -> None:
         """Take over what a run that began in another folder has logged, so that none of it is logged again."""
         delivery = self.delivery
         client = delivery.connect()
-        with reaching(delivery.uri):
+        with store_errors(delivery.uri):
             data = client.get_run(run_id).data
             history = [metric for name in sorted(data.metrics) for metric in client.get_metric_history(run_id, name)]
         rows = [{"name": m.key, "value": m.value, "step": m.step, "time": m.timestamp} for m in history]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rlq.tracking.journal import EVENTS, METRICS, Journal, Progress
 from rlq.tracking.provenance import without_credentials
-from rlq.tracking.store import Away, Refused, experiment_id, open_client, patience, reaching
+from rlq.tracking.store import Refused, Unreachable, experiment_id, open_client, store_errors, upload_timeout
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -74,7 +74,7 @@ class Delivery:
         return "; ".join(dict.fromkeys(reason for reason in found if reason)) or "no attempt was made"
 
     def connect(self) -> "MlflowClient":
-        """Open the store and make sure that the run is in it. Raises Away or Refused."""
+        """Open the store and make sure that the run is in it. Raises Unreachable or Refused."""
         if self._client is None:
             self._client = open_client(self.uri)
         if not self.state["run_id"]:
@@ -84,12 +84,12 @@ class Delivery:
     def _find_or_create(self, client: "MlflowClient") -> None:
         first = self.events.rows[0]
         if first["run_id"] and without_credentials(self.uri) == self.progress.uri:  # it began in another folder
-            with reaching(self.uri):
+            with store_errors(self.uri):
                 run = client.get_run(first["run_id"])
         else:
             experiment = experiment_id(client, self.uri, first["experiment"], self.folder)
             # The answer to an earlier call may have been lost on the way, so look before making a second run.
-            with reaching(self.uri):
+            with store_errors(self.uri):
                 known = client.search_runs([experiment], f"tags.`rlq.local_id` = '{first['local_id']}'", max_results=1)
                 run = known[0] if known else client.create_run(experiment, first["time"], first["tags"], first["name"])
         self.state.update(run_id=run.info.run_id, experiment_id=run.info.experiment_id)
@@ -102,7 +102,7 @@ class Delivery:
     def _attempt(self, pause: Pause, work: Callable[[], None]) -> None:
         try:
             work()
-        except (Away, Refused) as error:
+        except (Unreachable, Refused) as error:
             self._failed(pause, error)
         else:
             if pause.reason:
@@ -124,7 +124,7 @@ class Delivery:
         while self.state["metrics"] < len(self.metrics.rows):
             start = self.state["metrics"]
             rows = self.metrics.rows[start : start + ROWS]
-            with reaching(self.uri):
+            with store_errors(self.uri):
                 client.log_batch(
                     self.state["run_id"],
                     metrics=[Metric(row["name"], row["value"], row["time"], row["step"]) for row in rows],
@@ -143,9 +143,9 @@ class Delivery:
                 self._done(index)  # overwritten since
                 continue
             try:
-                with patience():
+                with upload_timeout():
                     self._send_event(client, index)
-            except Away:
+            except Unreachable:
                 self._failures[index] += 1
                 raise
 
@@ -157,7 +157,7 @@ class Delivery:
     def _send_event(self, client: "MlflowClient", index: int) -> None:
         event = self.events.rows[index]
         try:
-            with reaching(self.uri):
+            with store_errors(self.uri):
                 if event["kind"] == "model":
                     self._send_model(client, index)
                 else:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rlq.tracking.interface import TrackingError, param_texts, tag_texts
 from rlq.tracking.provenance import without_credentials
 from rlq.tracking.store import (
-    Away,
     Refused,
+    Unreachable,
     absolute_uri,
-    base_of_links,
     experiment_id,
     is_server,
     open_client,
-    patience,
-    reaching,
+    store_errors,
+    ui_address,
+    upload_timeout,
 )
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ MODEL_NAME = re.compile(r"[\w. -]*\w[\w. -]*")  # MLflow itself refuses / and :
 EXAMPLE_FILES = ("artifact_path", "serving_input_path")  # where MLmodel names them
 
 
-class Registered(NamedTuple):
+class RegisteredVersion(NamedTuple):
     """One version of a registered model."""
 
     name: str
@@ -97,7 +97,7 @@ def register_folder(
     run_id: str | None,
     params: Mapping[str, object],
     tags: Mapping[str, str],
-) -> Registered:
+) -> RegisteredVersion:
     """Send a folder of `save_function` to the store, then make it the next version of the registered model `name`.
 
     The version appears only once all of it is there. Raises TrackingError when the store is away or says no.
@@ -108,30 +108,30 @@ def register_folder(
         if run_id is None:
             home = experiment_id(client, uri, experiment, folder)
         else:
-            with reaching(uri):
+            with store_errors(uri):
                 home = client.get_run(run_id).info.experiment_id
-        with reaching(uri), patience():
+        with store_errors(uri), upload_timeout():
             model = client.create_logged_model(home, name, run_id, texts, param_texts(params), model_type="reid")
             client.log_model_artifacts(model.model_id, str(folder))
             client.finalize_logged_model(model.model_id, "READY")
         _make_name(client, uri, name)
-        with reaching(uri):
+        with store_errors(uri):
             # A server wants to know whose place that is. Without one, MLflow would look the model up in its global
             # store, which may be another: hence no id, and the place itself rather than models:/<id>.
             version = client.create_model_version(
                 name, model.artifact_location, run_id, texts, model_id=model.model_id if is_server(uri) else None
             )
-    except (Away, Refused) as error:
+    except (Unreachable, Refused) as error:
         raise TrackingError(f"{name} cannot be registered in {without_credentials(uri)}: {error}") from error
-    page = f"{base_of_links(uri)}/#/models/{name}/versions/{version.version}"
-    return Registered(name, str(version.version), without_credentials(uri), page)
+    page = f"{ui_address(uri)}/#/models/{name}/versions/{version.version}"
+    return RegisteredVersion(name, str(version.version), without_credentials(uri), page)
 
 
 def _make_name(client: "MlflowClient", uri: str, name: str) -> None:
     """The registered model of this name, made unless it is there."""
     try:
-        with reaching(uri):
+        with store_errors(uri):
             client.create_registered_model(name)
     except Refused:
-        with reaching(uri):
+        with store_errors(uri):
             client.get_registered_model(name)  # says why, unless it was there

@@ -54,7 +54,7 @@ FOREIGN_ERRORS = (
 )
 
 
-class Away(Exception):
+class Unreachable(Exception):
     """The store did not answer; the same call may work later."""
 
 
@@ -80,7 +80,7 @@ def with_credentials(uri: str) -> str:
 
 
 def open_client(uri: str) -> "MlflowClient":
-    """A client of the store, which is made or migrated first if it is a local file. Raises Away or Refused."""
+    """A client of the store, which is made or migrated first if it is a local file. Raises Unreachable or Refused."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     from mlflow import MlflowClient
@@ -90,7 +90,7 @@ def open_client(uri: str) -> "MlflowClient":
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # a line per retry; ours says it once
 
     path = _sqlite_path(uri)
-    with reaching(uri):
+    with store_errors(uri):
         if path is None:
             return MlflowClient(uri)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -108,24 +108,25 @@ def _make(path: Path) -> None:
     from mlflow import MlflowClient
 
     remove_partial(path.parent, path.name)
-    with written_whole(path, refusal=Away) as partial:  # under a new name each time: MLflow looks once at each address
+    # The temporary file has a new name each time, because MLflow opens each address only once.
+    with written_whole(path, refusal=Unreachable) as partial:
         MlflowClient(f"sqlite:///{partial}").search_experiments(max_results=1)
 
 
 def experiment_id(client: "MlflowClient", uri: str, name: str, folder: Path) -> str:
-    """The experiment of this name, made where it is missing. Raises Away or Refused.
+    """The experiment of this name, made where it is missing. Raises Unreachable or Refused.
 
     Its artifacts go to `<store>/artifacts/<name>`; a server decides for itself. The folder is fixed at creation.
     """
-    with reaching(uri):
+    with store_errors(uri):
         found = client.get_experiment_by_name(name)
     if found is None:
         place = _artifact_location(uri, name, folder)
         try:
-            with reaching(uri):
+            with store_errors(uri):
                 return client.create_experiment(name, artifact_location=place)
         except Refused:
-            with reaching(uri):
+            with store_errors(uri):
                 found = client.get_experiment_by_name(name)
             if found is None:
                 raise  # not because another process was faster
@@ -139,7 +140,7 @@ def experiment_id(client: "MlflowClient", uri: str, name: str, folder: Path) -> 
 
 def links_to(uri: str, experiment: str, run: str) -> dict[str, str]:
     """Addresses of pages in the UI. Without the workflow type it opens in a mode that shows no training runs."""
-    table = f"{base_of_links(uri)}/#/experiments/{experiment}/runs"
+    table = f"{ui_address(uri)}/#/experiments/{experiment}/runs"
     kind = "workflowType=machine_learning"
     return {
         "run": f"{table}/{run}?{kind}",
@@ -148,7 +149,7 @@ def links_to(uri: str, experiment: str, run: str) -> dict[str, str]:
     }
 
 
-def base_of_links(uri: str) -> str:
+def ui_address(uri: str) -> str:
     """Where the store's UI is."""
     return without_credentials(uri).rstrip("/") if is_server(uri) else LOCAL_UI
 
@@ -159,7 +160,7 @@ def is_server(uri: str) -> bool:
 
 
 @contextmanager
-def patience() -> Iterator[None]:
+def upload_timeout() -> Iterator[None]:
     """Wait longer for answers to uploads: a server in front of slow storage answers once all is stored."""
     name = "MLFLOW_HTTP_REQUEST_TIMEOUT"
     usual = os.environ[name]
@@ -172,17 +173,17 @@ def patience() -> Iterator[None]:
 
 
 @contextmanager
-def reaching(uri: str) -> Iterator[None]:
-    """Turn every error of the store's clients into Away or Refused; our own bugs pass through."""
+def store_errors(uri: str) -> Iterator[None]:
+    """Turn every error of the store's clients into Unreachable or Refused; our own bugs pass through."""
     from mlflow.exceptions import MlflowException
 
     try:
         yield
     except MlflowException as error:
-        kind = Refused if error.error_code in REFUSALS else Away
+        kind = Refused if error.error_code in REFUSALS else Unreachable
         raise kind(_reason(uri, error)) from error
     except _client_errors() as error:
-        raise Away(_reason(uri, error)) from error
+        raise Unreachable(_reason(uri, error)) from error
 
 
 def _reason(uri: str, error: Exception) -> str:

@@ -14,7 +14,7 @@ MOST_PARAMS = 8  # axes and columns that can still be read; MLflow takes views o
 NO_SETTING = ("tracking.", "compute.", "variant")  # names, places and pace
 
 
-def family_view(parent: str, children: Sequence["Run"], metric: str, *, falls: bool) -> dict[str, Any]:
+def family_view(parent: str, children: Sequence["Run"], metric: str, *, ascending: bool) -> dict[str, Any]:
     """The children of a parent, sorted by a metric: scores and what differs as columns, and as parallel coordinates."""
     scores, settings = _scores(children, metric), _differing(children)
     axes = {"selectedMetrics": scores[:1], "selectedParams": settings}
@@ -26,7 +26,7 @@ def family_view(parent: str, children: Sequence["Run"], metric: str, *, falls: b
     return {
         "searchFilter": children_of(parent),
         "orderByKey": f"metrics.`{metric}`",
-        "orderByAsc": falls,
+        "orderByAsc": ascending,
         "selectedColumns": [f"metrics.`{name}`" for name in scores] + [f"params.`{name}`" for name in settings],
         "runsHiddenMode": "SHOW_ALL",
         "isAccordionReordered": True,  # else sections are sorted by name, and this one is not the first

@@ -10,7 +10,7 @@ from rlq.core.settings import ComputeSettings
 CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 
 
-def arrange(compute: ComputeSettings, place: Place) -> None:
+def configure_torch(compute: ComputeSettings, place: Place) -> None:
     """Set threads, determinism and the choice of convolutions as a run asks for; call it before the run computes.
 
     With `compute.deterministic` torch raises RuntimeError at an operation that has no repeatable form. Otherwise a GPU

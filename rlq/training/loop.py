@@ -18,10 +18,10 @@ from rlq.core.errors import Pruned, SettingsError
 from rlq.core.files import remove_partial
 from rlq.core.scores import RANKING, Score, ScoreTable
 from rlq.core.settings import ScheduleSettings
-from rlq.data.worker_pool import deaths_told
+from rlq.data.worker_pool import clear_worker_errors
 from rlq.tracking import Tracker
 from rlq.training import checkpoint
-from rlq.training.meters import STEPS_OF_A_GPU, Tally, WaitClock
+from rlq.training.meters import GPU_CHECK_INTERVAL, LossMeter, WaitClock
 from rlq.training.signals import StopRequests
 
 Metrics = dict[str, float]
@@ -53,7 +53,7 @@ class Job:
     folder: Path  # of the run: last.pt, best/
     describe: Callable[[Path], None] = lambda folder: None  # writes what weights need beside them
     scores: ScoreTable = RANKING  # what the metrics of `evaluate` are
-    check_every: int | None = None  # steps between two looks at the terms; None: 1 on a CPU, STEPS_OF_A_GPU on a GPU
+    check_every: int | None = None  # steps between two checks of the terms; None: 1 on a CPU, more on a GPU
 
 
 @dataclass
@@ -124,13 +124,13 @@ def fit(
     if epoch == 0 and place.is_main:
         _save(job, history, state_file, 0)
     hinted = False
-    with StopRequests() as stop, deaths_told():
+    with StopRequests() as stop, clear_worker_errors():
         while epoch < schedule.epochs:
             started = time.monotonic()
             metrics = job.set_rates(epoch)
             for part in job.passes:
-                tally = Tally(part.name, epoch, every=job.check_every or _usual_check(place))
-                metrics |= _run_pass(part, tally, place, console, stop, schedule.max_steps)
+                meter = LossMeter(part.name, epoch, every=job.check_every or _usual_check(place))
+                metrics |= _run_pass(part, meter, place, console, stop, schedule.max_steps)
             slow = _waited(metrics, time.monotonic() - started)
             due = (epoch + 1) % schedule.evaluate_every == 0 or epoch + 1 == schedule.epochs
             best = False
@@ -188,25 +188,25 @@ def _ask(
 
 def _usual_check(place: Place) -> int:
     """On a CPU a look costs nothing, and an error comes at once."""
-    return 1 if place.device.type == "cpu" else STEPS_OF_A_GPU
+    return 1 if place.device.type == "cpu" else GPU_CHECK_INTERVAL
 
 
 def _run_pass(
-    part: Pass, tally: Tally, place: Place, console: Console, stop: StopRequests, most: int | None
+    part: Pass, meter: LossMeter, place: Place, console: Console, stop: StopRequests, most: int | None
 ) -> Metrics:
     """Every batch of one pass, or the first `most`; the mean of each term over its rows, images per second and the
     share of waiting."""
-    part.begin(tally.epoch)
+    part.begin(meter.epoch)
     pictures, started = 0, time.monotonic()
-    batches = console.progress(part.loader, f"epoch {tally.epoch + 1} {part.name}")
+    batches = console.progress(part.loader, f"epoch {meter.epoch + 1} {part.name}")
     waits = WaitClock(place.device)
     for batch in islice(batches, most):
         waits.busy()
         stop.check()
-        tally.add(part.step(batch), batch.paths)
+        meter.add(part.step(batch), batch.paths)
         pictures += len(batch.paths)
         waits.idle()
-    own = tally.means()  # waits for the device, so the clock is read after it
+    own = meter.means()  # waits for the device, so the clock is read after it
     seconds = time.monotonic() - started
     means = mean_over_processes(torch.tensor(list(own.values()), device=place.device)).tolist()
     found = {_metric(part.name, name): mean for name, mean in zip(own, means, strict=True)}

@@ -12,10 +12,10 @@ from torch import Tensor
 from rlq.core.errors import TrainingError
 from rlq.core.text import listed
 
-STEPS_OF_A_GPU = 50  # between two looks at the terms: each one waits for everything that the GPU was asked to do
+GPU_CHECK_INTERVAL = 50  # between two looks at the terms: each one waits for everything that the GPU was asked to do
 
 
-class Taken(NamedTuple):
+class PendingStep(NamedTuple):
     """A step whose terms nobody has looked at yet."""
 
     number: int
@@ -24,13 +24,13 @@ class Taken(NamedTuple):
     paths: Sequence[str]
 
 
-class Tally:
+class LossMeter:
     """Means of the terms over rows. Terms stay on the device and are looked at `every` so many steps, all in order, so
     that neither sums nor messages depend on how seldom that is."""
 
     def __init__(self, name: str, epoch: int, *, every: int) -> None:
         self.name, self.epoch, self.every = name, epoch, every
-        self._taken: list[Taken] = []
+        self._pending: list[PendingStep] = []
         self._steps = 0
         self._totals: dict[str, float] = defaultdict(float)
         self._rows: dict[str, int] = defaultdict(int)
@@ -41,9 +41,9 @@ class Tally:
         Raises TrainingError if one of this step or of those before it that nobody has looked at is no finite number.
         """
         values = torch.stack([value.detach().float() for value in terms.values()])
-        self._taken.append(Taken(self._steps, tuple(terms), values, paths))
+        self._pending.append(PendingStep(self._steps, tuple(terms), values, paths))
         self._steps += 1
-        if len(self._taken) >= self.every:
+        if len(self._pending) >= self.every:
             self._look()
 
     def means(self) -> dict[str, float]:
@@ -52,10 +52,10 @@ class Tally:
         return {name: total / self._rows[name] for name, total in self._totals.items()}
 
     def _look(self) -> None:
-        if not self._taken:
+        if not self._pending:
             return
-        values = iter(torch.cat([step.values for step in self._taken]).tolist())  # the one wait for the device
-        taken, self._taken = self._taken, []
+        values = iter(torch.cat([step.values for step in self._pending]).tolist())  # the one wait for the device
+        taken, self._pending = self._pending, []
         for step in taken:
             rows = len(step.paths)
             for name, value in zip(step.names, values, strict=False):

@@ -25,7 +25,7 @@ def test_every_split_is_counted(report):
         "gallery": {"pictures": 8, "identities": 4, "clothes": 4, "cameras": 1},
         "test": {"pictures": 24, "identities": 4, "clothes": 8, "cameras": 3},
     }
-    assert report.asked["CC"] == (8, 8, 8) and report.asked["General"] == (16, 16, 8)
+    assert report.query_counts["CC"] == (8, 8, 8) and report.query_counts["General"] == (16, 16, 8)
     assert report.clothes_per_person["train"] == {
         "people": 8, "with_several": 8, "fewest": 2, "median": 2.0, "most": 2
     }  # fmt: skip

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rlq.core.distributed import wait_for_all
 from rlq.core.errors import DataError
-from rlq.core.files import alone_with, written_whole
+from rlq.core.files import exclusive_access, written_whole
 from rlq.data.picture_source import PictureSource
 from rlq.methods.rlq.network import RlqNetwork
 
@@ -52,7 +52,7 @@ def keep_features(teacher: RlqNetwork, paths: Sequence[Path], folder: Path, sour
     shape = (len(paths), len(teacher.branch_names), teacher.feature_width)
     file = folder / f"teacher-{_digest(teacher, paths, source.size)}.npy"
     if source.place.is_main:
-        with alone_with(file):
+        with exclusive_access(file):
             if not file.is_file():
                 _check_room(file, shape)
                 _write(teacher, paths, file, source)
