@@ -25,10 +25,9 @@ from rlq.runs.result import RESULT, Result, read_result, write_result
 from rlq.synthetic.provide import ensure_set
 from rlq.tracking import Status, Tracker
 from rlq.training.backend import configure_torch
-from rlq.training.loop import fit
+from rlq.training.loop import Observe, fit
 from rlq.training.signals import Stopped
 
-Observe = Callable[[int, Mapping[str, float | None]], None]
 Started = Callable[[str, Path], None]
 
 
