@@ -1,4 +1,4 @@
-"""The protocols of a data set: which pictures are ranked, what bars a match, and by which rule."""
+"""The protocols of a data set: which pictures are ranked, what is junk, and which matches are correct."""
 
 from collections.abc import Sequence
 
@@ -21,20 +21,20 @@ def evaluate(
     device: str | None = None,
     memory_mib: int = 192,
 ) -> dict[str, Ranking]:
-    """Every protocol's ranking by its name, from one row of features [Q, D], [G, D] per record.
+    """Return every protocol's ranking by name, from one row of features [Q, D], [G, D] per record.
 
-    Protocols that rank the same gallery pictures share one pass over the queries of them all. Each ranking has the
+    Protocols that rank the same gallery pictures share one pass over the queries of all of them. Each ranking has the
     rows of its own queries only, in the order of the records.
     """
     check_shapes(
         query_features=(query_features, f"{len(query)} D"), gallery_features=(gallery_features, f"{len(gallery)} D")
     )
     results = {}
-    for (cameras, junk_by), together in _passes(protocols).items():
+    for (cameras, junk_by), group in _passes(protocols).items():
         columns = of_cameras(gallery, cameras)
-        chosen = [of_cameras(query, protocol.query_cameras) for protocol in together]
-        rows = np.unique(np.concatenate(chosen))
-        rules = sorted({protocol.rule for protocol in together})
+        queries = [of_cameras(query, protocol.query_cameras) for protocol in group]
+        rows = np.unique(np.concatenate(queries))
+        rules = sorted({protocol.rule for protocol in group})
         rankings = rank(
             labels_of(query, rows, junk_by),
             labels_of(gallery, columns, junk_by),
@@ -42,8 +42,8 @@ def evaluate(
             rules,
             memory_mib=memory_mib,
         )
-        for protocol, own in zip(together, chosen, strict=True):
-            results[protocol.name] = rankings[protocol.rule].take(np.searchsorted(rows, own))
+        for protocol, of_protocol in zip(group, queries, strict=True):
+            results[protocol.name] = rankings[protocol.rule].take(np.searchsorted(rows, of_protocol))
     return {protocol.name: results[protocol.name] for protocol in protocols}
 
 
@@ -54,7 +54,7 @@ def evaluate_single_shot(
     query_features: Features,
     gallery_features: Features,
 ) -> dict[str, SingleShot]:
-    """Every protocol with one random gallery picture per person, averaged over draws."""
+    """Return every protocol's result with one random gallery picture per person, averaged over draws."""
     results = {}
     for protocol in protocols:
         rows, columns = of_cameras(query, protocol.query_cameras), of_cameras(gallery, protocol.gallery_cameras)
@@ -69,13 +69,12 @@ def evaluate_single_shot(
 
 
 def of_cameras(records: Sequence[Record], cameras: frozenset[str] | None) -> np.ndarray:
-    """Indices of the records of some cameras, or of all."""
-    chosen = [i for i, record in enumerate(records) if cameras is None or record.camera in cameras]
-    return np.array(chosen, np.int64)
+    """Return the indices of the records of these cameras; None means all cameras."""
+    return np.array([i for i, record in enumerate(records) if cameras is None or record.camera in cameras], np.int64)
 
 
 def labels_of(records: Sequence[Record], rows: np.ndarray, junk_by: str = "camera") -> Labels:
-    """The labels that ranking reads; `junk_by` is the field whose equality bars a match."""
+    """Return the labels that ranking reads; equal values of the field `junk_by` make a match junk."""
     chosen = [records[row] for row in rows]
     return Labels(
         pid=np.array([record.pid for record in chosen]),
@@ -94,5 +93,5 @@ def _passes(protocols: Sequence[Protocol]) -> dict[tuple[frozenset[str] | None, 
 
 
 def _take(features: Features, rows: np.ndarray) -> Features:
-    """Some rows; no copy when it is all of them."""
+    """Return some rows, without a copy if these are all rows."""
     return features if len(rows) == len(features) else features[rows]
