@@ -1,6 +1,6 @@
-"""Tracking: one small interface, a tracker in memory, MLflow behind a journal on disk, and runs that belong together.
+"""Tracking: a small interface, a tracker in memory, MLflow behind a journal on disk, and runs that belong together.
 
-Light to import.
+MLflow is imported only when a store is used.
 """
 
 from rlq.tracking.children import close_run, family_links

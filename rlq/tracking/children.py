@@ -1,4 +1,4 @@
-"""Runs that belong together: close one whose process is dead, and show a parent's children side by side in the UI."""
+"""Families of runs: close a child whose process died, and show a parent's children side by side in the UI."""
 
 import json
 from typing import TYPE_CHECKING
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 RUNNING = ("RUNNING", "SCHEDULED")
-MOST_COMPARED = 100  # runs in one address; browsers and proxies cut very long ones
+MOST_COMPARED = 100  # runs in one address; browsers and proxies truncate very long addresses
 
 
 def close_run(uri: str, run_id: str, *, status: Status = "KILLED", reason: str) -> bool:
-    """End a run in the store whose process is dead, and say why in its tag `rlq.ended_by`; False if it had ended.
+    """End a run whose process died, in the store only; return False if it had ended already.
 
-    Its folder is not touched and may be on another machine; what that holds can still be sent by `sync`. Raises
-    TrackingError when the store is away, or has no such run.
+    The tag `rlq.ended_by` gets the reason. The run's folder is not touched and may be on another machine; `sync` can
+    still send what is in it. Raise TrackingError if the store is unreachable or has no such run.
     """
     uri = absolute_uri(uri)
     try:
@@ -40,7 +40,7 @@ def close_run(uri: str, run_id: str, *, status: Status = "KILLED", reason: str) 
 def family_links(
     uri: str, parent_run_id: str, *, metric: str = "best/CC/rank1", ascending: bool = False
 ) -> dict[str, str]:
-    """Return the UI's addresses of a parent's children: `table`, `charts` and `compare`; none if the store is away.
+    """Return the UI's addresses of a parent's children (table, charts, compare); none if the store is unreachable.
 
     The table shows scores and the settings that differ, sorted by `metric`; the highest comes first unless `ascending`.
     The charts begin with parallel coordinates of both. For that, a view is saved in the store; a new call renews it.
@@ -61,20 +61,20 @@ def family_links(
     except (Unreachable, Refused):
         return {}
     links = links_to(uri, parent.experiment_id, parent.run_id)
-    found = {name: f"{links[name]}&viewStateShareKey={parent.run_id}" for name in ("table", "charts")}
+    addresses = {name: f"{links[name]}&viewStateShareKey={parent.run_id}" for name in ("table", "charts")}
     if len(children) > 1:
         runs = quote(json.dumps([child.info.run_id for child in children], separators=(",", ":")), safe="")
         experiments = quote(json.dumps([parent.experiment_id]), safe="")
-        found["compare"] = f"{ui_address(uri)}/#/compare-runs?runs={runs}&experiments={experiments}"
-    return found
+        addresses["compare"] = f"{ui_address(uri)}/#/compare-runs?runs={runs}&experiments={experiments}"
+    return addresses
 
 
 def _named(client: "MlflowClient", run_id: str) -> "Run":
-    """The run of this id; one that began while the store was away is known there by the tag of its local id."""
+    """Return the run of this id; a run that began while the store was unreachable has its local id as a tag."""
     if not run_id.startswith("local-"):
         return client.get_run(run_id)
     experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-    found = client.search_runs(experiments, f"tags.`rlq.local_id` = '{run_id}'", max_results=1)
-    if not found:
-        raise Refused("it began while the store was away and has not been sent; rlq track sync sends its folder")
-    return found[0]
+    runs = client.search_runs(experiments, f"tags.`rlq.local_id` = '{run_id}'", max_results=1)
+    if not runs:
+        raise Refused("it began while the store was unreachable and has not been sent; rlq track sync sends its folder")
+    return runs[0]
