@@ -9,7 +9,7 @@ from rlq.ablation.table import Table
 from rlq.core.console import Console
 from rlq.core.errors import RlqError
 from rlq.runs.folder import ABOUT, About, read_about, write_about
-from rlq.tracking import Status, Tracker, begun_run, family_links, open_run, resolve_uri
+from rlq.tracking import Status, Tracker, family_links, local_run_id, open_run, resolve_uri
 from rlq.training.signals import Stopped
 
 PATIENCE = 60.0  # seconds for the process that opens the parent run to say its id
@@ -54,7 +54,7 @@ class Family:
             experiment=self.experiment,
             run_name=self.name,
             tags={"rlq.kind": "ablation", "rlq.table": self.table.name, "rlq.title": self.table.title},
-            resume_run_id=about.run_id if about else begun_run(self.folder),
+            resume_run_id=about.run_id if about else local_run_id(self.folder),
         )
         self.run_id = self._tracker.run_id
         write_about(self.folder, About(self.run_id, self.name, "ablation", str(self.table.file), "RUNNING"))

@@ -85,11 +85,11 @@ def wrong_matches(
     rows, columns = of_cameras(data.query, protocol.query_cameras), of_cameras(data.gallery, protocol.gallery_cameras)
     ranking = evaluate(data.query, data.gallery, [protocol], query, gallery)[protocol.name]
     asked = rows[ranking.first_match > 1]
-    theirs = labels_of(data.gallery, columns, protocol.barrier)
+    theirs = labels_of(data.gallery, columns, protocol.junk_by)
     found: list[int] = []
     for start in range(0, len(asked), ROWS):
         some = asked[start : start + ROWS]
-        ours = labels_of(data.query, some, protocol.barrier)
+        ours = labels_of(data.query, some, protocol.junk_by)
         lists = rank_list(query[some], gallery[columns], ours, theirs, protocol.rule, top=1)
         found += [int(columns[ranked.gallery[0]]) for ranked in lists]
     return asked, np.array(found, np.int64)

@@ -56,8 +56,8 @@ def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Map
         name: rank_list(
             query[asked],
             gallery[columns],
-            labels_of(data.query, asked, protocol.barrier),
-            labels_of(data.gallery, columns, protocol.barrier),
+            labels_of(data.query, asked, protocol.junk_by),
+            labels_of(data.gallery, columns, protocol.junk_by),
             protocol.rule,
             chosen.top,
         )

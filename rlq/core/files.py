@@ -79,7 +79,7 @@ def _partial(path: Path) -> Path:
 
 
 @contextmanager
-def alone_with(path: Path) -> Iterator[None]:
+def exclusive_access(path: Path) -> Iterator[None]:
     """Keep others who ask for the same away from a file that is read, changed and written; what a killed process left
     half-written of it is removed. Raises DataError when it cannot be written."""
     lock = FileLock(path.with_name(f".{path.name}.lock"))

@@ -13,12 +13,14 @@ UNREADABLE = (
     *(zipfile.BadZipFile, zlib.error, LZMAError),
 )
 LARGE = 2**28  # bytes that a part may unpack to in any case
-DENSEST = 100  # times as much as it takes in the file: no features pack so well
+MOST_COMPRESSION = 100  # times as much as it takes in the file: no features pack so well
 
 
-def bombs(path: Path, names: list[str]) -> list[str]:
+def zip_bombs(path: Path, names: list[str]) -> list[str]:
     """The arrays of an .npz, of these, that unpack to far more than their file holds."""
     with zipfile.ZipFile(path) as parts:
         found = {part.filename.removesuffix(".npy"): part for part in parts.infolist()}
     known = [found[name] for name in names if name in found]
-    return [p.filename for p in known if p.file_size > LARGE and p.file_size > DENSEST * max(1, p.compress_size)]
+    return [
+        p.filename for p in known if p.file_size > LARGE and p.file_size > MOST_COMPRESSION * max(1, p.compress_size)
+    ]

@@ -28,10 +28,10 @@ def load_plain(path: Path, what: str) -> Any:
     """Tensors and plain data from a file, on the CPU. Raises DataError when it is missing, broken or holds more; `what`
     names the kind of file in messages."""
     try:
-        packed = packed_parts(path)
+        packed = compressed_parts(path)
         if packed:
             raise ValueError(f"it is a packed archive ({packed[0]}), which torch.save never writes")
-        if makes_room(path):
+        if allocates_bytearray(path):
             raise ValueError("it asks for memory of any size when it is read, which weights do not")
         return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
@@ -40,7 +40,7 @@ def load_plain(path: Path, what: str) -> Any:
         raise DataError(f"{path} is not a {what}: {first_line(error)}") from error
 
 
-def packed_parts(path: Path) -> list[str]:
+def compressed_parts(path: Path) -> list[str]:
     """Parts of a zip that are not stored as they are, as torch.save stores them: such may unpack to more than the
     memory holds. Also those that claim to be larger than the whole file."""
     if not zipfile.is_zipfile(path):
@@ -52,7 +52,7 @@ def packed_parts(path: Path) -> list[str]:
     return packed or [part.filename for part in found[:1] if sum(part.file_size for part in found) > size]
 
 
-def makes_room(path: Path) -> bool:
+def allocates_bytearray(path: Path) -> bool:
     """Whether reading a file of torch.save would make a bytearray: torch lets it pass, and a few bytes that ask for one
     may ask for all the memory there is."""
     if zipfile.is_zipfile(path):

@@ -30,7 +30,7 @@ class ScoreTable:
         return self.shown[0]
 
     @property
-    def known(self) -> tuple[Score, ...]:
+    def all(self) -> tuple[Score, ...]:
         """Every score, the shown ones first."""
         return (*self.shown, *self.others)
 
@@ -41,12 +41,12 @@ class ScoreTable:
 
     def metrics(self, groups: Iterable[str]) -> list[str]:
         """The names of all metrics that may select an epoch, of these groups."""
-        return [f"{group}/{score.key}" for group in groups for score in self.known]
+        return [f"{group}/{score.key}" for group in groups for score in self.all]
 
     def of(self, metric: str) -> Score | None:
         """The score that a metric's name ends in, None for other metrics."""
         last = metric.rpartition("/")[2]
-        return next((score for score in self.known if score.key == last), None)
+        return next((score for score in self.all if score.key == last), None)
 
     def is_shown(self, metric: str) -> bool:
         """Whether a metric is <group>/<key> of a shown score, possibly behind a prefix such as best/."""

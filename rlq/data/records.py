@@ -46,7 +46,7 @@ class Protocol:
     rule: str  # GENERAL, CC or SC: what counts as a match and what is junk
     query_cameras: frozenset[str] | None = None  # None: all
     gallery_cameras: frozenset[str] | None = None
-    barrier: str = "camera"  # the record field whose equality makes a match junk: camera or tracklet
+    junk_by: str = "camera"  # the record field whose equality makes a match junk: camera or tracklet
     note: str = ""  # printed beside the numbers
 
 

@@ -15,7 +15,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from multiprocessing import active_children
 from typing import Any, cast
 from weakref import WeakKeyDictionary
@@ -24,7 +23,6 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from rlq.core.errors import DataError, RlqError
-from rlq.data.pictures import DecodedSource, decoded_sources, look_first_in
 from rlq.data.transforms import quiet_worker
 
 FORK = "fork" if sys.platform == "linux" else None  # elsewhere Python's default
@@ -71,7 +69,7 @@ class Loader(DataLoader):
             pin_memory=pin,
             persistent_workers=workers > 0,
             multiprocessing_context=FORK if workers else None,
-            worker_init_fn=partial(_begin_worker, decoded_sources()) if workers else None,
+            worker_init_fn=quiet_worker if workers else None,
         )
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # torch declares a private iterator type
@@ -102,7 +100,7 @@ class Loader(DataLoader):
     def _wait_for(self, watchdog: "_Watchdog", request: Callable[[], Any]) -> Any:
         """Return torch's answer, or raise an error of ours; the death of a worker can show as several of torch's."""
         try:
-            with deaths_told(), watchdog.waiting():
+            with clear_worker_errors(), watchdog.waiting():
                 try:
                     return request()
                 except (ConnectionError, EOFError, FileNotFoundError) as error:  # of the socket to a worker
@@ -202,7 +200,7 @@ def end_workers() -> None:
 
 
 @contextmanager
-def deaths_told() -> Iterator[None]:
+def clear_worker_errors() -> Iterator[None]:
     """Turn torch's error about a dead worker, which it may raise at any time, into a DataError."""
     try:
         yield
@@ -275,9 +273,3 @@ class _WholeBatches(Dataset):
 
 def _unchanged(batch: Any) -> Any:
     return batch
-
-
-def _begin_worker(sources: dict[str, DecodedSource], worker: int) -> None:
-    """Set up a loader process, which reads pictures from the same sources as this process."""
-    quiet_worker(worker)
-    look_first_in(sources)

@@ -6,7 +6,7 @@ from torch import Tensor
 from rlq.core.shapes import check_shapes
 
 
-def squared_distance_of_directions(teacher: Tensor, student: Tensor) -> Tensor:
+def squared_direction_distance(teacher: Tensor, student: Tensor) -> Tensor:
     """Squared distance of the unit vectors, summed over dimensions, mean over rows: 2 - 2 cos.
 
     teacher, student [B, D] of any length -> scalar in [0, 4]; with gradient into whichever side carries one.

@@ -24,11 +24,10 @@ from rlq.runs.record import Membership, device_name, end_record, new_folder, ope
 from rlq.runs.result import RESULT, Result, read_result, write_result
 from rlq.synthetic.provide import ensure_set
 from rlq.tracking import Status, Tracker
-from rlq.training.backend import arrange
-from rlq.training.loop import fit
+from rlq.training.backend import configure_torch
+from rlq.training.loop import Observe, fit
 from rlq.training.signals import Stopped
 
-Observe = Callable[[int, Mapping[str, float | None]], None]
 Started = Callable[[str, Path], None]
 
 
@@ -113,7 +112,7 @@ def _run_in(
 ) -> Result:
     """Run one experiment in its folder: inputs, prerequisites, then training and everything under its record."""
     place, console, clock = group.place, group.console, Stopwatch()
-    arrange(loaded.settings.compute, place)
+    configure_torch(loaded.settings.compute, place)
     inputs = gather(loaded, place, console)
     loaded = loaded._replace(settings=inputs.settings)
     for note in inputs.notes:

@@ -19,9 +19,9 @@ from rlq.runs.record import Membership, data_tags, device_name
 from rlq.runs.result import Result
 from rlq.synthetic.provide import ALONE
 from rlq.tracking import (
-    Stored,
+    StoredRun,
     fetch_files,
-    find_stored,
+    find_stored_run,
     git_tags,
     library_versions,
     resolve_uri,
@@ -47,7 +47,7 @@ class Rerun(NamedTuple):
 class Found(NamedTuple):
     """A run of the store, and its experiment as it can be loaded here."""
 
-    stored: Stored
+    stored: StoredRun
     loaded: Loaded
 
 
@@ -57,7 +57,7 @@ def find(word: str, runs: Path) -> Found:
     Raises RlqError where there is no such run, or it holds no experiment, as the run of a whole sweep.
     """
     uri, word = _place_of(word, runs)
-    stored = find_stored(uri, word)
+    stored = find_stored_run(uri, word)
     folder = runs / KEPT / stored.run_id
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
@@ -159,7 +159,7 @@ def _other_machine(found: Found) -> Iterator[str]:
         yield f"the number of processes: {tags['rlq.processes']} there, {processes} here"
 
 
-def _commits(stored: Stored) -> str:
+def _commits(stored: StoredRun) -> str:
     here = git_tags(Path(__file__).parent)
     return f"commit {_commit(stored.tags)} there, {_commit(here)} here"
 

@@ -14,7 +14,7 @@ from rlq.data.catalogue import Reading
 from rlq.data.degradation import DegradationRanges, Kind, at_severity, only
 from rlq.data.readers.celeb_reid import CameraReading
 from rlq.data.records import Protocol
-from rlq.evaluation.evaluator import Degraded, Evaluator, Results, Shots, flat
+from rlq.evaluation.evaluator import Degraded, Evaluator, Results, Shots, flat_metrics
 from rlq.evaluation.single_shot import SHOTS
 from rlq.methods.catalogue import load_model, method_of
 from rlq.methods.ranking import features_of
@@ -120,7 +120,7 @@ def evaluate(
     if run is not None:
         words = ["test" if dataset is None else name, weights, degrade.kind, *degrade.words, shots, celeb_camera]
         prefix = "-".join(word for word in words if word)
-        _into_run(run, settings, {f"{prefix}/{key}": value for key, value in flat(rankings).items()})
+        _into_run(run, settings, {f"{prefix}/{key}": value for key, value in flat_metrics(rankings).items()})
     how = f"{degrade.kind} {' '.join(degrade.words)}" if degrade.words else None
     return Evaluated(rankings, data.protocols, reading.shots if data.single_shot else None, how)
 

@@ -20,7 +20,7 @@ from rlq.methods.catalogue import load_model, method_of
 from rlq.runs.folder import SETTINGS, find_weights, read_about
 from rlq.runs.load import fingerprint, load
 from rlq.tracking import (
-    Registered,
+    RegisteredVersion,
     check_model_name,
     load_function,
     register_folder,
@@ -35,7 +35,7 @@ TOLERANCE = 1e-3  # the length of a difference of features of length 1
 
 def register(
     word: str, name: str, *, which: str = "best", uri: str | None = None, console: Console | None = None
-) -> Registered:
+) -> RegisteredVersion:
     """Make the `which` weights of a run, or a weights folder, the next version of the registered model `name`.
 
     It goes to the run's own tracking store unless `uri` names another that has the run, and only after the exported

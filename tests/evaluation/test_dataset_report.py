@@ -25,7 +25,7 @@ def test_every_split_is_counted(report):
         "gallery": {"pictures": 8, "identities": 4, "clothes": 4, "cameras": 1},
         "test": {"pictures": 24, "identities": 4, "clothes": 8, "cameras": 3},
     }
-    assert report.asked["CC"] == (8, 8, 8) and report.asked["General"] == (16, 16, 8)
+    assert report.query_counts["CC"] == (8, 8, 8) and report.query_counts["General"] == (16, 16, 8)
     assert report.clothes_per_person["train"] == {
         "people": 8, "with_several": 8, "fewest": 2, "median": 2.0, "most": 2
     }  # fmt: skip
@@ -78,8 +78,8 @@ def test_a_picture_in_two_splits_or_under_two_people_is_found(home, tmp_path):
     shutil.copy(queries[0], min((folder / "rgb/test/A").iterdir()) / "cropped_rgb9998.jpg")
     shutil.copy(min(people[2].iterdir()), people[2] / "A_cropped_rgb9997.jpg")  # the same person: no harm
     report = dataset_report.check("prcc", folder)
-    (of_people,), (of_splits,) = ([one for one in report.duplicates if part in one.why] for part in ("2", "query"))
-    assert len(report.duplicates) == 2 and "gallery" in of_splits.why
+    (of_people,), (of_splits,) = ([one for one in report.duplicates if part in one.reason] for part in ("2", "query"))
+    assert len(report.duplicates) == 2 and "gallery" in of_splits.reason
     wanted = {f"rgb/train/{people[0].name}/{shared.name}", "rgb/train/002/A_cropped_rgb9999.jpg"}
     assert set(of_people.paths) == wanted
     assert re.search(r"^duplicates\b.*\b2\b", report.to_text(), re.MULTILINE)
@@ -107,8 +107,10 @@ def test_people_of_the_test_who_are_in_training_are_told(home, tmp_path):
 def test_clothes_that_nobody_labelled_are_not_counted(home):
     data = read("synthetic", home.folder / "data")
     bare = [replace(record, clothes=record.pid) for record in data.query]
-    assert dataset_report._counts(bare, dataset_report._labelled(bare))["clothes"] == 0
-    assert dataset_report._counts(data.gallery, dataset_report._labelled([*data.query, *data.gallery]))["clothes"] == 4
+    assert dataset_report._counts(bare, dataset_report._has_clothes(bare))["clothes"] == 0
+    assert (
+        dataset_report._counts(data.gallery, dataset_report._has_clothes([*data.query, *data.gallery]))["clothes"] == 4
+    )
 
 
 def test_the_side_files_that_are_there_are_named(report):

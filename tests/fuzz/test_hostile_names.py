@@ -140,7 +140,7 @@ def test_what_a_run_logs_stays_in_its_folder(tmp_path_factory, name):
     tracker.folder = base / "run"
     (base / "run").mkdir()
     try:
-        room = tracker._room(name)
+        room = tracker._artifact_path(name)
     except (ValueError, TrackingError):
         room = base / "run/none"
     assert room.resolve().is_relative_to(base / "run")

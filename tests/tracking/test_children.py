@@ -95,7 +95,9 @@ def test_links_of_a_family_name_its_children_best_first(begin: Begin, store: str
     assert base == "http://localhost:5000/#/compare-runs"
     assert json.loads(parse_qs(query)["runs"][0]) == [children[name].run_id for name in "bca"]
     assert json.loads(parse_qs(query)["experiments"][0]) == ["1"]
-    rising = parse_qs(family_links(store, parent.run_id, metric="best/loss", falls=True)["compare"].partition("?")[2])
+    rising = parse_qs(
+        family_links(store, parent.run_id, metric="best/loss", ascending=True)["compare"].partition("?")[2]
+    )
     assert json.loads(rising["runs"][0]) == [children[name].run_id for name in "acb"]
 
 

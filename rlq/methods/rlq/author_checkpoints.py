@@ -21,7 +21,7 @@ from torch import Tensor
 
 from rlq.core.config import validate
 from rlq.core.errors import DataError
-from rlq.core.safe_load import UNREADABLE, makes_room, packed_parts
+from rlq.core.safe_load import UNREADABLE, allocates_bytearray, compressed_parts
 from rlq.methods.rlq.author_names import ID_HEAD, ID_HEAD_APART, POSE_HEAD, Layout, find_layout, published_name, some
 from rlq.methods.rlq.network import RlqNetwork
 from rlq.methods.rlq.settings import RlqSettings
@@ -146,9 +146,9 @@ def _unpickle(path: Path) -> Any:
 
 def _refuse_compressed(path: Path) -> None:
     """torch.save stores its parts as they are; packed ones may unpack to more than the memory holds."""
-    if makes_room(path):
+    if allocates_bytearray(path):
         raise DataError(f"{path} is refused: it asks for memory of any size when it is read, which weights do not")
-    packed = packed_parts(path)
+    packed = compressed_parts(path)
     if packed:
         raise DataError(f"{path} is refused: it is a packed archive ({some(packed)}), which torch.save never writes")
 

@@ -16,6 +16,7 @@ from rlq.core.errors import SettingsError
 from rlq.data.batches import collate_pairs, collate_target
 from rlq.data.clothes import head_megabytes
 from rlq.data.datasets import Classes, ExternalPairs, TargetPictures, loader
+from rlq.data.picture_source import PictureSource
 from rlq.data.samplers import IdentityBatches
 from rlq.data.transforms import TrainTransform
 from rlq.methods.ranking import evaluation_of
@@ -184,6 +185,7 @@ def _cap_pass(settings: RlqSettings, inputs: Inputs, learner: Learner, place: Pl
         recolouring=inputs.recolouring,
         ranges=settings.tad.ranges() if settings.cap.low_quality else None,
         classes=_classes(inputs),
+        reader=inputs.reader,
     )
     return Pass("cap", step, _loader(settings, pictures, batches, collate_target, place), begin)
 
@@ -209,7 +211,7 @@ def _tad_pass(
     names = {pid: number for number, pid in enumerate(sorted({record.pid for record in inputs.external_train}))}
     batches = _batches(settings, [names[record.pid] for record in inputs.external_train], "tad", place)
     transform, ranges = TrainTransform(settings.data.size), settings.tad.ranges()
-    pictures = ExternalPairs(inputs.external_train, transform, ranges, settings.seed)
+    pictures = ExternalPairs(inputs.external_train, transform, ranges, settings.seed, reader=inputs.reader)
     batches_of_pairs = _loader(settings, pictures, batches, collate_pairs, place)
     wanted = _wanted(settings, inputs, teacher, place, console) if teacher is not None else None
     return Pass("tad", TadStep(learner, teacher, settings, wanted), batches_of_pairs, batches.set_epoch)
@@ -222,7 +224,8 @@ def _wanted(
     if settings.tad.teacher_features == "once":
         paths = [record.path for record in inputs.external_train]
         cache = Path(settings.tracking.folder) / ".cache"
-        kept = keep_features(teacher, paths, cache, settings.data, place, console)
+        source = PictureSource.of(settings.data, place, console, inputs.reader)
+        kept = keep_features(teacher, paths, cache, source)
         return lambda batch, hq: kept.of(batch.paths, hq.device)
     if settings.compute.compile:
         features = compiled(teacher.branch_features)

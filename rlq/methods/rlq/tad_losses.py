@@ -3,7 +3,7 @@ and of its degraded version should be those that a teacher has of the picture.""
 
 from torch import Tensor
 
-from rlq.losses.distillation import halves, squared_distance_of_directions
+from rlq.losses.distillation import halves, squared_direction_distance
 from rlq.losses.divergence import Reduction, kl_divergence
 
 
@@ -16,8 +16,8 @@ def tad_distillation(teacher: dict[str, Tensor], student: dict[str, Tensor]) -> 
     terms = {}
     for branch, wanted in teacher.items():
         hq, lq = halves(student[branch])
-        terms[f"distill_{branch}_hq"] = squared_distance_of_directions(wanted, hq)
-        terms[f"distill_{branch}_lq"] = squared_distance_of_directions(wanted, lq)
+        terms[f"distill_{branch}_hq"] = squared_direction_distance(wanted, hq)
+        terms[f"distill_{branch}_lq"] = squared_direction_distance(wanted, lq)
     return terms
 
 
@@ -29,7 +29,7 @@ def tad_consistency(student: dict[str, Tensor]) -> dict[str, Tensor]:
     without a formula. Our reading [R] is equation 2 with the student's own good features in the teacher's place: unit
     vectors, so that beside the teacher's four they are six terms of one scale, and the step cannot win by shrinking.
     """
-    return {f"ss_mse_{branch}": squared_distance_of_directions(*halves(both)) for branch, both in student.items()}
+    return {f"ss_mse_{branch}": squared_direction_distance(*halves(both)) for branch, both in student.items()}
 
 
 def tad_self_supervision(

@@ -9,11 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rlq.core.console import Console
-from rlq.core.distributed import Place, wait_for_all
+from rlq.core.distributed import wait_for_all
 from rlq.core.errors import DataError
-from rlq.core.files import alone_with, written_whole
-from rlq.core.settings import DataSettings
+from rlq.core.files import exclusive_access, written_whole
 from rlq.data.picture_source import PictureSource
 from rlq.methods.rlq.network import RlqNetwork
 
@@ -45,31 +43,26 @@ class KeptFeatures:
         return {name: moved[:, number] for number, name in enumerate(self.branches)}
 
 
-def keep_features(
-    teacher: RlqNetwork, paths: Sequence[Path], folder: Path, data: DataSettings, place: Place, console: Console
-) -> KeptFeatures:
+def keep_features(teacher: RlqNetwork, paths: Sequence[Path], folder: Path, source: PictureSource) -> KeptFeatures:
     """Compute a teacher's features of these pictures, resized and normalised only, unless a file in `folder` has them.
 
     Always float32 arithmetic, so that the file serves every precision. The main process computes, whoever comes second
     waits. Raises DataError when the disk has no room.
     """
     shape = (len(paths), len(teacher.branch_names), teacher.feature_width)
-    file = folder / f"teacher-{_digest(teacher, paths, data.size)}.npy"
-    if place.is_main:
-        with alone_with(file):
+    file = folder / f"teacher-{_digest(teacher, paths, source.size)}.npy"
+    if source.place.is_main:
+        with exclusive_access(file):
             if not file.is_file():
                 _check_room(file, shape)
-                _write(teacher, paths, file, data, place, console)
+                _write(teacher, paths, file, source)
     wait_for_all()
     kept = KeptFeatures(file, paths, teacher.branch_names, teacher.feature_width)
-    console.line(f"teacher  features of {shape[0]} pictures in {file} ({4 * np.prod(shape) / 1e6:,.1f} MB)")
+    source.console.line(f"teacher  features of {shape[0]} pictures in {file} ({4 * np.prod(shape) / 1e6:,.1f} MB)")
     return kept
 
 
-def _write(
-    teacher: RlqNetwork, paths: Sequence[Path], file: Path, data: DataSettings, place: Place, console: Console
-) -> None:
-    source = PictureSource.of(data, place, console)
+def _write(teacher: RlqNetwork, paths: Sequence[Path], file: Path, source: PictureSource) -> None:
     shape = (len(paths), len(teacher.branch_names), teacher.feature_width)
     with written_whole(file) as temporary, temporary.open("wb") as output, torch.inference_mode():
         header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.float32)), "fortran_order": False, "shape": shape}

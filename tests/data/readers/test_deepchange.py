@@ -57,7 +57,7 @@ def test_the_lists_are_the_index_and_days_stand_for_clothes(deepchange_folder, b
 def test_only_the_own_tracklet_is_left_out(deepchange_folder):
     data = read_deepchange(deepchange_folder)
     (protocol,) = data.protocols
-    assert (protocol.name, protocol.rule, protocol.barrier) == ("General", "GENERAL", "tracklet")
+    assert (protocol.name, protocol.rule, protocol.junk_by) == ("General", "GENERAL", "tracklet")
     rng = np.random.default_rng(3)
     features = rng.normal(size=(8, 4)).astype(np.float32)
     features /= np.linalg.norm(features, axis=1, keepdims=True)

@@ -79,7 +79,7 @@ def test_the_protocol_that_is_ours_says_so(ltcc_folder):
     protocols = {p.name: p for p in read_ltcc(ltcc_folder).protocols}
     assert {n: p.rule for n, p in protocols.items()} == {"CC": "CC", "General": "GENERAL", "SC": "SC"}
     assert {n for n, p in protocols.items() if p.note} == {"SC"}
-    assert {p.barrier for p in protocols.values()} == {"camera"}
+    assert {p.junk_by for p in protocols.values()} == {"camera"}
 
 
 def test_odd_names_and_an_archive_cut_short_are_explained(ltcc_folder, touch):
