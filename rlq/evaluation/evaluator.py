@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from rlq.core.distributed import Place, share_from_main
-from rlq.core.scores import RANKING
+from rlq.core.scores import RANKING_COLUMNS
 from rlq.data.degradation import DegradationRanges, Degrading
 from rlq.data.records import ReidData
 from rlq.evaluation.embed import FeaturesOf
@@ -72,8 +72,5 @@ def flat(rankings: Mapping[str, Results]) -> dict[str, float | None]:
     found: dict[str, float | None] = {}
     for name, ranking in rankings.items():
         summary = ranking.summary()
-        found |= {f"{name}/{score.key}": summary[score.key] for score in _MEASURED}
+        found |= {f"{name}/{score.key}": summary[score.key] for score in RANKING_COLUMNS}
     return found
-
-
-_MEASURED = sorted(RANKING.known, key=lambda score: score.key == "mAP")  # the rates first, as they are logged

@@ -4,6 +4,7 @@ import json
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from rlq.core.scores import RANKING, Goal, ScoreTable
 from rlq.tracking.interface import Status, TrackingError
 from rlq.tracking.provenance import without_credentials
 from rlq.tracking.store import Away, Refused, absolute_uri, base_of_links, links_to, open_client, reaching
@@ -37,13 +38,22 @@ def close_run(uri: str, run_id: str, *, status: Status = "KILLED", reason: str) 
     return True
 
 
-def family_links(uri: str, parent_run_id: str, *, metric: str = "best/CC/rank1", falls: bool = False) -> dict[str, str]:
-    """Addresses of a parent's children in the UI: `table`, `charts` and `compare`. Empty while the store is away.
+def family_links(
+    uri: str,
+    parent_run_id: str,
+    *,
+    scores: ScoreTable = RANKING,
+    metric: str | None = None,
+    goal: Goal | None = None,
+) -> dict[str, str]:
+    """Return the addresses of a parent's children in the UI: `table`, `charts` and `compare`; none without the store.
 
-    The table shows scores and the settings that differ, sorted by `metric`, the highest first unless it `falls`; the
-    charts begin with parallel coordinates of both. For that, a view is saved in the store; asking again renews it.
+    The table shows the scores and the settings that differ, sorted by `metric` (default: the best epoch's main score),
+    the best first. `goal` says which value is best (default: what the scores say). The charts begin with parallel
+    coordinates of both. For that, a view is saved in the store; another call renews it.
     """
-    uri = absolute_uri(uri)
+    uri, metric = absolute_uri(uri), metric or f"best/{scores.default_metric}"
+    rising = (goal or scores.goal(metric)) == "minimize"
     try:
         client = open_client(uri)
         with reaching(uri):
@@ -52,10 +62,11 @@ def family_links(uri: str, parent_run_id: str, *, metric: str = "best/CC/rank1",
                 [parent.experiment_id],
                 children_of(parent.run_id),
                 max_results=MOST_COMPARED,
-                order_by=[f"metrics.`{metric}` {'ASC' if falls else 'DESC'}"],
+                order_by=[f"metrics.`{metric}` {'ASC' if rising else 'DESC'}"],
             )
-            view = json.dumps(family_view(parent.run_id, children, metric, falls=falls), separators=(",", ":"))
-            client.set_experiment_tag(parent.experiment_id, f"mlflow.sharedViewState.{parent.run_id}", view)
+            view = family_view(parent.run_id, children, metric, scores, rising=rising)
+            text = json.dumps(view, separators=(",", ":"))
+            client.set_experiment_tag(parent.experiment_id, f"mlflow.sharedViewState.{parent.run_id}", text)
     except (Away, Refused):
         return {}
     links = links_to(uri, parent.experiment_id, parent.run_id)

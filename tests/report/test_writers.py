@@ -6,8 +6,7 @@ import pytest
 from table_rows import made_up, material
 
 from rlq.ablation.table import Variant
-from rlq.core.text import percent
-from rlq.report.cells import grid, signed
+from rlq.report.cells import grid
 from rlq.report.comparison import section
 from rlq.report.content import Asked, Drawing, Report
 from rlq.report.writers import html, latex, markdown
@@ -39,11 +38,6 @@ def report(*sections, drawings=()):
 
 def columns(found):
     return [f"{column.group} {column.title}".strip() for column in found.columns]
-
-
-def test_numbers_are_percent_with_one_decimal_and_differences_have_a_sign():
-    assert (percent(0.5804), percent(0.0), percent(1.0)) == ("58.0", "0.0", "100.0")
-    assert [signed(value) for value in (0.0123, -0.0123, 0.0004, -0.0004)] == ["+1.2", "-1.2", "0.0", "0.0"]
 
 
 def test_a_grid_has_seeds_numbers_differences_and_what_was_published():
