@@ -1,10 +1,13 @@
 import base64
+import configparser
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from table_rows import made_up, material
 
+import rlq
 from rlq.ablation.table import Variant
 from rlq.report.cells import grid
 from rlq.report.comparison import section
@@ -188,3 +191,10 @@ def test_every_section_has_its_table_in_every_format(count):
     assert html.page(whole).count("<table>") == count
     assert latex.tables(whole).count(r"\begin{tabular}") == count
     assert markdown.document(whole, {}).count("\n## synthetic\n") == count
+
+
+def test_the_template_of_the_page_is_delivered_with_the_package():
+    setup = configparser.ConfigParser()
+    setup.read(Path(rlq.__file__).parents[1] / "setup.cfg")
+    delivered = setup["options.package_data"]["rlq.report.writers"].split()
+    assert delivered == [path.name for path in Path(html.__file__).parent.glob("*.html")]
