@@ -8,6 +8,7 @@ from filelock import FileLock, Timeout
 from rlq.ablation.table import Table
 from rlq.core.console import Console
 from rlq.core.errors import RlqError
+from rlq.core.scores import ScoreTable
 from rlq.runs.folder import ABOUT, About, read_about, write_about
 from rlq.tracking import Status, Tracker, family_links, local_run_id, open_run, resolve_uri
 from rlq.training.signals import Stopped
@@ -68,7 +69,7 @@ class Family:
             time.sleep(0.2)
         return read_about(self.folder).run_id
 
-    def finish(self, text: str, *, whole: bool, metric: str) -> None:
+    def finish(self, text: str, *, whole: bool, metric: str, scores: ScoreTable) -> None:
         """Keep the table, `whole` when every row is there, and say where to see its runs, the best by `metric` first.
         Of several processes the last one does so again: the one that opened the parent run may have been done before.
         """
@@ -77,7 +78,7 @@ class Family:
         assert self._tracker is not None  # it was open, or is now
         self._tracker.log_text(text + "\n", "table.txt")
         self._end("FINISHED" if whole else "FAILED")
-        for name, address in family_links(resolve_uri(self.runs), self.run_id, metric=metric).items():
+        for name, address in family_links(resolve_uri(self.runs), self.run_id, metric=metric, scores=scores).items():
             self.console.line(f"{name:<8} {address}")
 
     def _end(self, status: Status) -> None:

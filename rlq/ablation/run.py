@@ -1,6 +1,6 @@
 """Run what a table lacks: every row and seed once, wherever it was stopped before."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,8 +12,10 @@ from rlq.ablation.summary import summary
 from rlq.ablation.table import Table, Variant, read_table_file
 from rlq.core.console import Console
 from rlq.core.errors import RlqError, SettingsError
+from rlq.core.scores import ScoreTable
 from rlq.core.text import table as screen_table
 from rlq.methods.base import Loaded
+from rlq.methods.catalogue import method_of
 from rlq.runs import experiment
 from rlq.runs.experiment import Membership
 from rlq.runs.folder import ABOUT
@@ -36,6 +38,10 @@ class Job:
     @property
     def seed(self) -> int:
         return self.loaded.settings.seed
+
+    @property
+    def scores(self) -> ScoreTable:
+        return method_of(self.loaded.settings).scores
 
     @property
     def name(self) -> str:
@@ -99,7 +105,8 @@ def ablate(
                 failures.setdefault(str(error), []).append(job.name)
         text = _summary(table, jobs)
         chosen_on = "test" if first.data.selection == "holdout" else "best"
-        family.finish(text, whole=all(map(_is_done, jobs)), metric=f"{chosen_on}/{first.schedule.select}")
+        metric = f"{chosen_on}/{first.schedule.select}"
+        family.finish(text, whole=all(map(_is_done, jobs)), metric=metric, scores=jobs[0].scores)
     left = [job.name for job in busy if not _is_done(job)]  # others were finished meanwhile
     if left:
         text += f"\nbeing run by another process: {'; '.join(left)}"
@@ -133,9 +140,20 @@ def plan(
                     jobs.append(Job(file, variant, loaded, fingerprint(loaded), path))
                 except SettingsError as error:
                     wrong.append(f"{variant.name} on {error}")
+    wrong += _wrong_scores(jobs)
     if wrong:
         raise SettingsError(f"{table.file}: " + "\n  ".join(dict.fromkeys(wrong)))
     return jobs
+
+
+def _wrong_scores(jobs: Sequence[Job]) -> Iterator[str]:
+    """Yield the rows whose method has other scores than the first row of their base, which one table cannot show."""
+    first: dict[Path, Job] = {}
+    for job in jobs:
+        other = first.setdefault(job.base, job)
+        if job.scores != other.scores:
+            one, two = (f"{each.variant.name} ({each.loaded.settings.method})" for each in (other, job))
+            yield f"{one} and {two} on {job.base.name} have methods with different scores, which no table can show"
 
 
 def _run(job: Job, table: Table, family: Family, console: Console) -> bool:
@@ -188,7 +206,7 @@ def _summary(table: Table, jobs: list[Job]) -> str:
     for base in dict.fromkeys(job.base for job in jobs):
         own = [job for job in jobs if job.base == base]
         names = list(dict.fromkeys(job.variant.name for job in own))
-        texts.append(summary(table, base, names, _finished(own)))
+        texts.append(summary(table, base, names, _finished(own), own[0].scores))
     return "\n\n".join(texts)
 
 

@@ -1,5 +1,6 @@
 """Table files: a base experiment, its variants, and what the paper published for each."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -7,12 +8,13 @@ from pydantic import Field, StrictInt, model_validator
 
 from rlq.core.config import Settings, validate
 from rlq.core.errors import SettingsError
+from rlq.core.scores import ScoreTable, united
 from rlq.core.yaml_file import read_yaml
 from rlq.data.catalogue import CATALOGUE
+from rlq.methods.catalogue import METHODS
 
-Percents = tuple[Annotated[float, Field(ge=0, le=100)], Annotated[float, Field(ge=0, le=100)]]
+Published = tuple[Annotated[float, Field(ge=0)], ...]  # one number per shown score of the method, in their order
 LONGEST = 120  # bytes of a row's name
-PROTOCOLS = ("CC", "SC", "General")
 
 
 class Variant(Settings):
@@ -20,7 +22,21 @@ class Variant(Settings):
 
     name: str
     settings: dict[str, Any] = Field(default_factory=dict)  # by dotted name
-    published: dict[str, dict[str, Percents]] = Field(default_factory=dict)  # data set -> protocol -> rank-1, mAP
+    published: dict[str, dict[str, Published]] = Field(default_factory=dict)  # data set -> protocol -> its numbers
+
+    def wrong_numbers(self) -> Iterator[str]:
+        """Yield what is wrong with published numbers: each protocol needs the shown scores of a method that has it."""
+        for dataset, numbers in self.published.items():
+            for protocol, values in numbers.items():
+                name = f"published.{dataset}.{protocol}"
+                shown = [method.scores.shown for method in METHODS.values() if protocol in method.scores.groups]
+                fitting = [scores for scores in shown if len(scores) == len(values)]
+                if shown and not fitting:
+                    titles = ", ".join(score.title for score in shown[0])
+                    yield f"{self.name}: {name} has {len(values)} numbers; wanted are {titles}"
+                for place, value in enumerate(values):
+                    if value > 100 and fitting and all(scores[place].percent for scores in fitting):
+                        yield f"{self.name}: {name}.{place} = {value:g}: should be a percentage"
 
 
 class Table(Settings):
@@ -31,7 +47,7 @@ class Table(Settings):
     figure: str | StrictInt | None = None
     title: str
     bases: dict[str, tuple[str, ...]]  # experiment file, relative to the table's -> protocols that are shown
-    protocols: tuple[str, ...] = ("CC",)  # that are shown for any other base
+    protocols: tuple[str, ...] = ()  # that are shown for any other base; none: the first one of its method
     seeds: tuple[Annotated[StrictInt, Field(ge=0)], ...] = (1, 2)
     reference: str | None = None  # the row that differences are taken to; None: the first
     analysis: str | None = None  # what is drawn from the rows' runs
@@ -54,12 +70,14 @@ class Table(Settings):
             problems.append(f"reference = {self.reference} is none of the rows {', '.join(names)}")
         if not self.bases:
             problems.append("bases names no experiment")
-        shown = {*self.protocols, *(protocol for own in self.bases.values() for protocol in own)}
-        odd = sorted(shown - set(PROTOCOLS))
-        problems += [f"{protocol} is no protocol; known: {', '.join(PROTOCOLS)}" for protocol in odd]
-        unknown = sorted({name for row in self.rows for name in row.published} - set(CATALOGUE))
-        if unknown:
-            problems.append(f"published numbers of unknown data sets: {', '.join(unknown)}")
+        groups = united(method.scores for method in METHODS.values()).groups
+        shown = {*self.protocols, *(protocol for protocols in self.bases.values() for protocol in protocols)}
+        unknown = sorted(shown - set(groups))
+        problems += [f"{protocol} is no protocol; known: {', '.join(groups)}" for protocol in unknown]
+        problems += [problem for row in self.rows for problem in row.wrong_numbers()]
+        datasets = sorted({name for row in self.rows for name in row.published} - set(CATALOGUE))
+        if datasets:
+            problems.append(f"published numbers of unknown data sets: {', '.join(datasets)}")
         if not self.seeds:
             problems.append("seeds is empty")
         if problems:
@@ -75,10 +93,10 @@ class Table(Settings):
         """The experiments that the rows are variants of."""
         return [(self.file.parent / base).resolve() for base in self.bases]
 
-    def shown(self, base: Path) -> tuple[str, ...]:
-        """The protocols that are shown of rows on a base."""
-        own = {(self.file.parent / name).resolve(): protocols for name, protocols in self.bases.items()}
-        return own.get(base.resolve(), self.protocols)
+    def shown(self, base: Path, scores: ScoreTable) -> tuple[str, ...]:
+        """Return the protocols that are shown of rows on a base, whose method has these scores."""
+        listed = {(self.file.parent / name).resolve(): protocols for name, protocols in self.bases.items()}
+        return listed.get(base.resolve(), self.protocols or scores.groups[:1])
 
     def row(self, name: str) -> Variant:
         """Raises SettingsError that lists the rows."""

@@ -15,8 +15,8 @@ from rlq.analysis.runs import Source, by_name
 from rlq.core.config import Settings, validate
 from rlq.core.console import Console
 from rlq.core.errors import DataError, RlqError
+from rlq.core.scores import ScoreTable, united
 from rlq.core.text import percent
-from rlq.evaluation.figures import is_rate
 
 JOURNAL = "metrics.jsonl"
 COLUMNS = 4
@@ -26,25 +26,29 @@ Series = dict[int, float]  # step -> value
 class Options(Settings):
     """What is drawn."""
 
-    metrics: tuple[str, ...] = ()  # patterns such as loss/tad/*; none: every loss, rank-1 and mAP of every protocol
+    metrics: tuple[
+        str, ...
+    ] = ()  # patterns such as loss/tad/*; none: every loss, and the shown scores of every protocol
 
 
 def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Mapping[str, Any]) -> Drawn:
     """Read from the runs' own journals, so also of runs that are under way. Nothing here is left to chance."""
     chosen = validate(Options, options, "curves")
-    named = by_name(sources)
+    named, scores = by_name(sources), united(one.scores for one in sources)
     found = {name: read_series(one.folder) for name, one in named.items()}
     known = list(dict.fromkeys(metric for series in found.values() for metric in series))
-    metrics = [metric for metric in known if _wanted(metric, chosen.metrics)]
+    metrics = [metric for metric in known if _is_chosen(metric, chosen.metrics, scores)]
     if not metrics:
-        asked = ", ".join(chosen.metrics) or "a loss, a rank-1 or an mAP"
-        raise RlqError(f"no run has {asked}; known are {', '.join(known) or 'no metrics at all'}")
+        searched = ", ".join(chosen.metrics) or f"a loss, {' or '.join(scores.titles.values())}"
+        raise RlqError(f"no run has {searched}; known are {', '.join(known) or 'no metrics at all'}")
     metrics.sort(key=lambda metric: (metric.startswith("loss/"), known.index(metric)))
     numbers = {
         metric: {name: series[metric] for name, series in found.items() if metric in series} for metric in metrics
     }
-    rows = [[metric, *(_last(numbers[metric].get(name), metric) for name in named)] for metric in metrics]
-    return Drawn(small_multiples(numbers, list(named)), numbers, markdown(rows, ["last value", *named]))
+    rows = [
+        [metric, *(_last(numbers[metric].get(name), scores.is_percent(metric)) for name in named)] for metric in metrics
+    ]
+    return Drawn(small_multiples(numbers, list(named), scores), numbers, markdown(rows, ["last value", *named]))
 
 
 def read_series(folder: Path) -> dict[str, Series]:
@@ -67,14 +71,14 @@ def read_series(folder: Path) -> dict[str, Series]:
     return found
 
 
-def small_multiples(numbers: Mapping[str, Mapping[str, Series]], names: Sequence[str]) -> Figure:
+def small_multiples(numbers: Mapping[str, Mapping[str, Series]], names: Sequence[str], scores: ScoreTable) -> Figure:
     """A panel per metric, a line per run, over epochs counted from 1; rates in percent."""
     columns = min(COLUMNS, len(numbers))
     rows = math.ceil(len(numbers) / columns)
     figure = Figure(figsize=(2.9 * columns, 2.1 * rows + 0.5), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, (metric, series) in zip(panels, numbers.items()):
-        scale = 100 if is_rate(metric) else 1
+        scale = 100 if scores.is_percent(metric) else 1
         for number, name in enumerate(names):
             points = sorted(series.get(name, {}).items())
             axes.plot(
@@ -96,15 +100,14 @@ def small_multiples(numbers: Mapping[str, Mapping[str, Series]], names: Sequence
     return figure
 
 
-def _wanted(metric: str, patterns: Sequence[str]) -> bool:
+def _is_chosen(metric: str, patterns: Sequence[str], scores: ScoreTable) -> bool:
     if patterns:
         return any(fnmatchcase(metric, pattern) for pattern in patterns)
-    parts = metric.split("/")
-    return parts[0] == "loss" or (len(parts) == 2 and parts[1] in ("rank1", "mAP"))
+    return metric.startswith("loss/") or (metric.count("/") == 1 and scores.is_shown(metric))
 
 
-def _last(series: Series | None, metric: str) -> str:
+def _last(series: Series | None, in_percent: bool) -> str:
     if not series:
         return "-"
     value = series[max(series)]
-    return percent(value) if is_rate(metric) else f"{value:.3f}"
+    return percent(value) if in_percent else f"{value:.3f}"

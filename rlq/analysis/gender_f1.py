@@ -14,6 +14,7 @@ from rlq.analysis.runs import ModelOptions, OpenModel, Source, by_name, common_s
 from rlq.core.config import validate
 from rlq.core.console import Console
 from rlq.core.errors import DataError
+from rlq.core.scores import RANKING
 from rlq.data.records import Protocol, Record, ReidData
 from rlq.evaluation.protocols import evaluate, labels_of, of_cameras
 from rlq.evaluation.rank_list import rank_list
@@ -28,7 +29,7 @@ ROWS = 128  # queries that are looked at together
 class Options(ModelOptions):
     """On what."""
 
-    protocol: str | None = None  # None: CC where the data set has it, else its first
+    protocol: str | None = None  # None: the first of CC, SC, General that the data set has
     file: str | None = None  # genders; None: the first run's cap.gender.file, else <set>/rlq/gender.csv
 
 
@@ -38,7 +39,7 @@ def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Map
     with alone() as place:
         data = common_set(sources, chosen, place, console)
         names = [protocol.name for protocol in data.protocols]
-        protocol = protocol_of(data, chosen.protocol or ("CC" if "CC" in names else None))
+        protocol = protocol_of(data, chosen.protocol or RANKING.order(names)[0])
         query, gallery = answers_of(data, sources[0], chosen.file)
         runs = {}
         for name, one in by_name(sources).items():

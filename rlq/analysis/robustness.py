@@ -10,6 +10,7 @@ from rlq.analysis.base import Drawn, markdown
 from rlq.analysis.runs import ModelOptions, OpenModel, Source, by_name, common_set, protocol_of
 from rlq.core.config import validate
 from rlq.core.console import Console
+from rlq.core.scores import RANKING
 from rlq.core.text import percent
 from rlq.data.degradation import KINDS, SEVERITIES, DegradationRanges, Kind, Severity, at_severity, only
 from rlq.evaluation.evaluator import Degraded
@@ -17,7 +18,6 @@ from rlq.weights.alone import alone
 
 CLEAN: Literal["clean"] = "clean"
 Condition = tuple[Kind | Literal["clean"], int]  # an artefact and its severity, 0 for none
-METRICS = ("rank1", "mAP")
 TITLES = {"pixelation": "pixelation", "motion": "motion blur", "gaussian": "out of focus"}
 
 
@@ -47,13 +47,19 @@ def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Map
             model, found[name] = OpenModel(one, chosen.weights, place, console), {}
             for condition, artefacts in conditions.items():
                 evaluator = model.evaluator(data, ranges=artefacts, degraded=chosen.degrade, seed=seed)
-                ranking = evaluator.rank()[protocol.name]
-                found[name][condition] = {"rank1": ranking.cmc(1), "mAP": ranking.mAP}
+                measured = evaluator.rank()[protocol.name].summary()
+                found[name][condition] = {score.key: measured[score.key] for score in RANKING.shown}
     rows = [
-        [_spelt(condition, ranges), *(percent(found[name][condition][m]) for name in found for m in METRICS)]
+        [
+            _spelt(condition, ranges),
+            *(percent(of_run[condition][score.key]) for of_run in found.values() for score in RANKING.shown),
+        ]
         for condition in conditions
     ]
-    header = [f"{data.name}, {protocol.name}", *(f"{name} {m}" for name in found for m in ("R-1", "mAP"))]
+    header = [
+        f"{data.name}, {protocol.name}",
+        *(f"{name} {score.heading}" for name in found for score in RANKING.shown),
+    ]
     numbers = {
         "dataset": data.name,
         "protocol": protocol.name,
@@ -106,7 +112,7 @@ def _lines(found: Mapping[str, Any], kinds: Sequence[Kind], levels: Sequence[int
     panels = figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0]
     for axes, kind in zip(panels, kinds, strict=True):
         for number, (name, values) in enumerate(found.items()):
-            rates = [values[CLEAN, 0]["rank1"], *(values[kind, level]["rank1"] for level in levels)]
+            rates = [values[CLEAN, 0][RANKING.main.key], *(values[kind, level][RANKING.main.key] for level in levels)]
             heights = [None if rate is None else 100 * rate for rate in rates]
             axes.plot([0, *levels], heights, color=f"C{number % 10}", marker="o", markersize=4, label=name)
         weakest, strongest = (strength(at_severity(ranges, kind, end), kind) for end in (levels[0], levels[-1]))
@@ -126,7 +132,7 @@ def _bars(found: Mapping[str, Any]) -> Figure:
     axes, width = figure.subplots(), 0.8 / len(found)
     for number, (name, values) in enumerate(found.items()):
         places = [place + (number - (len(found) - 1) / 2) * width for place in range(len(conditions))]
-        heights = [100 * (values[condition]["rank1"] or 0) for condition in conditions]
+        heights = [100 * (values[condition][RANKING.main.key] or 0) for condition in conditions]
         bars = axes.bar(places, heights, width, color=f"C{number % 10}", label=name)
         axes.bar_label(bars, fmt="%.1f", fontsize=7)
     axes.set_xticks(range(len(conditions)), [TITLES.get(kind, kind) for kind, _ in conditions], fontsize=8)

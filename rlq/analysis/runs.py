@@ -12,6 +12,7 @@ from rlq.core.config import Settings
 from rlq.core.console import Console
 from rlq.core.distributed import Place
 from rlq.core.errors import RlqError
+from rlq.core.scores import ScoreTable
 from rlq.data.catalogue import Reading
 from rlq.data.degradation import DegradationRanges, Degrading
 from rlq.data.records import Protocol, Record, ReidData
@@ -37,6 +38,11 @@ class Source:
     def degradations(self) -> DegradationRanges:
         """The ranges by which its pictures are degraded."""
         return method_of(self.settings).degradations(self.settings)
+
+    @property
+    def scores(self) -> ScoreTable:
+        """The scores of its method."""
+        return method_of(self.settings).scores
 
     @property
     def reading(self) -> Reading:

@@ -10,8 +10,9 @@ from rlq.analysis.runs import Source, by_name
 from rlq.core.config import Settings, flatten, validate
 from rlq.core.console import Console
 from rlq.core.errors import RlqError
+from rlq.core.scores import united
 from rlq.core.text import percent
-from rlq.evaluation.figures import is_rate, value_figure
+from rlq.evaluation.figures import value_figure
 
 ASIDE = ("seed", "variant", "compute.", "tracking.", "data.root", "data.workers", "data.test_batch")
 
@@ -26,6 +27,7 @@ class Options(Settings):
 def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Mapping[str, Any]) -> Drawn:
     """Runs of one value (other seeds) are one point, with their standard deviation. Nothing here is left to chance."""
     chosen = validate(Options, options, "sweep")
+    scores = united(one.scores for one in sources)
     flat = {name: flatten(one.settings) for name, one in by_name(sources).items()}
     parameter = chosen.parameter or _what_differs(flat)
     metric = chosen.metric or _default_metric(sources)
@@ -39,14 +41,16 @@ def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Map
         value = flat[name][parameter]
         values.setdefault(str(value) if isinstance(value, list) else value, []).append(series[max(series)])
     points = [(value, fmean(of), stdev(of) if len(of) > 1 else None) for value, of in _sorted(values)]
-    shown = percent if is_rate(metric) else "{:.4g}".format
+    in_percent = scores.is_percent(metric)
+    shown = percent if in_percent else "{:.4g}".format
     rows = [[str(v), shown(mean), "-" if sd is None else shown(sd), str(len(values[v]))] for v, mean, sd in points]
     numbers = {
         "parameter": parameter,
         "metric": metric,
         "points": [{"value": v, "mean": mean, "sd": sd, "runs": len(values[v])} for v, mean, sd in points],
     }
-    return Drawn(value_figure(points, parameter, metric), numbers, markdown(rows, [parameter, metric, "sd", "runs"]))
+    figure = value_figure(points, parameter, metric, percent=in_percent, goal=scores.goal(metric))
+    return Drawn(figure, numbers, markdown(rows, [parameter, metric, "sd", "runs"]))
 
 
 def _what_differs(flat: Mapping[str, Mapping[str, Any]]) -> str:

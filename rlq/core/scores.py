@@ -2,6 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
+
+from rlq.core.text import mean_and_sd
+
+Goal = Literal["maximize", "minimize"]
 
 
 @dataclass(frozen=True)
@@ -12,6 +17,44 @@ class Score:
     title: str  # in tables
     percent: bool = True  # a fraction that is shown in percent
     higher: bool = True  # whether more is better
+    short: str = ""  # a title for narrow columns; "": the title itself
+
+    @property
+    def heading(self) -> str:
+        """The title of a narrow column."""
+        return self.short or self.title
+
+    @property
+    def goal(self) -> Goal:
+        """What a search does with it."""
+        return "maximize" if self.higher else "minimize"
+
+    def best(self, values: Iterable[float]) -> float:
+        """Return the best of some values."""
+        return max(values) if self.higher else min(values)
+
+    def text(self, value: float | None, sd: float | None = None) -> str:
+        """Return a value as tables show it, with its standard deviation where there is one; "-" for None.
+
+        >>> Score("rank1", "rank-1").text(0.4567, 0.0123), Score("error", "error", percent=False).text(0.4567)
+        ('45.7 ± 1.2', '0.4567')
+        """
+        if self.percent or value is None:
+            return mean_and_sd(value, sd)
+        return f"{value:.4g}" if sd is None else f"{value:.4g} ± {sd:.2g}"
+
+    def signed(self, difference: float) -> str:
+        """Return a difference with its sign; one that rounds to zero has none.
+
+        >>> Score("rank1", "rank-1").signed(0.0123), Score("rank1", "rank-1").signed(-0.0004)
+        ('+1.2', '0.0')
+        """
+        text = f"{100 * difference:+.1f}" if self.percent else f"{difference:+.4g}"
+        return text if float(text) else text[1:]
+
+    def published(self, value: float) -> str:
+        """Return a number as a paper prints it: of a fraction, its percent."""
+        return f"{value:.1f}" if self.percent else f"{value:.4g}"
 
 
 @dataclass(frozen=True)
@@ -39,6 +82,17 @@ class ScoreTable:
         """Key -> title of the shown scores."""
         return {score.key: score.title for score in self.shown}
 
+    @property
+    def default_metric(self) -> str:
+        """The main score of the first group, such as CC/rank1."""
+        return f"{self.groups[0]}/{self.main.key}"
+
+    @property
+    def percent_note(self) -> str:
+        """The words of a note on the shown scores: "percent" where all of them are, "" where none is."""
+        titles = [score.title for score in self.shown if score.percent]
+        return "percent" if len(titles) == len(self.shown) else f"{' and '.join(titles)} in percent" if titles else ""
+
     def metrics(self, groups: Iterable[str]) -> list[str]:
         """The names of all metrics that may select an epoch, of these groups."""
         return [f"{group}/{score.key}" for group in groups for score in self.all]
@@ -47,6 +101,16 @@ class ScoreTable:
         """The score that a metric's name ends in, None for other metrics."""
         last = metric.rpartition("/")[2]
         return next((score for score in self.all if score.key == last), None)
+
+    def is_percent(self, metric: str) -> bool:
+        """Whether a metric is shown in percent: its score says so, or it is an accuracy."""
+        score = self.of(metric)
+        return score.percent if score is not None else metric.endswith("accuracy")
+
+    def goal(self, metric: str) -> Goal:
+        """Whether more of a metric is better; it is of metrics that are no scores."""
+        score = self.of(metric)
+        return score.goal if score is not None else "maximize"
 
     def is_shown(self, metric: str) -> bool:
         """Whether a metric is <group>/<key> of a shown score, possibly behind a prefix such as best/."""
@@ -58,10 +122,27 @@ class ScoreTable:
         return [group for group in self.groups if group in given] + [g for g in given if g not in self.groups]
 
 
+def united(tables: Iterable[ScoreTable]) -> ScoreTable:
+    """Return one table of the groups and scores of several; where two have a score of one key, the first counts."""
+    groups: list[str] = []
+    shown: dict[str, Score] = {}
+    others: dict[str, Score] = {}
+    for table in tables:
+        groups += table.groups
+        shown |= {score.key: score for score in table.shown if score.key not in shown}
+        others |= {score.key: score for score in table.others if score.key not in others}
+    return ScoreTable(
+        groups=tuple(dict.fromkeys(groups)),
+        shown=tuple(shown.values()),
+        others=tuple(score for key, score in others.items() if key not in shown),
+    )
+
+
 RANKING = ScoreTable(
     groups=("CC", "SC", "General"),
-    shown=(Score("rank1", "rank-1"), Score("mAP", "mAP")),
-    others=(Score("rank5", "rank-5"), Score("rank10", "rank-10"), Score("rank20", "rank-20")),
+    shown=(Score("rank1", "rank-1", short="R-1"), Score("mAP", "mAP")),
+    others=tuple(Score(f"rank{k}", f"rank-{k}", short=f"R-{k}") for k in (5, 10, 20)),
     tie_break="mAP",
     baselines={"chance": "chance", "histogram": "colour histogram", "untrained": "untrained network"},
 )
+RANKING_COLUMNS = (RANKING.shown[0], *RANKING.others, RANKING.shown[1])  # as evaluations list them: mAP comes last

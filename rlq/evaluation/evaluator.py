@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from rlq.core.distributed import Place, share_from_main
-from rlq.core.scores import RANKING
+from rlq.core.scores import RANKING_COLUMNS
 from rlq.data.degradation import DegradationRanges, Degrading
 from rlq.data.records import ReidData
 from rlq.evaluation.embed import FeaturesOf
@@ -74,8 +74,5 @@ def flat_metrics(rankings: Mapping[str, Results]) -> dict[str, float | None]:
     metrics: dict[str, float | None] = {}
     for name, ranking in rankings.items():
         summary = ranking.summary()
-        metrics |= {f"{name}/{score.key}": summary[score.key] for score in _LOGGED}
+        metrics |= {f"{name}/{score.key}": summary[score.key] for score in RANKING_COLUMNS}
     return metrics
-
-
-_LOGGED = sorted(RANKING.all, key=lambda score: score.key == "mAP")  # in the order of the log: the rates first

@@ -10,6 +10,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
+from rlq.core.scores import Goal
 from rlq.core.shapes import check_shapes
 from rlq.data.picture_grid import Picture, picture_grid
 
@@ -66,15 +67,20 @@ def tsne(features: NDArray, *, seed: int = 0) -> NDArray[np.float32]:
 
 
 def value_figure(
-    points: Sequence[tuple[Any, float, float | None]], name: str, metric: str, *, goal: str = "maximize"
+    points: Sequence[tuple[Any, float, float | None]],
+    name: str,
+    metric: str,
+    *,
+    percent: bool = False,
+    goal: Goal = "maximize",
 ) -> Figure:
     """Draw a metric over the values of one setting, each (value, mean, standard deviation or None); mark the best.
 
-    Values that are not numbers are drawn side by side in the given order. Rates are shown in percent.
+    Values that are not numbers are drawn side by side in the given order. With `percent`, the metric is a fraction.
     """
     if not points:
         raise ValueError(f"no values of {name} to draw")
-    scale = 100 if is_rate(metric) else 1
+    scale = 100 if percent else 1
     values = [value for value, _, _ in points]
     numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
     places = values if numbers else list(range(len(values)))
@@ -89,13 +95,7 @@ def value_figure(
     axes.plot(places[best], means[best], marker="o", markersize=9, color="C1", label=f"best: {values[best]}")
     if not numbers or len(values) <= 12:
         axes.set_xticks(places, [f"{value:g}" if numbers else str(value) for value in values])
-    axes.set(xlabel=name, ylabel=f"{metric}, %" if scale == 100 else metric)
+    axes.set(xlabel=name, ylabel=f"{metric}, %" if percent else metric)
     axes.grid(alpha=0.25)
     axes.legend(fontsize=8)
     return figure
-
-
-def is_rate(metric: str) -> bool:
-    """Return whether a metric, by its name, is a fraction that is shown in percent."""
-    last = metric.rpartition("/")[2]
-    return last == "mAP" or last.startswith("rank") or last.endswith("accuracy")

@@ -5,16 +5,21 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from rlq.ablation.rows import Row
+from rlq.ablation.rows import Row, scores_of
 from rlq.core.errors import DataError, RlqError
-from rlq.report.content import METRICS, Asked, Line, Material, Score, Section
+from rlq.core.scores import Score, ScoreTable
+from rlq.report.content import Asked, Comparison, Line, Material, Section
 from rlq.report.statistics import best_two, paired_bootstrap, seed_error, spread, stands_out
 from rlq.report.warnings import doubts
 
 WHICH = {
     "best": "the epoch with the best {select}, all numbers of that one epoch",
     "last": "the last epoch",
-    "paper": "each number's own best epoch, which flatters: rank-1 and mAP may come from two epochs",
+    "paper": "each number's own best epoch, which flatters: {titles} may come from {count} epochs",
+}
+OF_QUERIES = {  # key of a score that is a mean over queries -> each query's part, of its first match and precision
+    "rank1": lambda first, precision: (first == 1).astype(np.float64),
+    "mAP": lambda first, precision: precision,
 }
 
 
@@ -32,56 +37,65 @@ def section(material: Material, asked: Asked) -> Section:
     _check_which(kept, asked.which)
     reference = material.reference if material.reference and found.get(material.reference) else None
     lines = []
+    table = scores_of(kept)
     for variant in material.wanted:
         mine = dict(sorted(found[variant.name].items()))
         against = found[reference] if reference not in (None, variant.name) else {}
         scores = {
-            (protocol, metric): _score(mine, against, protocol, metric, asked)
+            (protocol, score.key): _compare(mine, against, protocol, score, table, asked)
             for protocol in material.protocols
-            for metric in METRICS
+            for score in table.shown
         }
         missing = tuple(seed for seed in (asked.seeds or material.seeds) if seed not in mine)
         lines.append(Line(variant.name, mine, missing, scores, variant.published))
-    notes, warnings = _notes(material, lines, kept, reference, asked), doubts(material, lines)
-    return Section(material.base, dataset, reference, material.protocols, tuple(lines), tuple(notes), tuple(warnings))
+    notes, warnings = _notes(material, table, lines, kept, reference, asked), doubts(material, lines)
+    return Section(
+        material.base, dataset, table, reference, material.protocols, tuple(lines), tuple(notes), tuple(warnings)
+    )
 
 
-def per_query(rows: Mapping[int, Row], protocol: str, metric: str) -> tuple[str, NDArray[np.float64]] | None:
+def per_query(rows: Mapping[int, Row], protocol: str, key: str) -> tuple[str, NDArray[np.float64]] | None:
     """The digest of the queries' names and what each query scores [Q], averaged over seeds; nan: it has no match.
 
-    None unless all of the seeds know it, of the same queries.
+    None unless all of the seeds have kept it of the same queries, and for scores that are no mean over queries.
     """
     entries = [row.per_query[protocol] for row in rows.values() if protocol in row.per_query]
-    if not entries or len(entries) < len(rows) or len({entry["queries"] for entry in entries}) > 1:
+    if (
+        key not in OF_QUERIES
+        or not entries
+        or len(entries) < len(rows)
+        or len({entry["queries"] for entry in entries}) > 1
+    ):
         return None
     first = np.array([entry["first_match"] for entry in entries])  # [seeds, Q]
     precision = np.array([entry["ap"] for entry in entries], np.float64)  # [seeds, Q]; None becomes nan
-    scored = precision if metric == "mAP" else (first == 1).astype(np.float64)
-    return entries[0]["queries"], np.where(first > 0, scored, np.nan).mean(axis=0)
+    return entries[0]["queries"], np.where(first > 0, OF_QUERIES[key](first, precision), np.nan).mean(axis=0)
 
 
-def _score(ours: Mapping[int, Row], against: Mapping[int, Row], protocol: str, metric: str, asked: Asked) -> Score:
+def _compare(
+    ours: Mapping[int, Row], against: Mapping[int, Row], protocol: str, score: Score, table: ScoreTable, asked: Asked
+) -> Comparison:
     def of_seeds(rows: Mapping[int, Row], name: str) -> dict[int, float]:
         found = {seed: row.score(protocol, name, asked.which) for seed, row in rows.items()}
         return {seed: number for seed, number in found.items() if number is not None}
 
-    mine, theirs = of_seeds(ours, metric), of_seeds(against, metric)
+    mine, theirs = of_seeds(ours, score.key), of_seeds(against, score.key)
     if not mine:
-        return Score()
+        return Comparison()
     whole = spread(list(mine.values()))
-    chosen = best_two(of_seeds(ours, "rank1"))
-    authors = float(np.mean([mine[seed] for seed in chosen])) if asked.authors_way else None
+    chosen = best_two(of_seeds(ours, table.main.key), higher=table.main.higher) if asked.authors_way else ()
+    authors = float(np.mean([mine[seed] for seed in chosen])) if chosen else None
     if not theirs:
-        return Score(whole, authors)
+        return Comparison(whole, authors)
     other = spread(list(theirs.values()))
     error = seed_error(whole, other)
-    one, another = per_query(ours, protocol, metric), per_query(against, protocol, metric)
+    one, another = per_query(ours, protocol, score.key), per_query(against, protocol, score.key)
     # queries are kept of the best epoch only
     if asked.which != "best" or one is None or another is None or one[0] != another[0]:
         apart = whole.mean - other.mean
-        return Score(whole, authors, apart, seed_error=error, clear=error is not None and abs(apart) > 2 * error)
+        return Comparison(whole, authors, apart, seed_error=error, clear=error is not None and abs(apart) > 2 * error)
     gap = paired_bootstrap(one[1], another[1])
-    return Score(whole, authors, gap.difference, gap, error, stands_out(gap, error))
+    return Comparison(whole, authors, gap.difference, gap, error, stands_out(gap, error))
 
 
 def _chosen(seed: int, asked: Asked) -> bool:
@@ -106,9 +120,14 @@ def _check_which(rows: Sequence[Row], which: str) -> None:
 
 
 def _notes(
-    material: Material, lines: Sequence[Line], rows: Sequence[Row], reference: str | None, asked: Asked
+    material: Material,
+    table: ScoreTable,
+    lines: Sequence[Line],
+    rows: Sequence[Row],
+    reference: str | None,
+    asked: Asked,
 ) -> list[str]:
-    notes = [_selection_note(rows, asked)]
+    notes = [_selection_note(rows, table, asked)]
     counts = sorted({len(line.found) for line in lines if line.found})
     several = f"{counts[0]} to {counts[-1]} seeds" if len(counts) > 1 else f"{counts[0]} seed{'s' * (counts[0] > 1)}"
     notes.append(
@@ -118,8 +137,8 @@ def _notes(
     )
     if asked.authors_way:
         notes.append(
-            "Best two: the mean of the two seeds with the best rank-1, as the authors report; of more than two seeds "
-            "it is higher than the mean by construction."
+            f"Best two: the mean of the two seeds with the best {table.main.title}, as the authors report; of more "
+            f"than two seeds it is {'higher' if table.main.higher else 'lower'} than the mean by construction."
         )
     scores = [score for line in lines for score in line.scores.values()]
     if any(score.gap for score in scores):
@@ -145,18 +164,23 @@ def _notes(
     return notes + _missing_notes(lines, material.how_to_run)
 
 
-def _selection_note(rows: Sequence[Row], asked: Asked) -> str:
-    selects = sorted({str(row.settings.get("schedule.select", "CC/rank1")) for row in rows})
-    which = WHICH[asked.which].format(select=" or ".join(selects))
+def _selection_note(rows: Sequence[Row], table: ScoreTable, asked: Asked) -> str:
+    selects = sorted({str(row.settings.get("schedule.select", table.default_metric)) for row in rows})
+    titles = list(table.titles.values())
+    which = WHICH[asked.which].format(
+        select=" or ".join(selects), titles=" and ".join(titles), count={2: "two"}.get(len(titles), "different")
+    )
+    note = table.percent_note
+    numbers = "Numbers" + (", in percent" if note == "percent" else f", {note}" if note else "")
     chosen = {row.selection for row in rows}
     if asked.which == "last":
-        return f"Numbers, in percent: {which}, on the test set (last/...)."
+        return f"{numbers}: {which}, on the test set (last/...)."
     where: dict[tuple[str, ...], str] = {
         ("test",): f"the test set itself, as the paper chooses ({asked.which}/...)",
         ("holdout",): "held-out training people, then measured on the test set (test/...)",
     }
     told = where.get(tuple(sorted(chosen)), "the test set or held-out people")
-    return f"Numbers, in percent: {which}, chosen on {told}."
+    return f"{numbers}: {which}, chosen on {told}."
 
 
 def _missing_notes(lines: Sequence[Line], how_to_run: str | None) -> list[str]:

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from rlq.ablation.rows import Row
+from rlq.ablation.rows import Row, scores_of
 from rlq.ablation.table import Variant
+from rlq.core.scores import ScoreTable
 from rlq.report.statistics import Gap, Spread
 
-METRICS = {"rank1": "rank-1", "mAP": "mAP"}
-Key = tuple[str, str]  # protocol, metric
+Key = tuple[str, str]  # protocol and key of a score
 
 
 class Expected(NamedTuple):
@@ -32,10 +32,15 @@ class Material:
     how_to_run: str | None = None  # the command that runs rows, to which --only and --seeds are added
     expected: Mapping[tuple[str, int], Expected] = field(default_factory=dict)  # by row and seed
 
+    @property
+    def scores(self) -> ScoreTable:
+        """The scores of the rows' methods. Raises DataError for methods with different scores."""
+        return scores_of(self.rows)
+
 
 @dataclass(frozen=True)
-class Score:
-    """One number of one row, as fractions; None where there is nothing to say."""
+class Comparison:
+    """One score of one row and its difference to the reference row, as measured; None where it is not known."""
 
     spread: Spread | None = None
     best_two: float | None = None  # the authors' way
@@ -52,8 +57,8 @@ class Line:
     name: str
     found: Mapping[int, Row]  # by seed
     missing: tuple[int, ...]  # seeds
-    scores: Mapping[Key, Score]
-    published: Mapping[str, Mapping[str, tuple[float, float]]]  # data set -> protocol -> rank-1, mAP in percent
+    scores: Mapping[Key, Comparison]
+    published: Mapping[str, Mapping[str, tuple[float, ...]]]  # data set -> protocol -> shown scores, as in the paper
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,7 @@ class Section:
 
     base: str
     dataset: str
+    scores: ScoreTable
     reference: str | None
     protocols: tuple[str, ...]
     lines: tuple[Line, ...]

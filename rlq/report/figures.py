@@ -11,7 +11,7 @@ from rlq.analysis import ANALYSES, Source, source
 from rlq.core.console import Console
 from rlq.core.errors import RlqError
 from rlq.evaluation.figures import value_figure
-from rlq.report.content import METRICS, Drawing, Material, Section
+from rlq.report.content import Drawing, Material, Section
 from rlq.runs.folder import ABOUT
 
 ALWAYS = "curves"  # needs neither network nor pictures; large, so it comes last
@@ -63,7 +63,7 @@ def draw(
 
 
 def over_values(section: Section, material: Material) -> list[Drawing]:
-    """Of a table whose rows are values of one number: each protocol's rank-1 and mAP over that number."""
+    """Of a table whose rows are values of one number: each protocol's shown scores over that number."""
     names = {name for variant in material.wanted for name in variant.settings}
     if len(names) != 1:
         return []
@@ -73,13 +73,14 @@ def over_values(section: Section, material: Material) -> list[Drawing]:
         return []
     drawings = []
     for protocol in section.protocols:
-        for metric, title in METRICS.items():
-            spreads = {values[line.name]: line.scores[protocol, metric].spread for line in section.lines}
+        for score in section.scores.shown:
+            spreads = {values[line.name]: line.scores[protocol, score.key].spread for line in section.lines}
             points = [(value, found.mean, found.sd) for value, found in sorted(spreads.items()) if found is not None]
             if len(points) > 1:
-                figure = value_figure(points, setting, f"{protocol}/{metric}")
-                name = f"{section.base}-{slug(setting)}-{protocol}-{metric}"
-                whole = f"{protocol} {title} over {setting} ({section.base})"
+                metric = f"{protocol}/{score.key}"
+                figure = value_figure(points, setting, metric, percent=score.percent, goal=score.goal)
+                name = f"{section.base}-{slug(setting)}-{protocol}-{score.key}"
+                whole = f"{protocol} {score.title} over {setting} ({section.base})"
                 numbers = {"setting": setting, "points": [list(point) for point in points]}
                 drawings.append(Drawing(section.base, name, whole, png(figure), numbers, "", ""))
     return drawings

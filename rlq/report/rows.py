@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rlq.ablation.rows import Row, read_rows, row_of
+from rlq.ablation.rows import Row, read_rows, row_of, scores_of
 from rlq.ablation.run import RESULTS, plan
-from rlq.ablation.table import PROTOCOLS, Table, Variant
+from rlq.ablation.table import Table, Variant
 from rlq.core.config import flatten
 from rlq.core.errors import RlqError
 from rlq.report.content import Expected, Material
@@ -36,7 +36,7 @@ def of_table(table: Table, *, base: Path | None, results: Path, protocols: Seque
             expected = {
                 (job.variant.name, job.seed): Expected(job.fingerprint, flatten(job.loaded.settings)) for job in jobs
             }
-            shown = tuple(protocols) or table.shown(file)
+            shown = tuple(protocols) or table.shown(file, scores_of(rows))
             reference = table.reference or table.rows[0].name
             run = _how_to_run(table, file, results)
             found.append(Material(file.stem, table.rows, rows, shown, table.seeds, reference, run, expected))
@@ -71,11 +71,12 @@ def of_runs(words: Sequence[str], runs: Path, *, protocols: Sequence[str] = ()) 
 
 def check_protocols(material: Material) -> None:
     """Raises RlqError unless some row has numbers of every protocol that is to be shown."""
-    known = {name.split("/")[1] for row in material.rows for name in row.metrics if name.endswith("/rank1")}
-    unknown = [protocol for protocol in material.protocols if protocol not in known]
-    if unknown:
-        there = ", ".join(protocol for protocol in PROTOCOLS if protocol in known) or "no protocol"
-        raise RlqError(f"{material.base}: no row has numbers of {', '.join(unknown)}; there are those of {there}")
+    main = material.scores.main.key
+    measured = {name.split("/")[1] for row in material.rows for name in row.metrics if name.endswith(f"/{main}")}
+    missing = [protocol for protocol in material.protocols if protocol not in measured]
+    if missing:
+        listed = ", ".join(material.scores.order(sorted(measured))) or "no protocol"
+        raise RlqError(f"{material.base}: no row has numbers of {', '.join(missing)}; there are those of {listed}")
 
 
 def _row(folder: Path) -> Row:

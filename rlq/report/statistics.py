@@ -45,13 +45,14 @@ def spread(values: Sequence[float]) -> Spread:
     return Spread(float(np.mean(values)), sd, len(values))
 
 
-def best_two(rank1: Mapping[int, float]) -> tuple[int, ...]:
-    """The seeds that the authors' way takes the mean of: the best two by rank-1; of equal ones the smaller seed.
+def best_two(values: Mapping[int, float], *, higher: bool = True) -> tuple[int, ...]:
+    """Return the seeds that the authors' way takes the mean of: the best two of these; of equal ones the smaller seed.
 
     It is higher than the mean over all seeds whenever there are more than two, so it compares with published numbers
     only, never with a row of fewer seeds.
     """
-    return tuple(sorted(sorted(rank1, key=lambda seed: (-rank1[seed], seed))[:2]))
+    sign = -1 if higher else 1
+    return tuple(sorted(sorted(values, key=lambda seed: (sign * values[seed], seed))[:2]))
 
 
 def paired_bootstrap(

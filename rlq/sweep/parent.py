@@ -104,7 +104,7 @@ def close_runs(plan: Plan, trial: "FrozenTrial", reason: str) -> None:
 def links(plan: Plan, study: "Study") -> dict[str, str]:
     """Return the addresses of the trials in the MLflow pages."""
     metric = plan.sweep.objectives[0]
-    return family_links(uri_of(plan), parent_of(study), metric=metric.key, ascending=metric.goal == "minimize")
+    return family_links(uri_of(plan), parent_of(study), scores=plan.scores, metric=metric.key, goal=metric.goal)
 
 
 def resolved(plan: Plan) -> dict[str, Any]:

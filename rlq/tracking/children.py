@@ -4,6 +4,7 @@ import json
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from rlq.core.scores import RANKING, Goal, ScoreTable
 from rlq.tracking.interface import Status, TrackingError
 from rlq.tracking.provenance import without_credentials
 from rlq.tracking.store import Refused, Unreachable, absolute_uri, links_to, open_client, store_errors, ui_address
@@ -38,14 +39,21 @@ def close_run(uri: str, run_id: str, *, status: Status = "KILLED", reason: str) 
 
 
 def family_links(
-    uri: str, parent_run_id: str, *, metric: str = "best/CC/rank1", ascending: bool = False
+    uri: str,
+    parent_run_id: str,
+    *,
+    scores: ScoreTable = RANKING,
+    metric: str | None = None,
+    goal: Goal | None = None,
 ) -> dict[str, str]:
-    """Return the UI's addresses of a parent's children (table, charts, compare); none if the store is unreachable.
+    """Return the addresses of a parent's children in the UI: `table`, `charts` and `compare`; none without the store.
 
-    The table shows scores and the settings that differ, sorted by `metric`; the highest comes first unless `ascending`.
-    The charts begin with parallel coordinates of both. For that, a view is saved in the store; a new call renews it.
+    The table shows the scores and the settings that differ, sorted by `metric` (default: the best epoch's main score),
+    the best first. `goal` says which value is best (default: what the scores say). The charts begin with parallel
+    coordinates of both. For that, a view is saved in the store; another call renews it.
     """
-    uri = absolute_uri(uri)
+    uri, metric = absolute_uri(uri), metric or f"best/{scores.default_metric}"
+    rising = (goal or scores.goal(metric)) == "minimize"
     try:
         client = open_client(uri)
         with store_errors(uri):
@@ -54,10 +62,11 @@ def family_links(
                 [parent.experiment_id],
                 children_of(parent.run_id),
                 max_results=MOST_COMPARED,
-                order_by=[f"metrics.`{metric}` {'ASC' if ascending else 'DESC'}"],
+                order_by=[f"metrics.`{metric}` {'ASC' if rising else 'DESC'}"],
             )
-            view = json.dumps(family_view(parent.run_id, children, metric, ascending=ascending), separators=(",", ":"))
-            client.set_experiment_tag(parent.experiment_id, f"mlflow.sharedViewState.{parent.run_id}", view)
+            view = family_view(parent.run_id, children, metric, scores, rising=rising)
+            text = json.dumps(view, separators=(",", ":"))
+            client.set_experiment_tag(parent.experiment_id, f"mlflow.sharedViewState.{parent.run_id}", text)
     except (Unreachable, Refused):
         return {}
     links = links_to(uri, parent.experiment_id, parent.run_id)

@@ -7,6 +7,8 @@ The rows must be sorted by a number, because in a table sorted by time, children
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from rlq.core.scores import ScoreTable
+
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
@@ -14,13 +16,15 @@ MOST_PARAMS = 8  # axes and columns that can still be read; MLflow accepts views
 HIDDEN = ("tracking.", "compute.", "variant")  # beginnings of settings that shape no result
 
 
-def family_view(parent: str, children: Sequence["Run"], metric: str, *, ascending: bool) -> dict[str, Any]:
-    """Return a view of a parent's children, sorted by a metric.
+def family_view(
+    parent: str, children: Sequence["Run"], metric: str, scores: ScoreTable, *, rising: bool
+) -> dict[str, Any]:
+    """Return the view of a parent's children: sorted by a metric, `rising` or falling.
 
     Scores and the settings that differ are its columns and the axes of its parallel coordinates.
     """
-    scores, settings = _scores(children, metric), _differing(children)
-    axes = {"selectedMetrics": scores[:1], "selectedParams": settings}
+    metrics, settings = _columns(children, metric, scores), _differing(children)
+    axes = {"selectedMetrics": metrics[:1], "selectedParams": settings}
     parallel: dict[str, Any] = {"type": "PARALLEL", **axes, "showAllRuns": True}
     curve = metric.partition("/")[2] if metric.startswith("best/") else metric
     line: dict[str, Any] = {"type": "LINE", "metricKey": curve, "selectedMetricKeys": [curve], "xAxisKey": "step"}
@@ -29,8 +33,8 @@ def family_view(parent: str, children: Sequence["Run"], metric: str, *, ascendin
     return {
         "searchFilter": children_of(parent),
         "orderByKey": f"metrics.`{metric}`",
-        "orderByAsc": ascending,
-        "selectedColumns": [f"metrics.`{name}`" for name in scores] + [f"params.`{name}`" for name in settings],
+        "orderByAsc": rising,
+        "selectedColumns": [f"metrics.`{name}`" for name in metrics] + [f"params.`{name}`" for name in settings],
         "runsHiddenMode": "SHOW_ALL",
         "isAccordionReordered": True,  # without it, sections are sorted by name and this one is not first
         "compareRunSections": [{**section, "columns": 1, "cardHeight": 340}],  # so high that the names of the axes fit
@@ -48,12 +52,12 @@ def _chart(number: int, chart: dict[str, Any]) -> dict[str, Any]:
     return {"uuid": f"family-{number}", **defaults, **chart}
 
 
-def _scores(children: Sequence["Run"], metric: str) -> list[str]:
-    """Return the metric, and the related metrics that any child has."""
-    protocol = metric.split("/")[-2] if "/" in metric else "CC"
-    related = [f"{part}/{protocol}/{name}" for part in ("best", "test") for name in ("rank1", "mAP")]
-    logged = {name for child in children for name in child.data.metrics}
-    return [metric, *(name for name in [*related, "time/training_s"] if name in logged and name != metric)]
+def _columns(children: Sequence["Run"], metric: str, scores: ScoreTable) -> list[str]:
+    """Return the metric, and of the shown scores of its group those that any child has."""
+    group = metric.split("/")[-2] if "/" in metric else scores.groups[0]
+    others = [f"{part}/{group}/{score.key}" for part in ("best", "test") for score in scores.shown]
+    measured = {name for child in children for name in child.data.metrics}
+    return [metric, *(name for name in [*others, "time/training_s"] if name in measured and name != metric)]
 
 
 def _differing(children: Sequence["Run"]) -> list[str]:

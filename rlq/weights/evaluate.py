@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from rlq.core.console import Console
 from rlq.core.errors import RlqError
+from rlq.core.scores import RANKING_COLUMNS
 from rlq.core.settings import ExperimentSettings, TrackingSettings
 from rlq.core.text import percent, table
 from rlq.data.catalogue import Reading
@@ -67,10 +68,10 @@ class Evaluated:
         rows = []
         for name, ranking in self.rankings.items():
             counts = ranking.summary()
-            rates = [percent(ranking.cmc(k)) for k in (1, 5, 10, 20)]
+            rates = [percent(counts[score.key]) for score in RANKING_COLUMNS]
             asked = [str(counts.get(key, "-")) for key in ("queries", "valid_queries", "gallery")]
-            rows.append([name, *rates, percent(ranking.mAP), *asked])
-        header = ["protocol", "R-1", "R-5", "R-10", "R-20", "mAP", "queries", "valid", "gallery"]
+            rows.append([name, *rates, *asked])
+        header = ["protocol", *(score.heading for score in RANKING_COLUMNS), "queries", "valid", "gallery"]
         notes = [f"{protocol.name}: {protocol.note}" for protocol in self.protocols if protocol.note]
         shots = [f"gallery: {SHOTS[self.shots]}"] if self.shots else []
         degraded = [f"degraded: {self.degraded}"] if self.degraded else []

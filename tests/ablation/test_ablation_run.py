@@ -178,7 +178,7 @@ def test_a_parent_run_that_was_killed_behind_its_last_row_is_finished_by_the_nex
 
 def test_the_view_of_a_table_is_sorted_by_what_chooses_its_epochs(home, table, pretended, monkeypatch):
     asked = []
-    monkeypatch.setattr(family, "family_links", lambda *_, metric: asked.append(metric) or {})
+    monkeypatch.setattr(family, "family_links", lambda *_, metric, scores: asked.append(metric) or {})
     ablate(home, table, "schedule.select=General/mAP", only=("BM",), seeds=(1,))
     ablate(home, table, "data.selection=holdout", only=("BM",), seeds=(1,))
     assert asked == ["best/General/mAP", "test/CC/rank1"]

@@ -1,13 +1,15 @@
 import base64
+import configparser
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from table_rows import made_up, material
 
+import rlq
 from rlq.ablation.table import Variant
-from rlq.core.text import percent
-from rlq.report.cells import grid, signed
+from rlq.report.cells import grid
 from rlq.report.comparison import section
 from rlq.report.content import Asked, Drawing, Report
 from rlq.report.writers import html, latex, markdown
@@ -39,11 +41,6 @@ def report(*sections, drawings=()):
 
 def columns(found):
     return [f"{column.group} {column.title}".strip() for column in found.columns]
-
-
-def test_numbers_are_percent_with_one_decimal_and_differences_have_a_sign():
-    assert (percent(0.5804), percent(0.0), percent(1.0)) == ("58.0", "0.0", "100.0")
-    assert [signed(value) for value in (0.0123, -0.0123, 0.0004, -0.0004)] == ["+1.2", "-1.2", "0.0", "0.0"]
 
 
 def test_a_grid_has_seeds_numbers_differences_and_what_was_published():
@@ -194,3 +191,10 @@ def test_every_section_has_its_table_in_every_format(count):
     assert html.page(whole).count("<table>") == count
     assert latex.tables(whole).count(r"\begin{tabular}") == count
     assert markdown.document(whole, {}).count("\n## synthetic\n") == count
+
+
+def test_the_template_of_the_page_is_delivered_with_the_package():
+    setup = configparser.ConfigParser()
+    setup.read(Path(rlq.__file__).parents[1] / "setup.cfg")
+    delivered = setup["options.package_data"]["rlq.report.writers"].split()
+    assert delivered == [path.name for path in Path(html.__file__).parent.glob("*.html")]

@@ -50,9 +50,8 @@ def _signs(cell: Cell) -> str:
 
 
 def _classes(cell: Cell, quiet: bool, first: bool) -> str:
-    gained = cell.text.startswith("+") and not cell.faint
-    lost = cell.text.startswith("-") and cell.value is not None and not cell.faint
-    marks = {"first": first, "best": cell.strong, "noise": cell.faint, "quiet": quiet, "up": gained, "down": lost}
+    better, worse = cell.better is True, cell.better is False
+    marks = {"first": first, "best": cell.strong, "noise": cell.faint, "quiet": quiet, "up": better, "down": worse}
     return " ".join(name for name, on in marks.items() if on)
 
 
