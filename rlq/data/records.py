@@ -82,6 +82,12 @@ class ReidData:
         """Return whether the records are tracklets, on which not every method can train."""
         return any(record.frames for record in (*self.train[:1], *self.query[:1], *self.gallery[:1]))
 
+    def only_pictures(self, purpose: str) -> "ReidData":
+        """Return the same data set. Raises DataError for one of tracklets; `purpose` says what needs pictures."""
+        if self.holds_tracklets:
+            raise DataError(f"{self.name} holds tracklets; {purpose} needs a data set of single pictures")
+        return self
+
     @property
     def shared_pids(self) -> list[str]:
         """Return the pids that are in both training and test, unless the test numbers its people from 1 again."""

@@ -137,7 +137,7 @@ class Report:
             )
         if self.rankings:
             lines.append("R-1 and mAP: ranked by colour histograms (8 stripes, 4 x 4 x 4 bins), percent")
-        elif not self.unreadable and not self.data.holds_tracklets and self.query_counts:
+        elif not self.unreadable and self.query_counts:
             lines.append("not ranked by colour histograms; --colours does it")
         return lines
 
@@ -196,7 +196,7 @@ def check(
         colours = len(data.query) + len(data.gallery) <= RANKED_BY_DEFAULT
     parts = _parts(data)
     labelled = {split: data.clothes_known if split == "train" else _has_clothes(parts["test"]) for split in parts}
-    ranked = colours and not broken and bool(data.query) and not data.holds_tracklets
+    ranked = colours and not broken and bool(data.query)
     return Report(
         data=data,
         published=data_set(name).published,

@@ -3,6 +3,7 @@ import re
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from naming import assert_names
 
@@ -11,6 +12,8 @@ from rlq.data.catalogue import read
 from rlq.data.pictures import read_picture
 from rlq.evaluation import dataset_report
 from rlq.evaluation.histogram import colour_histogram
+from rlq.synthetic.build import ensure_written
+from rlq.synthetic.layouts.ccvid import CcvidSpec
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +45,23 @@ def test_colours_are_ranked_as_one_would_by_hand(home, report):
             hits.append(max(gallery, key=lambda entry: float(entry[1] @ own))[0] == record.pid)
     assert report.rankings["SC"].rank1 == pytest.approx(sum(hits) / len(hits))
     assert report.chances["SC"]["rank1"] == pytest.approx(2 / 8)
+
+
+def test_tracklets_are_ranked_by_the_mean_histogram_of_their_frames(tmp_path):
+    ensure_written(tmp_path / "CCVID", CcvidSpec(train_people=2, test_people=3, frames=2))
+    report = dataset_report.check("ccvid", tmp_path)
+    data = read("ccvid", tmp_path)
+
+    def mean(record):
+        features = np.mean([colour_histogram(read_picture(frame)) for frame in record.pictures], axis=0)
+        return features / np.linalg.norm(features)
+
+    hits = []
+    for query in data.query:
+        ranked = [record for record in data.gallery if (record.pid, record.camera) != (query.pid, query.camera)]
+        if query.pid in {record.pid for record in ranked}:
+            hits.append(max(ranked, key=lambda record: float(mean(record) @ mean(query))).pid == query.pid)
+    assert report.rankings["General"].rank1 == pytest.approx(sum(hits) / len(hits))
 
 
 def test_json_and_text_say_the_same(home, report):
