@@ -1,4 +1,4 @@
-"""The run that stands for a whole table in the tracker; its rows' runs are its children."""
+"""The parent run of a table in the tracker; the runs of its rows are its children."""
 
 import time
 from pathlib import Path
@@ -13,11 +13,11 @@ from rlq.runs.folder import ABOUT, About, read_about, write_about
 from rlq.tracking import Status, Tracker, family_links, local_run_id, open_run, resolve_uri
 from rlq.training.signals import Stopped
 
-PATIENCE = 60.0  # seconds for the process that opens the parent run to say its id
+PATIENCE = 60.0  # seconds to wait for the process that opens the parent run to write its id
 
 
 class Family:
-    """The parent run while it is entered. One process at a time has it open; others that help refer to its id."""
+    """The parent run, as a context. One process at a time has it open; others only read its id."""
 
     def __init__(self, table: Table, bases: list[Path], runs: Path, experiment: str, console: Console) -> None:
         self.table, self.runs, self.experiment, self.console = table, runs, experiment, console
@@ -35,7 +35,7 @@ class Family:
     def __enter__(self) -> "Family":
         self.runs.mkdir(parents=True, exist_ok=True)
         if not self._opened():
-            self.run_id = self._of_the_other()
+            self.run_id = self._id_from_other_process()
         return self
 
     def _opened(self) -> bool:
@@ -61,21 +61,23 @@ class Family:
         write_about(self.folder, About(self.run_id, self.name, "ablation", str(self.table.file), "RUNNING"))
         self._tracker.log_file(self.table.file)
 
-    def _of_the_other(self) -> str:
-        until = time.monotonic() + PATIENCE
+    def _id_from_other_process(self) -> str:
+        deadline = time.monotonic() + PATIENCE
         while not (self.folder / ABOUT).is_file():
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 raise RlqError(f"another process holds {self._lock.lock_file}, but has opened no run in {self.folder}")
             time.sleep(0.2)
         return read_about(self.folder).run_id
 
     def finish(self, text: str, *, whole: bool, metric: str, scores: ScoreTable) -> None:
-        """Keep the table, `whole` when every row is there, and say where to see its runs, the best by `metric` first.
-        Of several processes the last one does so again: the one that opened the parent run may have been done before.
+        """Write the table into the parent run, end it, and print the addresses of its runs, the best by `metric` first.
+
+        `whole` says whether every row is finished. Each of several processes does this when it has no more rows,
+        because the one that opened the parent run may end before the others.
         """
         if self._tracker is None and not self._opened():
             return
-        assert self._tracker is not None  # it was open, or is now
+        assert self._tracker is not None
         self._tracker.log_text(text + "\n", "table.txt")
         self._end("FINISHED" if whole else "FAILED")
         for name, address in family_links(resolve_uri(self.runs), self.run_id, metric=metric, scores=scores).items():

@@ -1,4 +1,4 @@
-"""Finished rows: one small JSON file per row and seed, enough for every table without the run's folder."""
+"""Finished rows: one small JSON file per row and seed, from which tables are made without the run's folder."""
 
 import json
 from collections.abc import Iterable
@@ -88,12 +88,12 @@ def scores_of(rows: Iterable[Row]) -> ScoreTable:
 
 
 def row_file(results: Path, table: str, base: str, row: str, seed: int) -> Path:
-    """Where a row is kept."""
+    """Return the file of a row."""
     return results / table / f"{base}-{slug(row)}-seed{seed}.json"
 
 
 def row_of(result: Result, *, table: str, base: str, row: str, fingerprint: str) -> Row:
-    """A finished run as a row of a table."""
+    """Return a finished run as a row of a table."""
     settings, versions = result.settings, library_versions()
     git = git_tags(Path.cwd())
     commit = git.get("mlflow.source.git.commit", "") + ("+" if git.get("git.dirty") == "true" else "")
@@ -120,14 +120,14 @@ def row_of(result: Result, *, table: str, base: str, row: str, fingerprint: str)
 
 
 def write_row(results: Path, row: Row) -> Path:
-    """Keep a row; the file appears whole or not at all."""
+    """Write a row's file, whole or not at all."""
     path = row_file(results, row.table, row.base, row.row, row.seed)
     write_file(path, _text(row))
     return path
 
 
 def read_row(path: Path) -> Row:
-    """Raises DataError that names the file."""
+    """Read a row's file. Raises DataError that names it."""
     try:
         return _ROW.validate_python(parsed_json(path.read_text()))
     except (OSError, ValueError) as error:
@@ -136,9 +136,9 @@ def read_row(path: Path) -> Row:
 
 
 def read_rows(results: Path, table: str | None = None) -> list[Row]:
-    """All rows of a table, or of all tables, in the order of their files; not those that are being written."""
-    found = sorted(results.glob(f"{table or '*'}/*.json"))
-    return [read_row(path) for path in found if not path.name.startswith(".")]
+    """Return all rows of a table, or of all tables, in the order of their files, without unfinished files."""
+    files = sorted(results.glob(f"{table or '*'}/*.json"))
+    return [read_row(path) for path in files if not path.name.startswith(".")]
 
 
 def _per_query(result: Result) -> dict[str, dict[str, Any]]:
@@ -152,18 +152,18 @@ def _per_query(result: Result) -> dict[str, dict[str, Any]]:
         raise DataError(f"{path} of a finished run cannot be read: {error}") from error
     return {
         protocol: {
-            "queries": short_digest("\n".join(found["query"])),
-            "ap": [None if value is None else round(value, AP_DIGITS) for value in found["ap"]],
-            "first_match": found["first_match"],
+            "queries": short_digest("\n".join(numbers["query"])),
+            "ap": [None if value is None else round(value, AP_DIGITS) for value in numbers["ap"]],
+            "first_match": numbers["first_match"],
         }
-        for protocol, found in tree.items()
+        for protocol, numbers in tree.items()
     }
 
 
 def _text(row: Row) -> str:
-    """JSON with a line per entry, but lists of numbers in one line."""
+    """Return JSON with one line per entry, lists of numbers included."""
     tree = asdict(row)
     per_query = tree.pop("per_query")
     head = json.dumps(tree, indent=1)[:-2]
-    lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(found)}" for name, found in sorted(per_query.items()))
+    lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(numbers)}" for name, numbers in sorted(per_query.items()))
     return f'{head},\n "per_query": {{\n{lines}\n }}\n}}\n'

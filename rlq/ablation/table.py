@@ -1,4 +1,4 @@
-"""Table files: a base experiment, its variants, and what the paper published for each."""
+"""Table files: base experiments, their variants, and the published numbers of each."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,7 +40,7 @@ class Variant(Settings):
 
 
 class Table(Settings):
-    """A table, or a figure that is an experiment, of arXiv 2505.12580 v1; or one of your own, without a number."""
+    """A table of arXiv 2505.12580 v1, or a figure that is an experiment; or your own table, which has no number."""
 
     file: Path
     table: StrictInt | None = None
@@ -49,8 +49,8 @@ class Table(Settings):
     bases: dict[str, tuple[str, ...]]  # experiment file, relative to the table's -> protocols that are shown
     protocols: tuple[str, ...] = ()  # that are shown for any other base; none: the first one of its method
     seeds: tuple[Annotated[StrictInt, Field(ge=0)], ...] = (1, 2)
-    reference: str | None = None  # the row that differences are taken to; None: the first
-    analysis: str | None = None  # what is drawn from the rows' runs
+    reference: str | None = None  # the row that the others are compared with; None: the first
+    analysis: str | None = None  # of the rows' runs
     rows: tuple[Variant, ...]
 
     @model_validator(mode="after")
@@ -59,15 +59,15 @@ class Table(Settings):
         names = [row.name for row in self.rows]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            problems.append(f"rows are told apart by their names; given twice: {', '.join(twice)}")
+            problems.append(f"names of rows should be unique; given twice: {', '.join(twice)}")
         slugs = [slug(name) for name in names]
         long = [name for name in slugs if len(name.encode()) > LONGEST]
         problems += [f"{name[:20]}... is too long for the name of a row, which names its file" for name in long]
         alike = [name for name in names if slugs.count(slug(name)) > 1 and name not in twice]
         if alike:
-            problems.append(f"row names that differ in signs alone: {', '.join(alike)}")
+            problems.append(f"names of rows that differ only in signs: {', '.join(alike)}")
         if self.reference is not None and self.reference not in names:
-            problems.append(f"reference = {self.reference} is none of the rows {', '.join(names)}")
+            problems.append(f"reference = {self.reference}: there is no such row; the rows are {', '.join(names)}")
         if not self.bases:
             problems.append("bases names no experiment")
         groups = united(method.scores for method in METHODS.values()).groups
@@ -86,7 +86,7 @@ class Table(Settings):
 
     @property
     def name(self) -> str:
-        """How files and tags call it: the file's stem."""
+        """The name in files and tags: the file's stem."""
         return self.file.stem
 
     def base_files(self) -> list[Path]:
@@ -99,7 +99,7 @@ class Table(Settings):
         return listed.get(base.resolve(), self.protocols or scores.groups[:1])
 
     def row(self, name: str) -> Variant:
-        """Raises SettingsError that lists the rows."""
+        """Return a row by its name. Raises SettingsError that lists the rows."""
         for row in self.rows:
             if name in (row.name, slug(row.name)):
                 return row
@@ -107,18 +107,18 @@ class Table(Settings):
 
 
 def read_table_file(path: Path) -> Table:
-    """Raises SettingsError with every mistake."""
+    """Read a table file. Raises SettingsError with every mistake."""
     tree = read_yaml(path)
     if "file" in tree:
-        raise SettingsError(f"{path}: unknown setting file; a table is called by its file's name")
+        raise SettingsError(f"{path}: unknown setting file; a table has the name of its file")
     table = validate(Table, {**tree, "file": path}, str(path))
     missing = [str(base) for base in table.base_files() if not base.is_file()]
     if missing:
-        raise SettingsError(f"{path}: bases that are not there: {', '.join(missing)}")
+        raise SettingsError(f"{path}: there is no such base: {', '.join(missing)}")
     return table
 
 
 def slug(name: str) -> str:
-    """A row's name as part of a file name: "BM + G" -> bm-g."""
+    """Return a row's name as part of a file name: "BM + G" -> bm-g."""
     words = "".join(c.lower() if c.isalnum() or c == "." else " " for c in name).split()
     return "-".join(words)

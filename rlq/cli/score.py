@@ -1,4 +1,4 @@
-"""rlq score: our protocols on features made elsewhere."""
+"""rlq score: evaluate features from other programs by our protocols."""
 
 from pathlib import Path
 

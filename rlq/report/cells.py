@@ -1,4 +1,4 @@
-"""A section as columns and cells of text, which Markdown, LaTeX and the page only have to draw."""
+"""A section as columns and cells of text, from which the writers of Markdown, LaTeX and the page make tables."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,37 +12,41 @@ NOTHING = "-"
 
 @dataclass(frozen=True)
 class Column:
-    """One column; columns of one group stand side by side."""
+    """One column; columns of one group are side by side."""
 
     group: str
     title: str
-    quiet: bool = False  # of other data: there to compare orders, not numbers
+    quiet: bool = False  # of other data: compare the order of the rows, not the numbers
     higher: bool = True  # whether the highest number is the best
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell. `text` has plain signs: ASCII minus, ± between mean and deviation."""
+    """One cell. `text` has an ASCII minus, and ± between mean and deviation."""
 
     text: str
-    aside: str = ""  # follows the text where there is room
+    aside: str = ""  # after the text, where there is room
     value: float | None = None  # what a column is sorted by
     strong: bool = False  # best of its column
-    faint: bool = False  # not clear of noise
-    better: bool | None = None  # whether a difference, clear of noise, is for the better; None: no such difference
-    hint: str = ""  # spelled out, for where a pointer can ask
+    faint: bool = False  # a difference that does not exceed the noise
+    better: bool | None = None  # whether a difference above the noise is for the better; None: no such difference
+    hint: str = ""  # the cell in words, for a tooltip
 
 
 @dataclass(frozen=True)
 class Grid:
-    """All columns but the rows' names, and for every row its name and cells."""
+    """The columns, without that of the rows' names, and for every row its name and cells."""
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[str, tuple[Cell, ...]], ...]
 
 
 def grid(section: Section) -> Grid:
-    """Seeds; per protocol the numbers, the authors' way where asked for, the differences; then what was published."""
+    """Return a section as a grid.
+
+    Its columns are the seeds; per protocol the scores, the authors' way where it was chosen, and the differences; then
+    the published numbers.
+    """
     lines = section.lines
     columns = [(Column("", "seeds"), [_seeds(line) for line in lines])]
     for protocol in section.protocols:
@@ -70,8 +74,8 @@ def _column(group: str, score: Score, *, quiet: bool = False) -> Column:
 
 
 def _seeds(line: Line) -> Cell:
-    count = len(line.found)
-    return Cell(str(count), value=count, hint=f"seeds {', '.join(map(str, line.found))}" if count else "not run yet")
+    count = len(line.rows)
+    return Cell(str(count), value=count, hint=f"seeds {', '.join(map(str, line.rows))}" if count else "not run yet")
 
 
 def _mean(compared: Comparison, score: Score) -> Cell:
@@ -105,7 +109,7 @@ def _difference(compared: Comparison, score: Score) -> Cell:
 
 
 def _best_strong(cells: Sequence[Cell], score: Score) -> list[Cell]:
-    """The best numbers strong, all that print alike; nothing where there is no choice."""
+    """Mark the best number, and all that are printed like it; nothing where there is only one number."""
     values = [cell.value for cell in cells if cell.value is not None]
     if len(values) < 2:
         return list(cells)
@@ -114,7 +118,7 @@ def _best_strong(cells: Sequence[Cell], score: Score) -> list[Cell]:
 
 
 def _published(section: Section) -> list[tuple[Column, list[Cell]]]:
-    """The paper's numbers: on this data set, or else on its own ones, which only the order can be compared with."""
+    """Return the columns of the paper's numbers on this data set, or else on all data sets that it has numbers of."""
     lines = section.lines
     names = {name for line in lines for name in line.published}
     same = section.dataset in names

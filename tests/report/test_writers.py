@@ -11,7 +11,7 @@ import rlq
 from rlq.ablation.table import Variant
 from rlq.report.cells import grid
 from rlq.report.comparison import section
-from rlq.report.content import Asked, Drawing, Report
+from rlq.report.content import Drawing, Report, ReportOptions
 from rlq.report.writers import html, latex, markdown
 
 NASTY = r"SS_MSE [NT] & 8% <b>|$x^2$~#{}\ "
@@ -26,13 +26,13 @@ def made(*, dataset="synthetic", authors_way=False, rows=None):
         *(made_up(NASTY, seed, skill=0.012, dataset=dataset) for seed in (1, 2)),
         *(made_up("RLQ", seed, skill=0.3, dataset=dataset) for seed in (1, 2)),
     ]
-    wanted = (
+    variants = (
         Variant(name="BM", published=PUBLISHED),
         Variant(name=NASTY),
         Variant(name="RLQ"),
         Variant(name="never run", published={"prcc": {"CC": (64.0, 63.2)}}),
     )
-    return section(material(rows, wanted=wanted), Asked(authors_way=authors_way))
+    return section(material(rows, variants=variants), ReportOptions(authors_way=authors_way))
 
 
 def report(*sections, drawings=()):
@@ -70,13 +70,13 @@ def test_the_authors_way_has_columns_of_its_own():
 
 
 def test_one_row_alone_is_not_the_best():
-    found = grid(section(material([made_up("BM", 1)]), Asked()))
+    found = grid(section(material([made_up("BM", 1)]), ReportOptions()))
     assert not any(cell.strong for _, cells in found.rows for cell in cells)
 
 
 def test_rows_that_print_alike_are_both_the_best():
     same = made_up("BM", 1)
-    found = grid(section(material([same, made_up("RLQ", 1, metrics=same.metrics)]), Asked()))
+    found = grid(section(material([same, made_up("RLQ", 1, metrics=same.metrics)]), ReportOptions()))
     assert [cells[1].strong for _, cells in found.rows] == [True, True]
 
 
@@ -171,7 +171,7 @@ def test_the_page_shows_the_table_and_loads_nothing():
 def test_the_page_escapes_every_word():
     evil = '"><script>alert(1)</script>'
     rows = [made_up("BM", 1), made_up(evil, 1, device=evil)]
-    whole = Report("x", evil, evil, (section(material(rows, base=evil), Asked()),), (), (evil,))
+    whole = Report("x", evil, evil, (section(material(rows, base=evil), ReportOptions()),), (), (evil,))
     text = html.page(whole)
     assert Cells(text).tags.count("script") == 1 and "<script>alert" not in text
 
