@@ -33,7 +33,7 @@ class Variant(Settings):
                 fitting = [scores for scores in shown if len(scores) == len(values)]
                 if shown and not fitting:
                     titles = ", ".join(score.title for score in shown[0])
-                    yield f"{self.name}: {name} has {len(values)} numbers; wanted are {titles}"
+                    yield f"{self.name}: {name} has {len(values)} numbers; expected are {titles}"
                 for place, value in enumerate(values):
                     if value > 100 and fitting and all(scores[place].percent for scores in fitting):
                         yield f"{self.name}: {name}.{place} = {value:g}: should be a percentage"

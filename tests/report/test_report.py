@@ -11,7 +11,7 @@ from tiny_runs import EXPERIMENTS
 
 from rlq.ablation.rows import write_row
 from rlq.ablation.table import Variant
-from rlq.analysis import ANALYSES, Drawn
+from rlq.analysis import ANALYSES, Outcome
 from rlq.analysis.base import Analysis
 from rlq.core.console import Console
 from rlq.core.errors import RlqError
@@ -117,7 +117,7 @@ def fake(monkeypatch):
 
     def draw(sources, *, seed, console, options):
         calls.append([source.name for source in sources])
-        return Drawn(Figure(), {"seed": seed}, "| text |")
+        return Outcome(Figure(), {"seed": seed}, "| text |")
 
     def fail(sources, *, seed, console, options):
         raise RlqError("the pictures are away")
