@@ -1,4 +1,4 @@
-"""rlq ablate: the rows of a table, each an experiment, as far as they have not been run."""
+"""rlq ablate: run the rows of a table, each an experiment, that have not been run."""
 
 from pathlib import Path
 
@@ -11,8 +11,8 @@ from rlq.cli.options import FILE, FOLDER, whole_numbers
 @click.command(short_help="Run the variants of a table.")
 @click.argument("table", type=FILE)
 @click.option("--base", type=FILE, help="Vary this experiment instead of those that the table names.")
-@click.option("--seeds", callback=whole_numbers, metavar="1,2,3", help="Instead of the table's.")
-@click.option("--only", multiple=True, metavar="ROW", help="Run this row alone; may be given several times.")
+@click.option("--seeds", callback=whole_numbers, metavar="1,2,3", help="Seeds to run instead of the table's.")
+@click.option("--only", multiple=True, metavar="ROW", help="Run only this row. Repeatable.")
 @click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Change a setting of every row.")
 @click.option(
     "--results",
@@ -21,7 +21,7 @@ from rlq.cli.options import FILE, FOLDER, whole_numbers
     show_default=True,
     help="Folder of finished rows, one JSON file each.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be run, and stop.")
+@click.option("--dry-run", is_flag=True, help="Show what would be run, and stop.")
 def ablate(
     table: Path,
     base: Path | None,
@@ -31,10 +31,10 @@ def ablate(
     results: Path,
     dry_run: bool,
 ) -> None:
-    """Run what TABLE (experiments/tables/...) lacks: every row and seed once, as children of one tracked run.
+    """Run the missing rows of TABLE (experiments/tables/...), once per seed, as children of one tracked run.
 
-    A row is known by the fingerprint of its settings, so a stopped table goes on where it was, several processes may
-    share one, and rows of other tables with the same settings are taken over.
+    A row is identified by the fingerprint of its settings. The same command therefore continues a stopped table,
+    several processes may share one, and rows of other tables with the same settings are reused.
     """
     with one_line_errors():
         from rlq.ablation.run import ablate as run_table

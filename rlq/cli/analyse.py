@@ -1,4 +1,4 @@
-"""rlq analyse: ask finished runs a question beyond their scores."""
+"""rlq analyse: analyse finished runs beyond their scores."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import click
 from rlq.cli.errors import one_line_errors
 
 
-@click.command(short_help="Ask finished runs what they have learnt.")
+@click.command(short_help="Analyse finished runs beyond their scores.")
 @click.argument("name")
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
 @click.option(
@@ -17,21 +17,27 @@ from rlq.cli.errors import one_line_errors
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for NAME.png and NAME.json.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of everything left to chance.")
-@click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="Such as dataset=ltcc or pictures=500.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all random choices.")
+@click.option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set an option, such as dataset=ltcc.",
+)
 def analyse(name: str, runs: tuple[str, ...], output: Path, seed: int, options: tuple[str, ...]) -> None:
-    """Draw the analysis NAME of finished runs (ids, prefixes, names, folders) or weights, and print its numbers.
+    """Run the analysis NAME on finished runs (ids, prefixes, names, folders) or weights, and print its numbers.
 
     \b
     curves         losses and metrics over the epochs
-    robustness     rank-1 on pictures spoilt by each artefact, mildly to strongly
+    robustness     rank-1 on pictures under each degradation, from mild to strong
     gender_f1      gender of the wrong first matches
-    tsne           maps of good pictures and their bad versions
-    retrieval      from a bad picture to the same picture when it was good
-    rank_lists     what two runs or more find for the same queries
-    sharpness      how sharp good and bad pictures are; the run gives the artefacts' ranges
-    clothes_probe  how much of the clothes is left in f_CAL and f_BOT
-    sweep          a metric over the one setting in which runs differ
+    tsne           maps of good pictures and their degraded versions
+    retrieval      from a degraded picture to its good version
+    rank_lists     rank lists of two or more runs for the same queries
+    sharpness      sharpness of good and degraded pictures, with the ranges of the run
+    clothes_probe  how much information on clothes f_CAL and f_BOT hold
+    sweep          a metric over the only setting in which the runs differ
     """
     with one_line_errors():
         from rlq.analysis.command import analyse_runs

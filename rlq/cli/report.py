@@ -1,4 +1,4 @@
-"""rlq report: tables, pages and figures out of finished runs."""
+"""rlq report: tables, pages and figures of finished runs."""
 
 import shlex
 from pathlib import Path
@@ -11,7 +11,7 @@ from rlq.cli.options import FILE, FOLDER, whole_numbers
 
 @click.command(short_help="Compare finished runs in a table and a page.")
 @click.argument("words", metavar="TABLE_OR_RUNS...", nargs=-1, required=True)
-@click.option("--base", type=FILE, help="The rows on this experiment instead of those that the table names.")
+@click.option("--base", type=FILE, help="Show the rows on this experiment instead of those that the table names.")
 @click.option(
     "--results",
     type=FOLDER,
@@ -19,25 +19,25 @@ from rlq.cli.options import FILE, FOLDER, whole_numbers
     show_default=True,
     help="Folder of finished rows, one JSON file each.",
 )
-@click.option("--seeds", callback=whole_numbers, metavar="1,2", help="Of these seeds alone.")
-@click.option("--protocol", "protocols", multiple=True, help="Show this protocol; may be given several times.")
+@click.option("--seeds", callback=whole_numbers, metavar="1,2", help="Use only these seeds.")
+@click.option("--protocol", "protocols", multiple=True, help="Show this protocol. Repeatable.")
 @click.option(
     "--which",
     type=click.Choice(["best", "last", "paper"]),
     default="best",
     show_default=True,
-    help="Best epoch, last epoch, or each number's own best epoch as in the paper.",
+    help="Show the best epoch, the last one, or each number's own best epoch as in the paper.",
 )
-@click.option("--authors-way", is_flag=True, help="Also the mean of the best two seeds, as the authors report.")
-@click.option("--analysis", "analyses", multiple=True, metavar="NAME", help="Also this figure; several are possible.")
-@click.option("--output", type=FOLDER, help="Folder of the report; else build/reports/NAME.")
+@click.option("--authors-way", is_flag=True, help="Also show the mean of the best two seeds, as the authors report.")
+@click.option("--analysis", "analyses", multiple=True, metavar="NAME", help="Add an analysis. Repeatable.")
+@click.option("--output", type=FOLDER, help="Folder of the report. Default: build/reports/NAME.")
 @click.option(
     "--format",
     "formats",
     type=click.Choice(["md", "tex", "html", "all"]),
     default="all",
     show_default=True,
-    help="What to write: Markdown, LaTeX, one HTML page.",
+    help="Format to write: Markdown, LaTeX or one HTML page.",
 )
 def report(
     words: tuple[str, ...],
@@ -53,8 +53,8 @@ def report(
 ) -> None:
     """Compare the rows of a table (experiments/tables/...), or runs: each an id, a prefix of one, a name or a folder.
 
-    Shows mean and standard deviation over seeds, the difference to the reference row with its interval, and what was
-    published. Runs that differ in their seed alone are one row.
+    The report has mean and standard deviation over seeds, the difference from the reference row with its interval, and
+    the published numbers. Runs that differ only in their seed form one row.
     """
     with one_line_errors():
         from rlq.report.content import Asked
