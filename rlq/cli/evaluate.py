@@ -1,4 +1,4 @@
-"""rlq evaluate: the protocols of a data set, for weights that exist."""
+"""rlq evaluate: evaluate weights by the protocols of a data set."""
 
 from typing import TYPE_CHECKING
 
@@ -12,23 +12,31 @@ if TYPE_CHECKING:
     from rlq.evaluation.evaluator import Degraded, Shots
 
 
-@click.command(short_help="Evaluate trained weights on a data set.")
+@click.command(short_help="Evaluate the weights of a run on a data set.")
 @click.argument("run_or_weights", metavar="RUN_OR_CHECKPOINT")
-@click.option("--weights", type=click.Choice(["best", "last"]), default="best", help="Epoch of the run.")
-@click.option("--data", "dataset", help="Evaluate on this data set, such as prcc, instead of the run's.")
-@click.option("--root", help="Folder of that data set or its parent. Default: the run's data.root.")
-@click.option("--artefact", type=click.Choice(["pixelation", "gaussian", "motion"]), help="Degrade pictures first.")
+@click.option("--weights", type=click.Choice(["best", "last"]), default="best", help="Which epoch of a run.")
+@click.option("--data", "dataset", help="A data set other than the run's, such as prcc.")
+@click.option("--root", help="The folder of that data set; default: the run's data.root.")
+@click.option("--artefact", type=click.Choice(["pixelation", "gaussian", "motion"]), help="Degrade the pictures first.")
 @click.option(
     "--severity",
     type=click.IntRange(1, 5),
-    help="Strength of the degradation, from 1 (mild) to 5. Default: random within the run's ranges.",
+    help="Severity from 1 (mild) to 5; default: random within the run's ranges.",
 )
-@click.option("--degrade", type=click.Choice(["query", "gallery", "both"]), default="both", help="Pictures to degrade.")
-@click.option("--artefact-seed", type=click.IntRange(0), default=0, help="Seed of the random choices.")
 @click.option(
-    "--shots", type=click.Choice(["multi", "single"]), help="PRCC: rank all of camera A, or 10 draws of one per person."
+    "--degrade", type=click.Choice(["query", "gallery", "both"]), default="both", help="Which pictures are degraded."
 )
-@click.option("--celeb-camera", type=click.Choice(["first_digit", "y", "none"]), help="Celeb-reID: what is the camera.")
+@click.option("--artefact-seed", type=click.IntRange(0), default=0, help="Seed of random degradations.")
+@click.option(
+    "--shots",
+    type=click.Choice(["multi", "single"]),
+    help="PRCC: rank all of camera A, or 10 draws of one per person.",
+)
+@click.option(
+    "--celeb-camera",
+    type=click.Choice(["first_digit", "y", "none"]),
+    help="Celeb-reID: what makes a match junk.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 def evaluate(
     run_or_weights: str,
@@ -43,10 +51,10 @@ def evaluate(
     celeb_camera: "CameraReading | None",
     as_json: bool,
 ) -> None:
-    """Evaluate a run (id, prefix of one, name or folder), or a weights folder, on a data set.
+    """Rank a data set with the weights of a run (id, prefix of an id, name or folder) or of a weights folder.
 
-    The numbers of a run are logged to the run: as test-best/... on its own data set, as <data set>-best/... on another
-    one, as test-best-motion-3-query/... on degraded pictures.
+    Scores on a run's own data set are logged to the run as test-best/..., on other sets as <data set>-best/..., and on
+    degraded pictures as test-best-motion-3-query/....
     """
     with one_line_errors():
         from rlq.core.console import Console

@@ -1,4 +1,4 @@
-"""The scores that a method's evaluation yields: their names, titles, and how they are compared and shown."""
+"""The scores of a method's evaluation: their names, titles, and how they are compared and shown."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,10 +13,10 @@ Goal = Literal["maximize", "minimize"]
 class Score:
     """One number of an evaluation."""
 
-    key: str  # as in metrics: <group>/<key>
+    key: str  # its part of a metric's name: <group>/<key>
     title: str  # in tables
-    percent: bool = True  # a fraction that is shown in percent
-    higher: bool = True  # whether more is better
+    percent: bool = True  # whether it is a fraction that is shown in percent
+    higher: bool = True  # whether higher is better
     short: str = ""  # a title for narrow columns; "": the title itself
 
     @property
@@ -26,7 +26,7 @@ class Score:
 
     @property
     def goal(self) -> Goal:
-        """What a search does with it."""
+        """Whether a search maximizes or minimizes it."""
         return "maximize" if self.higher else "minimize"
 
     def best(self, values: Iterable[float]) -> float:
@@ -34,7 +34,7 @@ class Score:
         return max(values) if self.higher else min(values)
 
     def text(self, value: float | None, sd: float | None = None) -> str:
-        """Return a value as tables show it, with its standard deviation where there is one; "-" for None.
+        """Return a value as tables show it, with its standard deviation if there is one; "-" for None.
 
         >>> Score("rank1", "rank-1").text(0.4567, 0.0123), Score("error", "error", percent=False).text(0.4567)
         ('45.7 ± 1.2', '0.4567')
@@ -53,7 +53,7 @@ class Score:
         return text if float(text) else text[1:]
 
     def published(self, value: float) -> str:
-        """Return a number as a paper prints it: of a fraction, its percent."""
+        """Return a number as a paper prints it, where fractions are in percent already."""
         return f"{value:.1f}" if self.percent else f"{value:.4g}"
 
 
@@ -63,9 +63,9 @@ class ScoreTable:
 
     groups: tuple[str, ...]  # protocols in the order of tables
     shown: tuple[Score, ...]  # the columns of tables; the first one is the main score
-    others: tuple[Score, ...] = ()  # measured and selectable too
+    others: tuple[Score, ...] = ()  # also measured and selectable
     tie_break: str = ""  # the key that decides between equal values of the selected score
-    baselines: Mapping[str, str] = field(default_factory=dict)  # prefix of metrics -> row title, beside a run's own
+    baselines: Mapping[str, str] = field(default_factory=dict)  # prefix of metrics -> row title
 
     @property
     def main(self) -> Score:
@@ -89,41 +89,41 @@ class ScoreTable:
 
     @property
     def percent_note(self) -> str:
-        """The words of a note on the shown scores: "percent" where all of them are, "" where none is."""
+        """The unit of the shown scores for a note: "percent" if all are in percent, "" if none is."""
         titles = [score.title for score in self.shown if score.percent]
         return "percent" if len(titles) == len(self.shown) else f"{' and '.join(titles)} in percent" if titles else ""
 
     def metrics(self, groups: Iterable[str]) -> list[str]:
-        """The names of all metrics that may select an epoch, of these groups."""
+        """Return the names of all metrics of these groups that may select an epoch."""
         return [f"{group}/{score.key}" for group in groups for score in self.all]
 
     def of(self, metric: str) -> Score | None:
-        """The score that a metric's name ends in, None for other metrics."""
+        """Return the score at the end of a metric's name; None for other metrics."""
         last = metric.rpartition("/")[2]
         return next((score for score in self.all if score.key == last), None)
 
     def is_percent(self, metric: str) -> bool:
-        """Whether a metric is shown in percent: its score says so, or it is an accuracy."""
+        """Return whether a metric is shown in percent: by its score, or because it is an accuracy."""
         score = self.of(metric)
         return score.percent if score is not None else metric.endswith("accuracy")
 
     def goal(self, metric: str) -> Goal:
-        """Whether more of a metric is better; it is of metrics that are no scores."""
+        """Return whether a metric is maximized or minimized; metrics that are not scores are maximized."""
         score = self.of(metric)
         return score.goal if score is not None else "maximize"
 
     def is_shown(self, metric: str) -> bool:
-        """Whether a metric is <group>/<key> of a shown score, possibly behind a prefix such as best/."""
+        """Return whether a metric is <group>/<key> of a shown score, possibly after a prefix such as best/."""
         return "/" in metric and metric.rpartition("/")[2] in self.titles
 
     def order(self, groups: Iterable[str]) -> list[str]:
-        """These groups in the order of tables, unknown ones last."""
-        given = list(dict.fromkeys(groups))
-        return [group for group in self.groups if group in given] + [g for g in given if g not in self.groups]
+        """Return these groups in the order of tables, unknown groups last."""
+        unique = list(dict.fromkeys(groups))
+        return [group for group in self.groups if group in unique] + [g for g in unique if g not in self.groups]
 
 
 def united(tables: Iterable[ScoreTable]) -> ScoreTable:
-    """Return one table of the groups and scores of several; where two have a score of one key, the first counts."""
+    """Return one table of the groups and scores of several; of scores with the same key, the first counts."""
     groups: list[str] = []
     shown: dict[str, Score] = {}
     others: dict[str, Score] = {}
