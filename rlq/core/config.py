@@ -103,7 +103,8 @@ def _explain(mistake: Mapping[str, Any], known: list[str]) -> str:
     if mistake["type"] == "model_type":
         return f"{name} = {mistake['input']!r}: holds settings of its own, as in {name}.NAME=VALUE"
     message = mistake["msg"].removeprefix("Value error, ")
-    if not name or isinstance(mistake["input"], Mapping):  # a rule about several settings names them itself
+    about_several = mistake["type"] == "value_error" and isinstance(mistake["input"], Mapping)
+    if not name or about_several:  # a rule about several settings names them itself
         return message
     return f"{name} = {mistake['input']!r}: {message}"
 
