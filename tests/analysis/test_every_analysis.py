@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from naming import assert_names
 
-from rlq.analysis import ANALYSES, Drawn, Source, analyse
+from rlq.analysis import ANALYSES, Outcome, Source, analyse
 from rlq.core.config import with_values
 from rlq.core.console import Console
 from rlq.core.errors import RlqError, SettingsError
@@ -47,11 +47,11 @@ def sources(trained: Source, untrained: Source) -> Callable[[str], list[Source]]
 
 
 @pytest.fixture(scope="module")
-def answer(ask, sources) -> Callable[[str], Drawn]:
+def answer(ask, sources) -> Callable[[str], Outcome]:
     """The outcome of an analysis; each is drawn once."""
-    drawn: dict[str, Drawn] = {}
+    drawn: dict[str, Outcome] = {}
 
-    def answer(name: str) -> Drawn:
+    def answer(name: str) -> Outcome:
         if name not in drawn:
             drawn[name] = ask(name, *sources(name), seed=0, **QUESTIONS[name].options)
         return drawn[name]
