@@ -59,7 +59,7 @@ def material(rows: Sequence[Row], **changes: Any) -> Material:
     names = list(dict.fromkeys(row.row for row in rows))
     made = {
         "base": "synthetic",
-        "wanted": tuple(Variant(name=name) for name in names),
+        "variants": tuple(Variant(name=name) for name in names),
         "rows": tuple(rows),
         "protocols": ("CC",),
         "seeds": (1, 2),

@@ -46,7 +46,7 @@ MESSAGES = {
     ),
     "no pictures": "empty holds no pictures (.jpg, .jpeg, .png, .bmp, .webp, .tif, .tiff)",
     "unknown key in a sweep": "sweep.yaml, line 3: unknown trails; did you mean trials?",
-    "unknown key in a table": "table.yaml: unknown setting rows.0.setings; did you mean rows?",
+    "unknown key in a table": "table.yaml: unknown setting rows.0.setings; did you mean rows.0.settings?",
     "weights of others": "published.pth: rlq weights import turns it into a folder first",
 }
 CALLS = {

@@ -31,7 +31,7 @@ from rlq.core.settings import ScheduleSettings
 from rlq.data.batches import Batch, PairBatch
 from rlq.data.picture_source import PictureSource
 from rlq.evaluation.embed import embed_samples
-from rlq.evaluation.evaluator import Evaluator, flat
+from rlq.evaluation.evaluator import Evaluator, flat_metrics
 from rlq.methods.rlq.cap import CapStep
 from rlq.methods.rlq.job import build
 from rlq.methods.rlq.tad import TadStep
@@ -131,7 +131,7 @@ def evaluation(folder: Path, place: Place) -> dict:
     features_of = partial(embed_samples, network.embed, source=PictureSource.of(settings.data, place, QUIET))
     for name, ranges in (("clean", None), ("degraded", settings.tad.ranges())):
         evaluator = Evaluator(data, features_of, place=place, ranges=ranges)
-        found[name] = flat(evaluator.rank())
+        found[name] = flat_metrics(evaluator.rank())
         found[f"{name} features"] = [torch.from_numpy(part) for part in evaluator.features()]
     of_one = features_of([[data.query[0].path]])
     return found | {"one picture": torch.from_numpy(of_one)}

@@ -1,1 +1,1 @@
-"""Tables of variants: each row an experiment, run for several seeds, kept as a small file, compared with the paper."""
+"""Tables of variants: each row is an experiment, run for several seeds, and compared with the published numbers."""

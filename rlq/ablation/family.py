@@ -1,4 +1,4 @@
-"""The parent run of a whole table in the tracker; the runs of its rows are its children."""
+"""The parent run of a table in the tracker; the runs of its rows are its children."""
 
 import time
 from pathlib import Path
@@ -9,16 +9,17 @@ from filelock import FileLock, Timeout
 from rlq.ablation.table import Table
 from rlq.core.console import Console
 from rlq.core.errors import RlqError
+from rlq.core.scores import ScoreTable
 from rlq.runs.family import ParentRun
 from rlq.runs.folder import ABOUT, About, read_about, write_about
 from rlq.runs.record import status_after
-from rlq.tracking import Status, Tracker, begun_run
+from rlq.tracking import Status, Tracker, local_run_id
 
-PATIENCE = 60.0  # seconds that the process which opens the parent run may take to write its id
+PATIENCE = 60.0  # seconds to wait for the process that opens the parent run to write its id
 
 
 class Family:
-    """The parent run, open while this is entered. One process opens it; others that run rows refer to its id."""
+    """The parent run, as a context. One process at a time has it open; others only read its id."""
 
     def __init__(self, table: Table, bases: list[Path], runs: Path, experiment: str, console: Console) -> None:
         self.table, self.console = table, console
@@ -41,7 +42,7 @@ class Family:
     def __enter__(self) -> "Family":
         self.parent.runs.mkdir(parents=True, exist_ok=True)
         if not self._try_open():
-            self.run_id = self._id_of_open_run()
+            self.run_id = self._id_from_other_process()
         return self
 
     def _try_open(self) -> bool:
@@ -57,16 +58,15 @@ class Family:
         about = read_about(self.folder) if (self.folder / ABOUT).is_file() else None
         self._tracker = self.parent.open(
             {"rlq.kind": "ablation", "rlq.table": self.table.name, "rlq.title": self.table.title},
-            resume=about.run_id if about else begun_run(self.folder),
+            resume=about.run_id if about else local_run_id(self.folder),
         )
         self._write_about("RUNNING")
         self._tracker.log_file(self.table.file)
 
-    def _id_of_open_run(self) -> str:
-        """Wait for the process that opened the parent run to write its id, and return it."""
-        until = time.monotonic() + PATIENCE
+    def _id_from_other_process(self) -> str:
+        deadline = time.monotonic() + PATIENCE
         while not (self.folder / ABOUT).is_file():
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 raise RlqError(
                     f"another process holds {self._lock.lock_file}, but has opened no run in {self.folder} for "
                     f"{PATIENCE:.0f} s; end that process and start again"
@@ -74,18 +74,18 @@ class Family:
             time.sleep(0.2)
         return read_about(self.folder).run_id
 
-    def finish(self, text: str, *, whole: bool, metric: str) -> None:
-        """Log the table, end the parent run, and print where to see its runs, the best by `metric` first.
+    def finish(self, text: str, *, whole: bool, metric: str, scores: ScoreTable) -> None:
+        """Write the table into the parent run, end it, and print the addresses of its runs, the best by `metric` first.
 
-        `whole`: every row is finished. The process that opened the parent run may end before others have run their
-        rows, so the last one of them opens it again and finishes it once more.
+        `whole` says whether every row is finished. Each of several processes does this when it has no more rows,
+        because the one that opened the parent run may end before the others.
         """
         if self._tracker is None and not self._try_open():
             return
-        assert self._tracker is not None  # it was open, or is now
+        assert self._tracker is not None
         self._tracker.log_text(text + "\n", "table.txt")
         self._end("FINISHED" if whole else "FAILED")
-        for name, address in self.parent.links(self.run_id, metric=metric).items():
+        for name, address in self.parent.links(self.run_id, scores=scores, metric=metric).items():
             self.console.line(f"{name:<8} {address}")
 
     def _end(self, status: Status) -> None:

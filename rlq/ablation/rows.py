@@ -1,6 +1,7 @@
-"""Finished rows: one small JSON file per row and seed, enough for every table without the run's folder."""
+"""Finished rows: one small JSON file per row and seed, from which tables are made without the run's folder."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,10 @@ from rlq.core.config import complaints, flatten
 from rlq.core.digest import short_digest
 from rlq.core.errors import DataError
 from rlq.core.files import parsed_json, write_file
+from rlq.core.scores import ScoreTable
 from rlq.evaluation.per_query import PER_QUERY
+from rlq.methods.catalogue import method_of, named_in
+from rlq.methods.ranking import RankingMethod
 from rlq.runs.result import Result
 from rlq.tracking import git_tags, library_versions
 
@@ -45,23 +49,51 @@ class Row:
     finished: str  # ISO time
     per_query: dict[str, dict[str, Any]]  # protocol -> queries (digest of their names), ap, first_match
 
-    def score(self, protocol: str, metric: str, which: str = "best") -> float | None:
-        """rank1, mAP or another metric as a fraction: of the best epoch, on the test set whatever chose the epoch; or
-        of the `last` one, or its maximum over epochs (`paper`)."""
+    @property
+    def method(self) -> str:
+        """The name of the method that was run."""
+        return named_in(self.settings).name
+
+    @property
+    def scores(self) -> ScoreTable:
+        """The scores of its method."""
+        return named_in(self.settings).scores
+
+    def score(self, protocol: str, key: str, which: str = "best") -> float | None:
+        """Return a score as it was measured (fractions, not percent), None where it was not.
+
+        `which` is `best` (the best epoch, on the test set whatever chose the epoch), `last` (the last epoch) or `paper`
+        (the best value over all epochs).
+        """
         prefix = "test" if which == "best" and self.selection == "holdout" else which
-        return self.metrics.get(f"{prefix}/{protocol}/{metric}")
+        return self.metrics.get(f"{prefix}/{protocol}/{key}")
 
 
 _ROW = TypeAdapter(Row)
 
 
+def scores_of(rows: Iterable[Row]) -> ScoreTable:
+    """Return the scores of the rows' methods. Raises DataError for methods with different scores."""
+    methods: dict[str, list[Row]] = {}
+    for row in rows:
+        methods.setdefault(row.method, []).append(row)
+    first, *others = (of_method[0].scores for of_method in methods.values())
+    if any(scores != first for scores in others):
+        named = "; ".join(
+            f"{method}: {', '.join(dict.fromkeys(row.row for row in of_method))}"
+            for method, of_method in methods.items()
+        )
+        raise DataError(f"rows of methods with different scores cannot stand in one table ({named}); report each alone")
+    return first
+
+
 def row_file(results: Path, table: str, base: str, row: str, seed: int) -> Path:
-    """Where a row is kept."""
+    """Return the file of a row."""
     return results / table / f"{base}-{slug(row)}-seed{seed}.json"
 
 
 def row_of(result: Result, *, table: str, base: str, row: str, fingerprint: str) -> Row:
-    """A finished run as a row of a table."""
+    """Return a finished run as a row of a table."""
     settings, versions = result.settings, library_versions()
     git = git_tags(Path.cwd())
     commit = git.get("mlflow.source.git.commit", "") + ("+" if git.get("git.dirty") == "true" else "")
@@ -83,19 +115,19 @@ def row_of(result: Result, *, table: str, base: str, row: str, fingerprint: str)
         versions=dict(sorted(versions.items())),
         device=result.device,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
-        per_query=_per_query(result.folder),
+        per_query=_per_query(result),
     )
 
 
 def write_row(results: Path, row: Row) -> Path:
-    """Keep a row; the file appears whole or not at all."""
+    """Write a row's file, whole or not at all."""
     path = row_file(results, row.table, row.base, row.row, row.seed)
     write_file(path, _text(row))
     return path
 
 
 def read_row(path: Path) -> Row:
-    """Raises DataError that names the file."""
+    """Read a row's file. Raises DataError that names it."""
     try:
         return _ROW.validate_python(parsed_json(path.read_text()))
     except (OSError, ValueError) as error:
@@ -104,31 +136,34 @@ def read_row(path: Path) -> Row:
 
 
 def read_rows(results: Path, table: str | None = None) -> list[Row]:
-    """All rows of a table, or of all tables, in the order of their files; not those that are being written."""
-    found = sorted(results.glob(f"{table or '*'}/*.json"))
-    return [read_row(path) for path in found if not path.name.startswith(".")]
+    """Return all rows of a table, or of all tables, in the order of their files, without unfinished files."""
+    files = sorted(results.glob(f"{table or '*'}/*.json"))
+    return [read_row(path) for path in files if not path.name.startswith(".")]
 
 
-def _per_query(folder: Path) -> dict[str, dict[str, Any]]:
-    path = folder / "artifacts" / PER_QUERY
+def _per_query(result: Result) -> dict[str, dict[str, Any]]:
+    """Return what each query of a run scored; nothing for a method that does not rank."""
+    path = result.folder / "artifacts" / PER_QUERY
+    if not path.is_file() and not isinstance(method_of(result.settings), RankingMethod):
+        return {}
     try:
         tree = parsed_json(path.read_text())
     except (OSError, ValueError) as error:
         raise DataError(f"{path} of a finished run cannot be read: {error}") from error
     return {
         protocol: {
-            "queries": short_digest("\n".join(found["query"])),
-            "ap": [None if value is None else round(value, AP_DIGITS) for value in found["ap"]],
-            "first_match": found["first_match"],
+            "queries": short_digest("\n".join(numbers["query"])),
+            "ap": [None if value is None else round(value, AP_DIGITS) for value in numbers["ap"]],
+            "first_match": numbers["first_match"],
         }
-        for protocol, found in tree.items()
+        for protocol, numbers in tree.items()
     }
 
 
 def _text(row: Row) -> str:
-    """JSON with a line per entry, but lists of numbers in one line."""
+    """Return JSON with one line per entry, lists of numbers included."""
     tree = asdict(row)
     per_query = tree.pop("per_query")
     head = json.dumps(tree, indent=1)[:-2]
-    lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(found)}" for name, found in sorted(per_query.items()))
+    lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(numbers)}" for name, numbers in sorted(per_query.items()))
     return f'{head},\n "per_query": {{\n{lines}\n }}\n}}\n'

@@ -1,6 +1,6 @@
-"""Run what a table lacks: every row and seed once, wherever it was stopped before."""
+"""Run the unfinished rows of a table, every row and seed once, also after a stop."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,8 +12,10 @@ from rlq.ablation.summary import summary
 from rlq.ablation.table import Table, Variant, read_table_file
 from rlq.core.console import Console
 from rlq.core.errors import RlqError, SettingsError
+from rlq.core.scores import ScoreTable
 from rlq.core.text import table as screen_table
 from rlq.methods.base import Loaded
+from rlq.methods.catalogue import method_of
 from rlq.runs import experiment
 from rlq.runs.experiment import Membership
 from rlq.runs.folder import ABOUT
@@ -31,11 +33,15 @@ class Job:
     variant: Variant
     loaded: Loaded
     fingerprint: str
-    file: Path  # where its result is kept
+    file: Path  # of its row
 
     @property
     def seed(self) -> int:
         return self.loaded.settings.seed
+
+    @property
+    def scores(self) -> ScoreTable:
+        return method_of(self.loaded.settings).scores
 
     @property
     def name(self) -> str:
@@ -47,7 +53,7 @@ class Job:
 
     @property
     def folder(self) -> Path:
-        """Of its run; told by all that shapes it, so that a later start finds it."""
+        """The folder of its run, named by all that shapes it, so that a later start finds it."""
         return self.runs / f"{self.file.parent.name}-{self.file.stem}-{self.fingerprint[:8]}"
 
 
@@ -62,21 +68,21 @@ def ablate(
     dry_run: bool = False,
     console: Console | None = None,
 ) -> str:
-    """Run the rows that are not finished, one after the other, and return the table of what there is.
+    """Run the rows that are not finished, one after the other, and return the table of finished rows.
 
     A row is finished when a file below `results`, of this table or another, has its fingerprint. With `dry_run`, only
-    say what would be run. Raises RlqError: before anything runs if a row's settings are wrong; at the end, with the
-    reasons, if runs failed; Stopped when asked to stop, and the same call goes on.
+    return what would be run. Raises RlqError before anything runs if a row's settings are wrong, and at the end, with
+    the reasons, if runs failed. Raises Stopped when a signal stops it; the same call continues.
     """
     console = console or Console()
     table = read_table_file(file)
     jobs = plan(table, base=base, seeds=seeds, only=only, changes=changes, results=results)
     if not jobs:
-        how = f"; rlq analyse {table.analysis} RUN draws it from a finished run" if table.analysis else ""
-        raise RlqError(f"{file} has no rows to train{how}")
+        command = f"; rlq analyse {table.analysis} RUN draws it from a finished run" if table.analysis else ""
+        raise RlqError(f"{file} has no rows to train{command}")
     if dry_run:
         return _plan_text(jobs, results)
-    _adopt(jobs, table, results, console)
+    _reuse(jobs, table, results, console)
     waiting = [job for job in jobs if not _is_done(job)]
     first, bases = jobs[0].loaded.settings, list(dict.fromkeys(job.base for job in jobs))
     family = Family(table, bases, jobs[0].runs, first.tracking.experiment, console)
@@ -84,25 +90,15 @@ def ablate(
         console.line(f"every row is finished; {results} holds them")
         if not family.left_open:
             return _summary(table, jobs)
-    failures: dict[str, list[str]] = {}
-    busy: list[Job] = []
     with family:
-        for number, job in enumerate(waiting, start=1):
-            console.line(f"\n== {table.name} on {job.base.stem}: {job.name} ({number} of {len(waiting)}) ==")
-            try:
-                if not _run(job, table, family, console):
-                    busy.append(job)
-            except Stopped:
-                raise
-            except RlqError as error:  # one row that cannot be run does not keep the others from theirs
-                console.line(f"failed   {error}")
-                failures.setdefault(str(error), []).append(job.name)
+        busy, failures = _run_all(waiting, table, family, console)
         text = _summary(table, jobs)
         chosen_on = "test" if first.data.selection == "holdout" else "best"
-        family.finish(text, whole=all(map(_is_done, jobs)), metric=f"{chosen_on}/{first.schedule.select}")
-    left = [job.name for job in busy if not _is_done(job)]  # others were finished meanwhile
-    if left:
-        text += f"\nbeing run by another process: {'; '.join(left)}"
+        metric = f"{chosen_on}/{first.schedule.select}"
+        family.finish(text, whole=all(map(_is_done, jobs)), metric=metric, scores=jobs[0].scores)
+    running = [job.name for job in busy if not _is_done(job)]  # others were finished meanwhile
+    if running:
+        text += f"\nbeing run by another process: {'; '.join(running)}"
     if failures:
         console.line(text)
         reasons = "\n".join(f"  {'; '.join(names)}: {reason}" for reason, names in failures.items())
@@ -119,13 +115,15 @@ def plan(
     changes: Sequence[str] = (),
     results: Path = RESULTS,
 ) -> list[Job]:
-    """Every run of a table, in order: base by base, seed by seed, row by row. Raises SettingsError that names all rows
-    whose settings do not fit."""
-    wanted = list({row.name: row for row in map(table.row, only)}.values()) or list(table.rows)
+    """Return every run of a table, in order: base by base, seed by seed, row by row.
+
+    Raises SettingsError that names all rows whose settings are not valid.
+    """
+    variants = list({row.name: row for row in map(table.row, only)}.values()) or list(table.rows)
     jobs, wrong = [], []
     for file in [base] if base is not None else table.base_files():
         for seed in dict.fromkeys(seeds or table.seeds):
-            for variant in wanted:
+            for variant in variants:
                 values = {**variant.settings, "seed": seed, "variant": variant.name}
                 try:
                     loaded = load(file, changes, values=values)
@@ -133,13 +131,43 @@ def plan(
                     jobs.append(Job(file, variant, loaded, fingerprint(loaded), path))
                 except SettingsError as error:
                     wrong.append(f"{variant.name} on {error}")
+    wrong += _wrong_scores(jobs)
     if wrong:
         raise SettingsError(f"{table.file}: " + "\n  ".join(dict.fromkeys(wrong)))
     return jobs
 
 
+def _run_all(
+    jobs: Sequence[Job], table: Table, family: Family, console: Console
+) -> tuple[list[Job], dict[str, list[str]]]:
+    """Run jobs one after the other. Return those that other processes run, and of failed ones reason -> names."""
+    busy: list[Job] = []
+    failures: dict[str, list[str]] = {}
+    for number, job in enumerate(jobs, start=1):
+        console.line(f"\n== {table.name} on {job.base.stem}: {job.name} ({number} of {len(jobs)}) ==")
+        try:
+            if not _run(job, table, family, console):
+                busy.append(job)
+        except Stopped:
+            raise
+        except RlqError as error:  # a row that cannot be run does not prevent the others
+            console.line(f"failed   {error}")
+            failures.setdefault(str(error), []).append(job.name)
+    return busy, failures
+
+
+def _wrong_scores(jobs: Sequence[Job]) -> Iterator[str]:
+    """Yield the rows whose method has other scores than the first row of their base, which one table cannot show."""
+    first: dict[Path, Job] = {}
+    for job in jobs:
+        other = first.setdefault(job.base, job)
+        if job.scores != other.scores:
+            one, two = (f"{each.variant.name} ({each.loaded.settings.method})" for each in (other, job))
+            yield f"{one} and {two} on {job.base.name} have methods with different scores, which no table can show"
+
+
 def _run(job: Job, table: Table, family: Family, console: Console) -> bool:
-    """Run a job to its end and keep its row; false if another process is at it."""
+    """Run a job and write its row; return False if another process runs it."""
     job.runs.mkdir(parents=True, exist_ok=True)
     lock = FileLock(job.runs / f".{job.folder.name}.lock")
     try:
@@ -148,7 +176,7 @@ def _run(job: Job, table: Table, family: Family, console: Console) -> bool:
         return False
     with lock:
         if _is_done(job):
-            return True  # by the other process, just now
+            return True  # another process has just finished it
         if job.file.is_file():
             console.line(f"row      {job.file} is of other settings and will be replaced")
         member = Membership(
@@ -164,11 +192,11 @@ def _run(job: Job, table: Table, family: Family, console: Console) -> bool:
     return True
 
 
-def _adopt(jobs: list[Job], table: Table, results: Path, console: Console) -> None:
-    """Take over rows that another table has run already: the same settings are the same experiment."""
-    known = {row.fingerprint: row for row in read_rows(results)}
+def _reuse(jobs: list[Job], table: Table, results: Path, console: Console) -> None:
+    """Copy rows that another table has run already: the same settings are the same experiment."""
+    finished = {row.fingerprint: row for row in read_rows(results)}
     for job in jobs:
-        row = known.get(job.fingerprint)
+        row = finished.get(job.fingerprint)
         if row is not None and not _is_done(job):
             console.line(f"row      {job.name}: taken from {row.table}, {row.row}")
             write_row(results, replace(row, table=table.name, base=job.base.stem, row=job.variant.name))
@@ -183,23 +211,23 @@ def _finished(jobs: list[Job]) -> list[Row]:
 
 
 def _summary(table: Table, jobs: list[Job]) -> str:
-    """One table per base."""
+    """Return one table per base."""
     texts = []
     for base in dict.fromkeys(job.base for job in jobs):
-        own = [job for job in jobs if job.base == base]
-        names = list(dict.fromkeys(job.variant.name for job in own))
-        texts.append(summary(table, base, names, _finished(own)))
+        of_base = [job for job in jobs if job.base == base]
+        names = list(dict.fromkeys(job.variant.name for job in of_base))
+        texts.append(summary(table, base, names, _finished(of_base), of_base[0].scores))
     return "\n\n".join(texts)
 
 
 def _plan_text(jobs: list[Job], results: Path) -> str:
-    known = {row.fingerprint: row for row in read_rows(results)}
+    finished = {row.fingerprint: row for row in read_rows(results)}
     cells = []
     for job in jobs:
         if _is_done(job):
             state = "finished"
-        elif job.fingerprint in known:
-            state = f"finished as {known[job.fingerprint].table}, {known[job.fingerprint].row}"
+        elif job.fingerprint in finished:
+            state = f"finished as {finished[job.fingerprint].table}, {finished[job.fingerprint].row}"
         elif (job.folder / ABOUT).is_file():
             state = f"begun in {job.folder}"
         elif job.file.is_file():

@@ -1,37 +1,39 @@
-"""A table of what has been run so far, for the screen; `rlq report` makes the pages."""
+"""A table of the rows that are finished, for the screen; `rlq report` makes the pages."""
 
 import statistics
+from collections.abc import Sequence
 from pathlib import Path
 
 from rlq.ablation.rows import Row
 from rlq.ablation.table import Table
-from rlq.core.text import mean_and_sd
+from rlq.core.scores import Score, ScoreTable
 from rlq.core.text import table as screen_table
 
-METRICS = {"rank1": "rank-1", "mAP": "mAP"}
 
+def summary(table: Table, base: Path, names: Sequence[str], rows: Sequence[Row], scores: ScoreTable) -> str:
+    """Return mean and standard deviation over the finished seeds, and the published numbers of the same data set.
 
-def summary(table: Table, base: Path, names: list[str], rows: list[Row]) -> str:
-    """Mean and standard deviation over the seeds there are, in percent, and the published numbers of the same data
-    set. `rows` are those of one base."""
-    shown = [(protocol, metric) for protocol in table.shown(base) for metric in METRICS]
+    `rows` are those of one base, `scores` those of their method.
+    """
+    protocols = table.shown(base, scores)
+    columns = [(protocol, score) for protocol in protocols for score in scores.shown]
     datasets = {row.dataset for row in rows}
     published = {
-        name: variant.published.get(next(iter(datasets)), {}) if len(datasets) == 1 else {}
-        for name, variant in ((name, table.row(name)) for name in names)
+        name: table.row(name).published.get(next(iter(datasets)), {}) if len(datasets) == 1 else {} for name in names
     }
-    beside = any(published.values())
-    header = ["", "seeds", *(f"{protocol} {METRICS[metric]}" for protocol, metric in shown)]
-    header += [f"{protocol} published" for protocol in table.shown(base)] if beside else []
+    with_published = any(published.values())
+    header = ["", "seeds", *(f"{protocol} {score.title}" for protocol, score in columns)]
+    header += [f"{protocol} published" for protocol in protocols] if with_published else []
     cells = []
     for name in names:
-        own = [row for row in rows if row.row == name]
-        cells.append([name, str(len(own)), *(_spread([row.score(*column) for row in own]) for column in shown)])
-        if beside:
-            pairs = (published[name].get(protocol) for protocol in table.shown(base))
-            cells[-1] += [f"{pair[0]:.1f} / {pair[1]:.1f}" if pair else "-" for pair in pairs]
+        of_name = [row for row in rows if row.row == name]
+        spreads = [_spread([row.score(protocol, score.key) for row in of_name], score) for protocol, score in columns]
+        cells.append([name, str(len(of_name)), *spreads])
+        if with_published:
+            cells[-1] += [_published(published[name].get(protocol, ()), scores) for protocol in protocols]
     text = screen_table(cells, header=header)
-    notes = [f"{table.title}, on {base.stem}: percent, mean and standard deviation over seeds"]
+    shown_as = ", ".join(filter(None, [scores.percent_note, "mean and standard deviation over seeds"]))
+    notes = [f"{table.title}, on {base.stem}: {shown_as}"]
     if any(row.selection == "test" for row in rows):
         notes.append("the best epoch was chosen on the test set, as the paper does")
     if len({row.data_fingerprint for row in rows}) > 1:
@@ -39,7 +41,11 @@ def summary(table: Table, base: Path, names: list[str], rows: list[Row]) -> str:
     return "\n".join([text, *notes])
 
 
-def _spread(scores: list[float | None]) -> str:
-    measured = [score for score in scores if score is not None]
+def _spread(values: Sequence[float | None], score: Score) -> str:
+    measured = [value for value in values if value is not None]
     mean = statistics.fmean(measured) if measured else None
-    return mean_and_sd(mean, statistics.stdev(measured) if len(measured) > 1 else None)
+    return score.text(mean, statistics.stdev(measured) if len(measured) > 1 else None)
+
+
+def _published(numbers: Sequence[float], scores: ScoreTable) -> str:
+    return " / ".join(score.published(number) for score, number in zip(scores.shown, numbers)) or "-"

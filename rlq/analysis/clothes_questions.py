@@ -1,10 +1,9 @@
-"""Questions about clothes that a probe can answer for people it has never seen.
+"""Questions about clothes that a probe can answer for people that it was not fitted on.
 
-Clothes labels belong to one person each, so a classifier of outfits could not be tried on other people. Two questions
-carry over: whether two pictures of one person show the same outfit, which the records of every data set tell; and what
-colour the upper body has, which the pictures tell. The first needs no look at the picture, but where a data set ties
-clothes to cameras (PRCC: always other clothes in camera C) it can be answered by the camera alone. The second cannot,
-and is blind to everything but colour.
+Clothes labels belong to one person each, so a classifier of outfits cannot be tested on other people. Two questions
+can: whether two pictures of one person show the same outfit, which the records of every data set say, and which colour
+the upper body has, which is computed from the pictures. Where clothes depend on the camera (PRCC: always other clothes
+in camera C), the camera alone can answer the first question. It cannot answer the second, which is about colour only.
 """
 
 from collections.abc import Sequence
@@ -25,7 +24,7 @@ UPPER = ((0.22, 0.48), (0.3, 0.7))  # rows and columns of a person's picture in 
 
 
 class Question(NamedTuple):
-    """What is asked about pictures, or pairs of them; indices count records."""
+    """A question about pictures, or about pairs of them; indices count records."""
 
     title: str
     first: NDArray[np.int64]  # [n]
@@ -39,25 +38,26 @@ class Question(NamedTuple):
         return np.unique(self.first if self.second is None else np.concatenate([self.first, self.second]))
 
     def inputs(self, features: NDArray) -> NDArray[np.float64]:
-        """features [N, D] of all records -> what a probe reads [n, D]: a feature, or how much two differ."""
+        """Return a probe's inputs [n, D]: of all records' features [N, D], single ones or differences of two."""
         first = features[self.first].astype(np.float64)
         return first if self.second is None else np.abs(first - features[self.second])
 
 
 def same_outfit(records: Sequence[Record], most: int, seed: int) -> Question:
-    """Do two pictures of a person, of different cameras, show the same clothes?
+    """Ask whether two pictures of a person, of different cameras, show the same clothes.
 
-    Of every person equally many pairs of both kinds, at most `most` each. Raises DataError where nobody has both.
+    There are equally many pairs of both kinds of every person, at most `most` each. Raises DataError where nobody has
+    both kinds.
     """
-    own: dict[str, list[int]] = {}
+    of_person: dict[str, list[int]] = {}
     for index, record in enumerate(records):
-        own.setdefault(record.pid, []).append(index)
+        of_person.setdefault(record.pid, []).append(index)
     rows: list[tuple[int, int, bool, int]] = []
     people = 0
-    for pid in sorted_pids(set(own)):
+    for pid in sorted_pids(set(of_person)):
         kinds: dict[bool, list[tuple[int, int]]] = {True: [], False: []}
-        for place, a in enumerate(own[pid]):
-            for b in own[pid][place + 1 :]:
+        for place, a in enumerate(of_person[pid]):
+            for b in of_person[pid][place + 1 :]:
                 if records[a].camera != records[b].camera:
                     kinds[records[a].clothes == records[b].clothes].append((a, b))
         count = min(most, *(len(pairs) for pairs in kinds.values()))
@@ -68,14 +68,14 @@ def same_outfit(records: Sequence[Record], most: int, seed: int) -> Question:
     if not rows:
         raise DataError(
             "nobody is seen by two cameras both in the same and in other clothes, so the clothes probe cannot ask for "
-            "the same outfit; --option ask=[colour] asks for the colour alone"
+            "the same outfit; --option ask=[colour] asks for the colour only"
         )
     first, second, answer, person = (np.array(column, np.int64) for column in zip(*rows, strict=True))
     return Question("same outfit or not", first, second, answer, person)
 
 
 def upper_colour(records: Sequence[Record], pictures: int, colours: int, seed: int) -> Question:
-    """Which of some colours has the upper body? Of at most `pictures` pictures.
+    """Ask which of some colours the upper body has, of at most `pictures` pictures.
 
     The colours are the centres of K-means over the mean Lab colour of a box where the upper body usually is.
     """
@@ -83,7 +83,7 @@ def upper_colour(records: Sequence[Record], pictures: int, colours: int, seed: i
     if len(chosen) < colours:
         raise DataError(f"{len(chosen)} pictures cannot have {colours} colours; --option colours=N takes fewer")
     seen = np.stack([mean_colour(read_picture(records[i].cover)) for i in chosen])  # [n, 3]
-    with threadpool_limits(1):  # several threads add up in an order of their own
+    with threadpool_limits(1):  # several threads add up in varying order
         means = KMeans(colours, n_init=10, random_state=seed_from(seed, "upper colour") % 2**32)
         classes = means.fit_predict(seen)
     numbers = {pid: number for number, pid in enumerate(sorted_pids({records[i].pid for i in chosen}))}
@@ -92,7 +92,7 @@ def upper_colour(records: Sequence[Record], pictures: int, colours: int, seed: i
 
 
 def mean_colour(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """The mean Lab colour [3] of the box `UPPER` of a picture [H, W, 3]."""
+    """Return the mean Lab colour [3] of the box `UPPER` of a picture [H, W, 3]."""
     (top, bottom), (left, right) = (
         (round(a * n), round(b * n)) for (a, b), n in zip(UPPER, picture.shape, strict=False)
     )

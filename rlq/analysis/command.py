@@ -1,4 +1,4 @@
-"""An analysis from the words that a person typed to files on disk."""
+"""`rlq analyse`: from the words of the command line to files."""
 
 import json
 from collections.abc import Sequence
@@ -19,23 +19,23 @@ def analyse_runs(name: str, words: Sequence[str], output: Path, *, seed: int, op
     `words` name runs or weights, `options` read NAME=VALUE as settings do. Raises RlqError.
     """
     runs = Path(TrackingSettings().folder)
-    odd = [option for option in options if "=" not in option]
-    if odd:
-        raise SettingsError(f"--option {odd[0]!r} should read NAME=VALUE, such as pictures=500")
+    incomplete = [option for option in options if "=" not in option]
+    if incomplete:
+        raise SettingsError(f"--option {incomplete[0]!r} should read NAME=VALUE, such as pictures=500")
     chosen = apply_changes({}, options)
     sources = [source(word, runs) for word in words]
-    drawn = analyse(name, sources, seed=seed, console=Console(), options=chosen)
+    outcome = analyse(name, sources, seed=seed, console=Console(), options=chosen)
     about = {
         "analysis": name,
-        "runs": {called: {"run_id": one.run_id, "folder": str(one.folder)} for called, one in by_name(sources).items()},
+        "runs": {label: {"run_id": one.run_id, "folder": str(one.folder)} for label, one in by_name(sources).items()},
         "seed": seed,
         "options": chosen,
-        "numbers": drawn.numbers,
+        "numbers": outcome.numbers,
     }
     text = json.dumps(about, indent=1, allow_nan=False) + "\n"
     with written_whole(output / f"{name}.json") as partial:
         partial.write_text(text, encoding="utf-8")
     with written_whole(output / f"{name}.png") as partial:
-        drawn.figure.savefig(partial, dpi=130)
+        outcome.figure.savefig(partial, dpi=130)
     note = ANALYSES[name].note
-    return "\n".join([drawn.text, *([f"\n{note}"] if note else []), f"\nkept     {output / name}.png and .json"])
+    return "\n".join([outcome.text, *([f"\n{note}"] if note else []), f"\nkept     {output / name}.png and .json"])

@@ -10,13 +10,13 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from rlq.analysis.base import Drawn, markdown
+from rlq.analysis.base import Outcome
 from rlq.analysis.runs import Source, by_name
 from rlq.core.config import Settings, validate
 from rlq.core.console import Console
 from rlq.core.errors import DataError, RlqError
-from rlq.core.text import percent
-from rlq.evaluation.figures import is_rate
+from rlq.core.scores import ScoreTable, united
+from rlq.core.text import markdown, percent
 
 JOURNAL = "metrics.jsonl"
 COLUMNS = 4
@@ -24,57 +24,61 @@ Series = dict[int, float]  # step -> value
 
 
 class Options(Settings):
-    """What is drawn."""
+    """The options of this analysis."""
 
-    metrics: tuple[str, ...] = ()  # patterns such as loss/tad/*; none: every loss, rank-1 and mAP of every protocol
+    metrics: tuple[
+        str, ...
+    ] = ()  # patterns such as loss/tad/*; none: every loss, and the shown scores of every protocol
 
 
-def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Mapping[str, Any]) -> Drawn:
-    """Read from the runs' own journals, so also of runs that are under way. Nothing here is left to chance."""
+def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Mapping[str, Any]) -> Outcome:
+    """Draw the metrics of the runs' journals, also of runs that are not finished. Nothing here is random."""
     chosen = validate(Options, options, "curves")
-    named = by_name(sources)
-    found = {name: read_series(one.folder) for name, one in named.items()}
-    known = list(dict.fromkeys(metric for series in found.values() for metric in series))
-    metrics = [metric for metric in known if _wanted(metric, chosen.metrics)]
+    named, scores = by_name(sources), united(one.scores for one in sources)
+    journals = {name: read_series(one.folder) for name, one in named.items()}
+    measured = list(dict.fromkeys(metric for series in journals.values() for metric in series))
+    metrics = [metric for metric in measured if _is_chosen(metric, chosen.metrics, scores)]
     if not metrics:
-        asked = ", ".join(chosen.metrics) or "a loss, a rank-1 or an mAP"
-        raise RlqError(f"no run has {asked}; known are {', '.join(known) or 'no metrics at all'}")
-    metrics.sort(key=lambda metric: (metric.startswith("loss/"), known.index(metric)))
+        searched = ", ".join(chosen.metrics) or f"a loss, {' or '.join(scores.titles.values())}"
+        raise RlqError(f"no run has {searched}; measured are {', '.join(measured) or 'no metrics at all'}")
+    metrics.sort(key=lambda metric: (metric.startswith("loss/"), measured.index(metric)))
     numbers = {
-        metric: {name: series[metric] for name, series in found.items() if metric in series} for metric in metrics
+        metric: {name: series[metric] for name, series in journals.items() if metric in series} for metric in metrics
     }
-    rows = [[metric, *(_last(numbers[metric].get(name), metric) for name in named)] for metric in metrics]
-    return Drawn(small_multiples(numbers, list(named)), numbers, markdown(rows, ["last value", *named]))
+    rows = [
+        [metric, *(_last(numbers[metric].get(name), scores.is_percent(metric)) for name in named)] for metric in metrics
+    ]
+    return Outcome(small_multiples(numbers, list(named), scores), numbers, markdown(rows, ["last value", *named]))
 
 
 def read_series(folder: Path) -> dict[str, Series]:
-    """Metric -> step -> value of a run's journal, in the order in which they first came.
+    """Return metric -> step -> value of a run's journal, in the order of their first appearance.
 
-    The last line of a run that is being written may be incomplete; it is left for the next reading. Raises DataError.
+    The last line of a journal that is being written may be incomplete, so it is left out. Raises DataError.
     """
     path = folder / JOURNAL
     try:
         lines = path.read_bytes().split(b"\n")[:-1]
     except OSError as error:
         raise DataError(f"{folder} has no curves: {JOURNAL} cannot be read ({error.strerror or error})") from error
-    found: dict[str, Series] = {}
+    series: dict[str, Series] = {}
     for number, line in enumerate(lines, start=1):
         try:
             row = json.loads(line)
-            found.setdefault(row["name"], {})[row["step"]] = row["value"]
+            series.setdefault(row["name"], {})[row["step"]] = row["value"]
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path}, line {number}: not a metric (name, step, value): {error}") from error
-    return found
+    return series
 
 
-def small_multiples(numbers: Mapping[str, Mapping[str, Series]], names: Sequence[str]) -> Figure:
-    """A panel per metric, a line per run, over epochs counted from 1; rates in percent."""
+def small_multiples(numbers: Mapping[str, Mapping[str, Series]], names: Sequence[str], scores: ScoreTable) -> Figure:
+    """Draw a panel per metric with a line per run, over epochs counted from 1."""
     columns = min(COLUMNS, len(numbers))
     rows = math.ceil(len(numbers) / columns)
     figure = Figure(figsize=(2.9 * columns, 2.1 * rows + 0.5), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, (metric, series) in zip(panels, numbers.items()):
-        scale = 100 if is_rate(metric) else 1
+        scale = 100 if scores.is_percent(metric) else 1
         for number, name in enumerate(names):
             points = sorted(series.get(name, {}).items())
             axes.plot(
@@ -96,15 +100,14 @@ def small_multiples(numbers: Mapping[str, Mapping[str, Series]], names: Sequence
     return figure
 
 
-def _wanted(metric: str, patterns: Sequence[str]) -> bool:
+def _is_chosen(metric: str, patterns: Sequence[str], scores: ScoreTable) -> bool:
     if patterns:
         return any(fnmatchcase(metric, pattern) for pattern in patterns)
-    parts = metric.split("/")
-    return parts[0] == "loss" or (len(parts) == 2 and parts[1] in ("rank1", "mAP"))
+    return metric.startswith("loss/") or (metric.count("/") == 1 and scores.is_shown(metric))
 
 
-def _last(series: Series | None, metric: str) -> str:
+def _last(series: Series | None, in_percent: bool) -> str:
     if not series:
         return "-"
     value = series[max(series)]
-    return percent(value) if is_rate(metric) else f"{value:.3f}"
+    return percent(value) if in_percent else f"{value:.3f}"

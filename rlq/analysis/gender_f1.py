@@ -1,4 +1,4 @@
-"""Whether a wrong first match is at least of the right gender (RLQ, figure 8 right)."""
+"""The gender of wrong first matches, compared with that of their queries (RLQ, figure 8 right)."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,11 +9,13 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
-from rlq.analysis.base import Drawn, markdown
+from rlq.analysis.base import Outcome
 from rlq.analysis.runs import ModelOptions, OpenModel, Source, by_name, common_set, protocol_of
 from rlq.core.config import validate
 from rlq.core.console import Console
 from rlq.core.errors import DataError
+from rlq.core.scores import RANKING
+from rlq.core.text import markdown
 from rlq.data.records import Protocol, Record, ReidData
 from rlq.evaluation.protocols import evaluate, labels_of, of_cameras
 from rlq.evaluation.rank_list import rank_list
@@ -22,29 +24,29 @@ from rlq.methods.catalogue import method_of
 from rlq.weights.alone import alone
 
 GENDERS: dict[Answer, str] = {"f": "female", "m": "male"}
-ROWS = 128  # queries that are looked at together
+ROWS = 128  # queries per block
 
 
 class Options(ModelOptions):
-    """On what."""
+    """The options of this analysis."""
 
-    protocol: str | None = None  # None: CC where the data set has it, else its first
+    protocol: str | None = None  # None: the first of CC, SC, General that the data set has
     file: str | None = None  # genders; None: the first run's cap.gender.file, else <set>/rlq/gender.csv
 
 
-def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Mapping[str, Any]) -> Drawn:
-    """Truth is the query's gender, prediction that of the person it found. Nothing here is left to chance."""
+def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Mapping[str, Any]) -> Outcome:
+    """Take the query's gender as the truth, that of the first match as the prediction. Nothing here is random."""
     chosen = validate(Options, options, "gender_f1")
     with alone() as place:
         data = common_set(sources, chosen, place, console)
         names = [protocol.name for protocol in data.protocols]
-        protocol = protocol_of(data, chosen.protocol or ("CC" if "CC" in names else None))
+        protocol = protocol_of(data, chosen.protocol or RANKING.order(names)[0])
         query, gallery = answers_of(data, sources[0], chosen.file)
         runs = {}
         for name, one in by_name(sources).items():
             model = OpenModel(one, chosen.weights, place, console)
-            asked, found = wrong_matches(data, protocol, *model.evaluator(data).features())
-            runs[name] = judge([query[i] for i in asked], [gallery[i] for i in found])
+            queries, matches = wrong_matches(data, protocol, *model.evaluator(data).features())
+            runs[name] = judge([query[i] for i in queries], [gallery[i] for i in matches])
     rows = [
         [name, *(_two_digits(run["f1"][word]) for word in GENDERS.values()), _two_digits(run["same_gender"]),
          str(run["wrong"]), str(run["wrong"] - run["judged"])]
@@ -52,19 +54,19 @@ def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Map
     ]  # fmt: skip
     header = [f"{data.name}, {protocol.name}", "F1 female", "F1 male", "same gender", "wrong matches", "in doubt"]
     numbers = {"dataset": data.name, "protocol": protocol.name, "runs": runs}
-    return Drawn(_figure(runs, f"{data.name}, {protocol.name}"), numbers, markdown(rows, header))
+    return Outcome(_figure(runs, f"{data.name}, {protocol.name}"), numbers, markdown(rows, header))
 
 
 def answers_of(data: ReidData, source: Source, file: str | None) -> tuple[list[Answer], list[Answer]]:
-    """m, f or u of every query and gallery picture. Raises DataError where a person has no answer."""
+    """Return m, f or u of every query and gallery picture. Raises DataError where a person has no answer."""
     settings = source.settings
-    own = method_of(settings).label_file(settings, "gender") if settings.data.dataset == data.name else None
-    named = file or own
+    label_file = method_of(settings).label_file(settings, "gender") if settings.data.dataset == data.name else None
+    named = file or label_file
     path = Path(named) if named else data.side_files / "gender.csv"
     if not named and not path.is_file() and "gender" in data.attributes:
-        known = data.attributes["gender"]
+        male = data.attributes["gender"]
         answers: dict[Path, Answer] = {
-            r.path: "m" if known[r.path] else "f" for r in (*data.query, *data.gallery) if r.path in known
+            r.path: "m" if male[r.path] else "f" for r in (*data.query, *data.gallery) if r.path in male
         }
         return _all(data.query, answers, data), _all(data.gallery, answers, data)
     if not path.is_file():
@@ -78,31 +80,31 @@ def answers_of(data: ReidData, source: Source, file: str | None) -> tuple[list[A
 def wrong_matches(
     data: ReidData, protocol: Protocol, query: NDArray, gallery: NDArray
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Queries that have a match but find a stranger first, and that stranger's gallery picture: indices, [W] each.
+    """Return the queries with a match whose first match is wrong, and that gallery picture: indices, [W] each.
 
     query [Q, D] and gallery [G, D] are features.
     """
     rows, columns = of_cameras(data.query, protocol.query_cameras), of_cameras(data.gallery, protocol.gallery_cameras)
     ranking = evaluate(data.query, data.gallery, [protocol], query, gallery)[protocol.name]
-    asked = rows[ranking.first_match > 1]
-    theirs = labels_of(data.gallery, columns, protocol.barrier)
-    found: list[int] = []
-    for start in range(0, len(asked), ROWS):
-        some = asked[start : start + ROWS]
-        ours = labels_of(data.query, some, protocol.barrier)
-        lists = rank_list(query[some], gallery[columns], ours, theirs, protocol.rule, top=1)
-        found += [int(columns[ranked.gallery[0]]) for ranked in lists]
-    return asked, np.array(found, np.int64)
+    wrong = rows[ranking.first_match > 1]
+    gallery_labels = labels_of(data.gallery, columns, protocol.junk_by)
+    matches: list[int] = []
+    for start in range(0, len(wrong), ROWS):
+        block = wrong[start : start + ROWS]
+        labels = labels_of(data.query, block, protocol.junk_by)
+        lists = rank_list(query[block], gallery[columns], labels, gallery_labels, protocol.rule, top=1)
+        matches += [int(columns[ranked.gallery[0]]) for ranked in lists]
+    return wrong, np.array(matches, np.int64)
 
 
 def judge(truth: Sequence[Answer], prediction: Sequence[Answer]) -> dict[str, Any]:
-    """F1 of both genders over the pairs in which neither is in doubt; None where there is no such pair."""
+    """Return F1 of both genders over the pairs in which both are known; None where there is no such pair."""
     pairs = [(a, b) for a, b in zip(truth, prediction, strict=True) if "u" not in (a, b)]
     counts = {f"{GENDERS[a]} for {GENDERS[b]}": pairs.count((b, a)) for b in GENDERS for a in GENDERS}
     f1: Sequence[float | None] = [None, None]
     if pairs:
-        asked, given = zip(*pairs)
-        f1 = [float(one) for one in f1_score(asked, given, labels=list(GENDERS), average=None, zero_division=0.0)]
+        true, predicted = zip(*pairs)
+        f1 = [float(one) for one in f1_score(true, predicted, labels=list(GENDERS), average=None, zero_division=0.0)]
     return {
         "wrong": len(truth),
         "judged": len(pairs),
@@ -112,10 +114,10 @@ def judge(truth: Sequence[Answer], prediction: Sequence[Answer]) -> dict[str, An
     }
 
 
-def _all(records: Sequence[Record], answers: Mapping[Path, Answer], told_by: object) -> list[Answer]:
+def _all(records: Sequence[Record], answers: Mapping[Path, Answer], origin: object) -> list[Answer]:
     missing = sorted({record.pid for record in records if record.path not in answers})
     if missing:
-        raise DataError(f"{getattr(told_by, 'name', told_by)} does not tell the gender of {len(missing)} test people: "
+        raise DataError(f"{getattr(origin, 'name', origin)} has no gender of {len(missing)} test people: "
                         f"{', '.join(missing[:5])}{', ...' if len(missing) > 5 else ''}")  # fmt: skip
     return [answers[record.path] for record in records]
 
@@ -125,7 +127,7 @@ def _two_digits(value: float | None) -> str:
 
 
 def _figure(runs: Mapping[str, Any], where: str) -> Figure:
-    """Two bars per run."""
+    """Draw two bars per run."""
     figure = Figure(figsize=(1.3 * len(runs) + 1.8, 3.2), layout="constrained")
     axes = figure.subplots()
     for number, (word, colour) in enumerate(zip(GENDERS.values(), ("#b5539c", "#3b78b8"), strict=True)):

@@ -1,4 +1,4 @@
-"""What several runs find for the same queries, side by side (RLQ, figure 9)."""
+"""The rank lists of several runs for the same queries, side by side (RLQ, figure 9)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -9,12 +9,13 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 from pydantic import Field, StrictInt
 
-from rlq.analysis.base import Drawn, markdown
+from rlq.analysis.base import Outcome
 from rlq.analysis.runs import ModelOptions, OpenModel, Source, by_name, common_set, protocol_of
 from rlq.core.config import validate
 from rlq.core.console import Console
 from rlq.core.errors import RlqError
 from rlq.core.seeding import generator
+from rlq.core.text import markdown
 from rlq.data.pictures import read_picture
 from rlq.data.records import Record
 from rlq.data.transforms import resize
@@ -24,20 +25,20 @@ from rlq.evaluation.rank_list import RankList, rank_list
 from rlq.weights.alone import alone
 
 SHOWN = (128, 64)  # height and width of a picture in the figure
-Few = Annotated[StrictInt, Field(ge=1, le=20)]  # laying out hundreds of pictures takes minutes, and nobody sees them
+Few = Annotated[StrictInt, Field(ge=1, le=20)]  # the layout of hundreds of pictures takes minutes
 GAP = 0.35  # between two runs, in widths of a picture
 
 
 class Options(ModelOptions):
-    """How much of what."""
+    """The options of this analysis."""
 
     protocol: str | None = None  # None: the data set's first
     queries: Few = 6
     top: Few = 5  # pictures per query and run
 
 
-def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Mapping[str, Any]) -> Drawn:
-    """Queries at random among those whose first picture is right for some runs and wrong for others."""
+def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Mapping[str, Any]) -> Outcome:
+    """Draw random queries among those whose first picture is right for some runs and wrong for others."""
     chosen = validate(Options, options, "rank_lists")
     with alone() as place:
         data = common_set(sources, chosen, place, console)
@@ -51,22 +52,22 @@ def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Map
             ranking = evaluate(data.query, data.gallery, [protocol], *features[name])[protocol.name]
             first[name] = ranking.first_match  # [rows]
     picked = disagreeing(np.stack(list(first.values())), chosen.queries, seed)
-    asked = rows[picked]
+    chosen_rows = rows[picked]
     lists = {
         name: rank_list(
-            query[asked],
+            query[chosen_rows],
             gallery[columns],
-            labels_of(data.query, asked, protocol.barrier),
-            labels_of(data.gallery, columns, protocol.barrier),
+            labels_of(data.query, chosen_rows, protocol.junk_by),
+            labels_of(data.gallery, columns, protocol.junk_by),
             protocol.rule,
             chosen.top,
         )
         for name, (query, gallery) in features.items()
     }
     shown = [data.gallery[i] for i in columns]
-    figure = _figure([data.query[i] for i in asked], shown, lists, chosen.top)
+    figure = _figure([data.query[i] for i in chosen_rows], shown, lists, chosen.top)
     figure.suptitle(f"{data.name} ({protocol.name}): green is the right person", fontsize=9)
-    names = [data.query[i].path.relative_to(data.root).as_posix() for i in asked]
+    names = [data.query[i].path.relative_to(data.root).as_posix() for i in chosen_rows]
     numbers = {
         "dataset": data.name,
         "protocol": protocol.name,
@@ -81,21 +82,22 @@ def draw(sources: Sequence[Source], *, seed: int, console: Console, options: Map
         },
     }
     cells = [[query, *(str(first[name][i]) for name in lists)] for query, i in zip(names, picked, strict=True)]
-    return Drawn(figure, numbers, markdown(cells, ["rank of the first match", *lists]))
+    return Outcome(figure, numbers, markdown(cells, ["rank of the first match", *lists]))
 
 
 def disagreeing(first_match: NDArray[np.int64], count: int, seed: int) -> NDArray[np.intp]:
-    """At most `count` queries that some runs answer and others do not, at random, in the order of the set.
+    """Return at most `count` random queries that are right in some runs and wrong in others, in the order of the set.
 
-    first_match [runs, Q]: the rank of the first match, 0 for a query without any. Of the queries that all runs answer
-    alike none is taken. Raises RlqError when there are no others.
+    first_match [runs, Q]: the rank of the first match, 0 for a query without any. Raises RlqError when there is no such
+    query.
     """
     right = first_match == 1
     differ = np.flatnonzero(right.any(axis=0) & ~right.all(axis=0))
     if not len(differ):
         valid = int((first_match > 0).all(axis=0).sum())
         raise RlqError(
-            f"the runs answer all {valid} queries alike: no first picture is right for one and wrong for another"
+            f"all {valid} queries have the same answer in every run: no first picture is right in one and wrong in "
+            f"another"
         )
     return np.sort(generator(seed, "rank lists").permutation(differ)[:count])
 
@@ -103,7 +105,7 @@ def disagreeing(first_match: NDArray[np.int64], count: int, seed: int) -> NDArra
 def _figure(
     queries: Sequence[Record], gallery: Sequence[Record], lists: Mapping[str, Sequence[RankList]], top: int
 ) -> Figure:
-    """A row per query: the query, then each run's best pictures, framed green or red."""
+    """Draw a row per query: the query, then each run's first pictures, framed green or red."""
     widths = [1.0] + [GAP, *[1.0] * top] * len(lists)
     layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
     figure = Figure(figsize=(0.62 * sum(widths), 1.3 * len(queries) + 0.6), layout=layout)

@@ -1,4 +1,4 @@
-"""The runs that an analysis is about, and their networks."""
+"""The runs that an analysis examines, their data sets and their networks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from rlq.core.config import Settings
 from rlq.core.console import Console
 from rlq.core.distributed import Place
 from rlq.core.errors import RlqError
+from rlq.core.scores import ScoreTable
 from rlq.data.catalogue import Reading
 from rlq.data.degradation import DegradationRanges, Degrading
 from rlq.data.records import Protocol, Record, ReidData
@@ -26,12 +27,12 @@ from rlq.weights.alone import rankable
 
 @dataclass(frozen=True)
 class Source:
-    """One run, or weights that no run made."""
+    """One run, or weights without a run."""
 
     name: str  # for legends and tables
     folder: Path  # of the run; else what load_model reads
     settings: Any  # of the method's own class
-    run_id: str  # empty: weights that no run made
+    run_id: str  # empty for weights without a run
 
     @property
     def degradations(self) -> DegradationRanges:
@@ -39,12 +40,17 @@ class Source:
         return method_of(self.settings).degradations(self.settings)
 
     @property
+    def scores(self) -> ScoreTable:
+        """The scores of its method."""
+        return method_of(self.settings).scores
+
+    @property
     def reading(self) -> Reading:
         """How its data set is read and ranked."""
         return method_of(self.settings).reading(self.settings)
 
     def weights(self, which: str) -> Path:
-        """What load_model reads; `which` epoch's, best or last, if this is a run."""
+        """Return what load_model reads: of a run, the weights of the epoch `which`, best or last."""
         if not self.run_id:
             return self.folder
         return find_weights(str(self.folder), which, self.folder.parent)[0]
@@ -53,8 +59,8 @@ class Source:
 class SetOptions(Settings):
     """Options of every analysis of pictures."""
 
-    dataset: str | None = None  # None: the runs' own, or the first run's external set where good pictures are meant
-    root: str | None = None  # where that data set is; None: where the first run looks for it
+    dataset: str | None = None  # None: that of the runs, or the one that original_set takes
+    root: str | None = None  # where that data set is; None: where the first run has it
 
 
 class ModelOptions(SetOptions):
@@ -64,9 +70,9 @@ class ModelOptions(SetOptions):
 
 
 def source(word: str | Path, runs: Path) -> Source:
-    """The run that a word names (folder, id, prefix of one, name), or the weights in a folder or exported file.
+    """Return the run that a word names (folder, id, prefix of one, name), or weights in a folder or exported file.
 
-    Raises RlqError that lists the runs there are.
+    Raises RlqError that lists the known runs.
     """
     path = Path(word)
     if not (path / ABOUT).is_file() and path.exists():
@@ -80,24 +86,24 @@ def source(word: str | Path, runs: Path) -> Source:
 
 
 def by_name(sources: Sequence[Source]) -> dict[str, Source]:
-    """The sources by names that are unlike each other: equal ones get their run's id, or a number."""
+    """Return the sources by unique names: equal ones get their run's id, or a number."""
     names = [one.name for one in sources]
-    found: dict[str, Source] = {}
+    named: dict[str, Source] = {}
     for place, one in enumerate(sources, start=1):
         name = one.name
         if names.count(name) > 1:
             name = f"{one.name} {one.run_id[:8]}".rstrip()
-        found[name if name not in found else f"{name} ({place})"] = one
-    return found
+        named[name if name not in named else f"{name} ({place})"] = one
+    return named
 
 
 def common_set(sources: Sequence[Source], options: SetOptions, place: Place, console: Console) -> ReidData:
-    """The data set whose queries and gallery all sources are measured on. Raises RlqError when they disagree."""
-    own = {name: one.settings.data.dataset for name, one in by_name(sources).items()}
-    if options.dataset is None and len(set(own.values())) > 1:
-        told = ", ".join(f"{name}: {dataset}" for name, dataset in own.items())
+    """Return the data set that all sources are measured on. Raises RlqError when they have different ones."""
+    names = {name: one.settings.data.dataset for name, one in by_name(sources).items()}
+    if options.dataset is None and len(set(names.values())) > 1:
+        listed = ", ".join(f"{name}: {dataset}" for name, dataset in names.items())
         raise RlqError(
-            f"these runs have different data sets ({told}); name one for all, such as "
+            f"these runs have different data sets ({listed}); name one for all, such as "
             f"--option dataset={sources[0].settings.data.dataset}"
         )
     first = sources[0].settings.data
@@ -112,8 +118,8 @@ def common_set(sources: Sequence[Source], options: SetOptions, place: Place, con
     )
 
 
-def good_pictures(sources: Sequence[Source], options: SetOptions, place: Place, console: Console) -> ReidData:
-    """Return the data set of good pictures: the one named, else the first source's external set, else its own."""
+def original_set(sources: Sequence[Source], options: SetOptions, place: Place, console: Console) -> ReidData:
+    """Return the data set whose pictures are degraded: the one named, else the first source's external or own set."""
     used = method_of(sources[0].settings).sets(sources[0].settings)
     chosen = next((one for one in used if one.role == "external"), used[0])
     name, root = options.dataset or chosen.name, Path(options.root or chosen.root)
@@ -121,11 +127,11 @@ def good_pictures(sources: Sequence[Source], options: SetOptions, place: Place, 
 
 
 def protocol_of(data: ReidData, name: str | None) -> Protocol:
-    """A protocol of a data set by its name, the first one for None. Raises RlqError that lists them."""
-    known = {protocol.name: protocol for protocol in data.protocols}
-    if name is not None and name not in known:
-        raise RlqError(f"protocol = {name}: {data.name} is ranked by {', '.join(known)}")
-    return known[name] if name is not None else data.protocols[0]
+    """Return a protocol of a data set by its name, the first one for None. Raises RlqError that lists them."""
+    protocols = {protocol.name: protocol for protocol in data.protocols}
+    if name is not None and name not in protocols:
+        raise RlqError(f"protocol = {name}: {data.name} is ranked by {', '.join(protocols)}")
+    return protocols[name] if name is not None else data.protocols[0]
 
 
 class OpenModel:

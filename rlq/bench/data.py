@@ -7,8 +7,7 @@ thread, where all variants take turns.
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -30,7 +29,7 @@ from rlq.data.clothes import mask_path, read_mask, recolour
 from rlq.data.datasets import loader
 from rlq.data.degradation import MIXES, DegradationRanges, degrade, draw_degradation
 from rlq.data.image_cache import keep_decoded
-from rlq.data.pictures import decode_picture, look_first_in
+from rlq.data.pictures import CachedReader, PictureReader, read_picture
 from rlq.data.transforms import ENLARGEMENT, normalise, resize
 
 SIZE = (384, 192)  # of the network's input
@@ -86,12 +85,11 @@ def measure(size: tuple[int, int], files: int, draws: int, rounds: int) -> Measu
         started = time.perf_counter()
         decoded = keep_decoded(pictures.paths, Path(cache), "bench")
         build = time.perf_counter() - started
-
-        def from_cache() -> None:
-            with _cache_in_use(decoded):
-                _drain(sources["own, one row"])
-
-        both = take_turns({"cached": from_cache, "decoded": partial(_drain, sources["own, one row"])}, rounds=rounds)
+        cached = _sources(pictures, draws, workers=0, reader=CachedReader([decoded]))
+        both = take_turns(
+            {name: partial(_drain, one["own, one row"]) for name, one in (("cached", cached), ("decoded", sources))},
+            rounds=rounds,
+        )
         stages = {name: _microseconds(one, rounds) for name, one in _stages(pictures).items()}
         share = {
             kind: stages[f"artefact, {mix}"] * draws / 1e6 / whole[kind].median
@@ -126,7 +124,7 @@ def measure_step(size: tuple[int, int], steps: int) -> float:
     return times["step"].fastest / len(images)
 
 
-def _sources(pictures: PictureFolder, draws: int, workers: int) -> dict[str, Any]:
+def _sources(pictures: PictureFolder, draws: int, workers: int, reader: PictureReader = read_picture) -> dict[str, Any]:
     """Return a loader of every kind."""
     batches = pictures.draws(draws, min(BATCH, draws))
     plain = PlainTraining(pictures.paths, SIZE)
@@ -139,7 +137,7 @@ def _sources(pictures: PictureFolder, draws: int, workers: int) -> dict[str, Any
             persistent_workers=workers > 0,
             worker_init_fn=_start_plain_worker if workers else None,
         ),
-        KINDS[1]: loader(pictures.one_row(SIZE), batches, collate_target, workers=workers),
+        KINDS[1]: loader(pictures.one_row(SIZE, reader), batches, collate_target, workers=workers),
         KINDS[2]: loader(pictures.cap(SIZE), batches, collate_target, workers=workers),
         KINDS[3]: loader(pictures.tad(SIZE, PRCC), batches, collate_pairs, workers=workers),
         KINDS[4]: loader(pictures.tad(SIZE, LTCC), batches, collate_pairs, workers=workers),
@@ -149,7 +147,7 @@ def _sources(pictures: PictureFolder, draws: int, workers: int) -> dict[str, Any
 def _stages(pictures: PictureFolder) -> dict[str, Callable[[int], object]]:
     """Return each stage of a row by itself, as a function of the row's number."""
     count = len(pictures.records)
-    decoded = [decode_picture(path) for path in pictures.paths]
+    decoded = [read_picture(path) for path in pictures.paths]
     resized = [resize(picture, SIZE) for picture in decoded]
     masks = [mask_path(pictures.masks, path, pictures.root) for path in pictures.paths]
     labels = [read_mask(path) for path in masks]
@@ -162,7 +160,7 @@ def _stages(pictures: PictureFolder) -> dict[str, Callable[[int], object]]:
         return degrade(decoded[i % count], draw_degradation(generator(i), ranges))
 
     return {
-        "read and decode": lambda i: decode_picture(pictures.paths[i % count]),
+        "read and decode": lambda i: read_picture(pictures.paths[i % count]),
         "read mask": lambda i: read_mask(masks[i % count]),
         "recolour": lambda i: recolour(decoded[i % count], labels[i % count], generator(i)),
         "artefact, mix of PRCC": partial(degraded, PRCC),
@@ -201,23 +199,6 @@ def _start(source: Any) -> None:
 def _start_plain_worker(worker: int) -> None:
     cv2.setNumThreads(0)
     random.seed(worker)
-
-
-@contextmanager
-def _cache_in_use(decoded: Any) -> Iterator[None]:
-    """Read pictures from a cache inside the block."""
-    look_first_in({"bench": decoded})
-    try:
-        yield
-    finally:
-        look_first_in({"bench": _EmptyCache()})
-
-
-class _EmptyCache:
-    """A cache without any picture."""
-
-    def find(self, path: Path) -> None:
-        """Return None."""
 
 
 def _one_thread() -> None:

@@ -19,7 +19,7 @@ from rlq.data.datasets import loader
 from rlq.data.degradation import DegradationRanges
 from rlq.methods.benchmark import BenchSetup
 from rlq.models.compiling import forget_compiled
-from rlq.training.meters import Tally, WaitClock
+from rlq.training.meters import LossMeter, WaitClock
 
 PICTURES = 40  # of a batch; recoloured copies, or degraded ones, make twice as many rows
 STEPS = 20  # of a pass with a loader
@@ -142,12 +142,12 @@ def _drive(
     for batch in islice(batches, 2):
         step(batch)
     torch.cuda.synchronize(device)
-    tally, waits, steps, started = Tally("bench", 0, every=50), WaitClock(device), 0, time.monotonic()
+    meter, waits, steps, started = LossMeter("bench", 0, every=50), WaitClock(device), 0, time.monotonic()
     for batch in batches:
         waits.busy()
-        tally.add(step(batch), batch.paths)
+        meter.add(step(batch), batch.paths)
         steps += 1
         waits.idle()
-    tally.means()
+    meter.means()
     seconds = time.monotonic() - started
     return steps * pictures / seconds, waits.seconds() / seconds

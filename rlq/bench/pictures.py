@@ -13,6 +13,7 @@ from rlq.data.clothes import ClothesClasses, Recolouring, mask_path
 from rlq.data.datasets import ExternalPairs, TargetPictures
 from rlq.data.degradation import DegradationRanges
 from rlq.data.masks import write_mask
+from rlq.data.pictures import PictureReader, read_picture
 from rlq.data.records import Record, class_indices
 from rlq.data.samplers import Draw
 from rlq.data.transforms import TrainTransform
@@ -42,9 +43,9 @@ class PictureFolder:
         """Mean size of a file."""
         return sum(path.stat().st_size for path in self.paths) / len(self.paths) / 1000
 
-    def one_row(self, size: tuple[int, int]) -> TargetPictures:
+    def one_row(self, size: tuple[int, int], reader: PictureReader = read_picture) -> TargetPictures:
         """Return each picture once, as in the plain pipeline."""
-        return TargetPictures(self.records, self.labels, TrainTransform(size), seed=1)
+        return TargetPictures(self.records, self.labels, TrainTransform(size), seed=1, reader=reader)
 
     def cap(self, size: tuple[int, int]) -> TargetPictures:
         """Return each picture with its recoloured copy, as in the CAP pass."""

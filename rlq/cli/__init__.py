@@ -1,4 +1,4 @@
-"""The command line: parses and calls. Each command's module is imported when it is asked for, torch later still."""
+"""The command line. Each command's module is imported when the command is used, and torch only when it runs."""
 
 import importlib
 
@@ -41,4 +41,4 @@ class LazyGroup(click.Group):
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="rlq")
 def main() -> None:
-    """Find people again on other cameras, in other clothes, in bad pictures (RLQ, arXiv 2505.12580)."""
+    """Re-identify people across cameras, in other clothes, in degraded pictures (RLQ, arXiv 2505.12580)."""

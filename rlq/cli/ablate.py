@@ -1,4 +1,4 @@
-"""rlq ablate: the rows of a table, each an experiment, as far as they have not been run."""
+"""rlq ablate: run the rows of a table that are not finished."""
 
 from pathlib import Path
 
@@ -10,9 +10,9 @@ from rlq.cli.options import FILE, FOLDER, whole_numbers
 
 @click.command(short_help="Run the variants of a table.")
 @click.argument("table", type=FILE)
-@click.option("--base", type=FILE, help="Vary this experiment instead of those that the table names.")
-@click.option("--seeds", callback=whole_numbers, metavar="1,2,3", help="Instead of the table's.")
-@click.option("--only", multiple=True, metavar="ROW", help="Run this row alone; may be given several times.")
+@click.option("--base", type=FILE, help="Vary this experiment, not those that the table names.")
+@click.option("--seeds", callback=whole_numbers, metavar="1,2,3", help="Run these seeds, not those of the table.")
+@click.option("--only", multiple=True, metavar="ROW", help="Run only this row; may be given several times.")
 @click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Change a setting of every row.")
 @click.option(
     "--results",
@@ -21,7 +21,7 @@ from rlq.cli.options import FILE, FOLDER, whole_numbers
     show_default=True,
     help="Folder of finished rows, one JSON file each.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be run, and stop.")
+@click.option("--dry-run", is_flag=True, help="Show what would be run, and stop.")
 def ablate(
     table: Path,
     base: Path | None,
@@ -31,10 +31,10 @@ def ablate(
     results: Path,
     dry_run: bool,
 ) -> None:
-    """Run what TABLE (experiments/tables/...) lacks: every row and seed once, as children of one tracked run.
+    """Run the unfinished rows of TABLE (experiments/tables/...), each row and seed as a child of one tracked run.
 
-    A row is known by the fingerprint of its settings, so a stopped table goes on where it was, several processes may
-    share one, and rows of other tables with the same settings are taken over.
+    Rows are recognised by the fingerprint of their settings. So a stopped table continues where it was, several
+    processes may share one, and finished rows of other tables with the same settings are reused.
     """
     with one_line_errors():
         from rlq.ablation.run import ablate as run_table

@@ -1,4 +1,4 @@
-"""rlq embed: features of every picture below a folder."""
+"""rlq embed: write features of all pictures below a folder."""
 
 from pathlib import Path
 
@@ -7,18 +7,20 @@ import click
 from rlq.cli.errors import one_line_errors
 
 
-@click.command(short_help="Write features of every picture below a folder.")
+@click.command(short_help="Write features of all pictures below a folder.")
 @click.argument("run_or_weights", metavar="RUN_OR_CHECKPOINT")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The .npz to write.")
 @click.option("--weights", type=click.Choice(["best", "last"]), default="best", help="Which epoch of a run.")
-@click.option("--skip-bad", is_flag=True, help="Leave out pictures that cannot be read, instead of stopping.")
-@click.option("--fast", is_flag=True, help="bfloat16 where the hardware has it, batch norms folded: other features.")
+@click.option("--skip-bad", is_flag=True, help="Skip pictures that cannot be read, instead of stopping.")
+@click.option(
+    "--fast", is_flag=True, help="Slightly other features, faster: batch norms folded, bfloat16 if supported."
+)
 @click.option("--tracklets", is_flag=True, help="One feature per folder of frames: the mean over its pictures.")
 def embed(
     run_or_weights: str, folder: Path, output: Path, *, weights: str, skip_bad: bool, fast: bool, tracklets: bool
 ) -> None:
-    """Write names (relative to FOLDER, sorted) and features (float32, flip-summed, unit length) to an .npz."""
+    """Write names (relative to FOLDER, sorted) and features (float32, of unit length) to an .npz file."""
     with one_line_errors():
         from rlq.weights.embed import embed_folder
 

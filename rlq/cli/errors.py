@@ -1,4 +1,4 @@
-"""Our own errors become one line on the screen; every other one keeps its traceback."""
+"""Errors of rlq are printed in one line; all others keep their traceback."""
 
 import errno
 from collections.abc import Iterator
@@ -8,16 +8,16 @@ import click
 
 from rlq.core.errors import RlqError
 
-# What the machine says no to, whatever we do: a full disk, a folder that nobody may write to.
-SURROUNDINGS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
+# Errors of the machine, such as a full disk or a folder without permission to write.
+MACHINE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Turn RlqError into a message and exit status 1, or 128 + signal for a run that was asked to stop.
+    """Print RlqError as a message with exit status 1, or 128 + signal for a run that was stopped.
 
-    A full disk and a folder that nobody may write to are a message too. Ctrl-C outside of training, where nothing has
-    to be saved first, is status 130.
+    A full disk and a missing permission to write are also printed as messages. Ctrl-C outside of training, where
+    nothing has to be saved, gives status 130.
     """
     try:
         yield
@@ -28,10 +28,10 @@ def one_line_errors() -> Iterator[None]:
         click.echo(str(error), err=True)
         raise SystemExit(128 + status) from error
     except OSError as error:
-        if error.errno not in SURROUNDINGS:
+        if error.errno not in MACHINE_ERRORS:
             raise
         where = f"{error.filename}: " if error.filename else ""
-        raise click.ClickException(f"{where}{error.strerror}; nothing that was written before is lost") from error
+        raise click.ClickException(f"{where}{error.strerror}; files that were written before are kept") from error
     except KeyboardInterrupt as error:
         click.echo("stopped by Ctrl-C", err=True)
         raise SystemExit(130) from error

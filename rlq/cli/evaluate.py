@@ -1,4 +1,4 @@
-"""rlq evaluate: the protocols of a data set, for weights that exist."""
+"""rlq evaluate: evaluate weights by the protocols of a data set."""
 
 from typing import TYPE_CHECKING
 
@@ -12,25 +12,31 @@ if TYPE_CHECKING:
     from rlq.evaluation.evaluator import Degraded, Shots
 
 
-@click.command(short_help="Rank a data set with weights that exist.")
+@click.command(short_help="Evaluate the weights of a run on a data set.")
 @click.argument("run_or_weights", metavar="RUN_OR_CHECKPOINT")
 @click.option("--weights", type=click.Choice(["best", "last"]), default="best", help="Which epoch of a run.")
-@click.option("--data", "dataset", help="Another data set than the run's, such as prcc.")
-@click.option("--root", help="Where that data set is; else the run's data.root.")
-@click.option("--artefact", type=click.Choice(["pixelation", "gaussian", "motion"]), help="Spoil all pictures first.")
+@click.option("--data", "dataset", help="A data set other than the run's, such as prcc.")
+@click.option("--root", help="The folder of that data set; default: the run's data.root.")
+@click.option("--artefact", type=click.Choice(["pixelation", "gaussian", "motion"]), help="Degrade the pictures first.")
 @click.option(
     "--severity",
     type=click.IntRange(1, 5),
-    help="How much, from 1 (mild) to 5; else by chance within the run's ranges.",
+    help="Severity from 1 (mild) to 5; default: random within the run's ranges.",
 )
 @click.option(
-    "--degrade", type=click.Choice(["query", "gallery", "both"]), default="both", help="Which pictures are spoilt."
+    "--degrade", type=click.Choice(["query", "gallery", "both"]), default="both", help="Which pictures are degraded."
 )
-@click.option("--artefact-seed", type=click.IntRange(0), default=0, help="Decides what is left to chance.")
+@click.option("--artefact-seed", type=click.IntRange(0), default=0, help="Seed of random degradations.")
 @click.option(
-    "--shots", type=click.Choice(["multi", "single"]), help="PRCC: rank all of camera A, or 10 draws of one per person."
+    "--shots",
+    type=click.Choice(["multi", "single"]),
+    help="PRCC: rank all of camera A, or 10 draws of one per person.",
 )
-@click.option("--celeb-camera", type=click.Choice(["first_digit", "y", "none"]), help="Celeb-reID: what bars a match.")
+@click.option(
+    "--celeb-camera",
+    type=click.Choice(["first_digit", "y", "none"]),
+    help="Celeb-reID: what makes a match junk.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 def evaluate(
     run_or_weights: str,
@@ -45,10 +51,10 @@ def evaluate(
     celeb_camera: "CameraReading | None",
     as_json: bool,
 ) -> None:
-    """Rank a data set with the weights of a run (id, prefix of one, name or folder) or of a weights folder.
+    """Rank a data set with the weights of a run (id, prefix of an id, name or folder) or of a weights folder.
 
-    Numbers on a run's own data set go into the run as test-best/..., those of others as <data set>-best/...,
-    those of spoilt pictures as test-best-motion-3-query/....
+    Scores on a run's own data set are logged to the run as test-best/..., on other sets as <data set>-best/..., and on
+    degraded pictures as test-best-motion-3-query/....
     """
     with one_line_errors():
         from rlq.core.console import Console

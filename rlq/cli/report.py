@@ -1,4 +1,4 @@
-"""rlq report: tables, pages and figures out of finished runs."""
+"""rlq report: tables, pages and figures of finished runs."""
 
 import shlex
 from pathlib import Path
@@ -11,7 +11,7 @@ from rlq.cli.options import FILE, FOLDER, whole_numbers
 
 @click.command(short_help="Compare finished runs in a table and a page.")
 @click.argument("words", metavar="TABLE_OR_RUNS...", nargs=-1, required=True)
-@click.option("--base", type=FILE, help="The rows on this experiment instead of those that the table names.")
+@click.option("--base", type=FILE, help="Report the rows on this experiment, not on those that the table names.")
 @click.option(
     "--results",
     type=FOLDER,
@@ -19,25 +19,27 @@ from rlq.cli.options import FILE, FOLDER, whole_numbers
     show_default=True,
     help="Folder of finished rows, one JSON file each.",
 )
-@click.option("--seeds", callback=whole_numbers, metavar="1,2", help="Of these seeds alone.")
+@click.option("--seeds", callback=whole_numbers, metavar="1,2", help="Use only these seeds.")
 @click.option("--protocol", "protocols", multiple=True, help="Show this protocol; may be given several times.")
 @click.option(
     "--which",
     type=click.Choice(["best", "last", "paper"]),
     default="best",
     show_default=True,
-    help="Best epoch, last epoch, or each number's own best epoch as in the paper.",
+    help="Show the best epoch, the last epoch, or each number's own best epoch as in the paper.",
 )
-@click.option("--authors-way", is_flag=True, help="Also the mean of the best two seeds, as the authors report.")
-@click.option("--analysis", "analyses", multiple=True, metavar="NAME", help="Also this figure; several are possible.")
-@click.option("--output", type=FOLDER, help="Folder of the report; else build/reports/NAME.")
+@click.option("--authors-way", is_flag=True, help="Also show the mean of the best two seeds, as the authors report.")
+@click.option(
+    "--analysis", "analyses", multiple=True, metavar="NAME", help="Also draw this figure; may be given several times."
+)
+@click.option("--output", type=FOLDER, help="Folder of the report (default: build/reports/NAME).")
 @click.option(
     "--format",
     "formats",
     type=click.Choice(["md", "tex", "html", "all"]),
     default="all",
     show_default=True,
-    help="What to write: Markdown, LaTeX, one HTML page.",
+    help="Write Markdown, LaTeX, one HTML page, or all of them.",
 )
 def report(
     words: tuple[str, ...],
@@ -53,11 +55,11 @@ def report(
 ) -> None:
     """Compare the rows of a table (experiments/tables/...), or runs: each an id, a prefix of one, a name or a folder.
 
-    Shows mean and standard deviation over seeds, the difference to the reference row with its interval, and what was
-    published. Runs that differ in their seed alone are one row.
+    The tables show mean and standard deviation over seeds, the difference to the reference row with its interval, and
+    the published numbers. Runs that differ only in their seed are one row.
     """
     with one_line_errors():
-        from rlq.report.content import Asked
+        from rlq.report.content import ReportOptions
         from rlq.report.report import FORMATS
         from rlq.report.report import report as make
 
@@ -66,7 +68,7 @@ def report(
             base=base,
             results=results,
             protocols=protocols,
-            asked=Asked(which, seeds, authors_way),
+            options=ReportOptions(which, seeds, authors_way),
             analyses=analyses,
             formats=FORMATS if formats == "all" else (formats,),
             output=output,
@@ -78,9 +80,9 @@ def report(
 
 
 def _command() -> str:
-    """What makes this report again, for the report itself: the options that were given, but for where it goes."""
+    """Return the command that makes this report again: the given options without those of the output."""
     context = click.get_current_context()
-    given = ["rlq", "report", *context.params["words"]]
+    words = ["rlq", "report", *context.params["words"]]
     for option in context.command.params[1:]:
         value = context.params[option.name]
         if option.name in ("output", "formats") or value == option.get_default(context) or not value:
@@ -88,5 +90,5 @@ def _command() -> str:
         if option.name == "seeds":
             value = ",".join(map(str, value))
         for one in value if isinstance(value, tuple) else [value]:
-            given += [option.opts[-1]] if one is True else [option.opts[-1], str(one)]
-    return shlex.join(given)
+            words += [option.opts[-1]] if one is True else [option.opts[-1], str(one)]
+    return shlex.join(words)

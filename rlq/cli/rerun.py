@@ -1,4 +1,4 @@
-"""rlq rerun: a run once more, from what the tracking store holds of it."""
+"""rlq rerun: repeat a run from its record in the tracking store."""
 
 from pathlib import Path
 
@@ -10,27 +10,27 @@ from rlq.cli.options import FOLDER
 
 @click.command()
 @click.argument("run")
-@click.option("--runs", type=FOLDER, default=Path("runs"), show_default=True, help="Where runs are kept.")
-@click.option("--check", is_flag=True, help="Only say what differs; status 1 if anything does.")
-@click.option("--anyway", is_flag=True, help="Run although something differs.")
+@click.option("--runs", type=FOLDER, default=Path("runs"), show_default=True, help="The folder of runs.")
+@click.option("--check", is_flag=True, help="Only print the differences; status 1 if there are any.")
+@click.option("--anyway", is_flag=True, help="Run in spite of differences.")
 def rerun(run: str, runs: Path, *, check: bool, anyway: bool) -> None:
-    """Start RUN again: its settings and seed out of the store, on the same data, with the same code.
+    """Repeat RUN: the settings and seed of the store, the same data, the same code.
 
-    RUN is a run id, the start of one, a name or a folder. Where code, libraries or data are not those of RUN, it stops
-    with a list. At its end the scores of both are compared.
+    RUN is a run id, the beginning of one, a name or a folder. If code, libraries or data differ from those of RUN, the
+    differences are printed and nothing runs. At the end, the scores of both runs are compared.
     """
     if check and anyway:
-        raise click.UsageError("--check runs nothing, so it does not go with --anyway")
+        raise click.UsageError("--check runs nothing, so it cannot be used with --anyway")
     with one_line_errors():
         from rlq.core.errors import RlqError
-        from rlq.runs import rerun as again
+        from rlq.runs import rerun as reruns
 
-        original = again.find(run, runs)
+        original = reruns.find(run, runs)
         name = f"{original.stored.name} ({original.stored.run_id[:8]})"
-        different = again.differences(original)
-        listed = "".join(f"\n  - {line}" for line in different)
-        if different and not anyway:
-            raise RlqError(f"not as it was when {name} was made:{listed}\n--anyway runs it all the same")
-        click.echo(f"rerun    {name}" + (f", although this differs:{listed}" if different else ": all as it was"))
+        differences = reruns.differences(original)
+        lines = "".join(f"\n  - {difference}" for difference in differences)
+        if differences and not anyway:
+            raise RlqError(f"something has changed since {name} ran:{lines}\n--anyway runs it in spite of that")
+        click.echo(f"rerun    {name}" + (f", in spite of differences:{lines}" if differences else ": no differences"))
         if not check:
-            click.echo(again.comparison_text(original, again.rerun(original)))
+            click.echo(reruns.comparison_text(original, reruns.rerun(original)))

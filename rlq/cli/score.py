@@ -1,4 +1,4 @@
-"""rlq score: our protocols on features made elsewhere."""
+"""rlq score: evaluate features from other programs by our protocols."""
 
 from pathlib import Path
 
@@ -26,12 +26,13 @@ def score(file: Path, as_json: bool) -> None:
 
         click.echo(json.dumps(results, allow_nan=False))
         return
-    from rlq.core.text import percent, table
+    from rlq.core.scores import RANKING_COLUMNS
+    from rlq.core.text import table
 
-    rates = ["rank1", "rank5", "rank10", "rank20", "mAP"]
     counts = ["queries", "valid_queries", "gallery"]
     rows = [
-        [rule, *(percent(result[rate]) for rate in rates), *(str(result[count]) for count in counts)]
+        [rule, *(score.text(result[score.key]) for score in RANKING_COLUMNS), *(str(result[count]) for count in counts)]
         for rule, result in results.items()
     ]
-    click.echo(table(rows, header=["rule", "R-1", "R-5", "R-10", "R-20", "mAP", "queries", "valid", "gallery"]))
+    headings = [score.heading for score in RANKING_COLUMNS]
+    click.echo(table(rows, header=["rule", *headings, "queries", "valid", "gallery"]))

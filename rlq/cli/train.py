@@ -1,4 +1,4 @@
-"""rlq train: one run."""
+"""rlq train: train one experiment."""
 
 from pathlib import Path
 
@@ -14,15 +14,13 @@ from rlq.cli.options import FILE
 @click.option(
     "--base",
     type=FILE,
-    help="Extend this experiment instead of the one that FILE names: cal.yaml on another data set, say.",
+    help="Extend this experiment instead of the one that FILE names, for example cal.yaml.",
 )
+@click.option("--resume", metavar="RUN", help="Continue a run: its id, a unique prefix of it, its name or its folder.")
 @click.option(
-    "--resume", metavar="RUN", help="Go on with a run: its id, a unique prefix of it, its name or its folder."
+    "--deterministic", is_flag=True, help="The same results from every run on a GPU too: compute.deterministic=true."
 )
-@click.option(
-    "--deterministic", is_flag=True, help="The same numbers from every run on a GPU too: compute.deterministic=true."
-)
-@click.option("--print-config", is_flag=True, help="Show the resolved settings and stop.")
+@click.option("--print-config", is_flag=True, help="Print the resolved settings and exit.")
 def train(
     file: Path | None,
     changes: tuple[str, ...],
@@ -32,16 +30,16 @@ def train(
     deterministic: bool,
     print_config: bool,
 ) -> None:
-    """Train what the experiment FILE describes, and print its metrics.
+    """Train the experiment in FILE and print its metrics.
 
-    Under torchrun, every process takes its share of each batch's pictures.
+    Under torchrun, every process trains on its own batches.
     """
     if (file is None) == (resume is None):
-        raise click.UsageError("name an experiment FILE, or a run with --resume")
+        raise click.UsageError("give an experiment FILE, or a run with --resume")
     if deterministic:
         changes = (*changes, "compute.deterministic=true")
     if resume is not None and (changes or base):
-        raise click.UsageError("a resumed run keeps its settings; --set, --base and --deterministic go with a new run")
+        raise click.UsageError("a resumed run keeps its settings; --set, --base and --deterministic are for a new run")
     with one_line_errors():
         from rlq.runs import experiment
 

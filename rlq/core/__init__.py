@@ -1,1 +1,1 @@
-"""What every room uses: settings and their files, errors, the console, processes, whole writes, seeds."""
+"""The foundation of all rooms: settings and their files, errors, console, processes, files, seeds, text."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from rlq.core.errors import DataError
-from rlq.core.files import alone_with, remove_partial, written_whole
+from rlq.core.files import exclusive_access, remove_partial, written_whole
 
 Content = TypeVar("Content")
 FOLDER = ".cache"  # below tracking.folder
@@ -62,7 +62,7 @@ def ensure_built(file: Path, write: Callable[[Path], None], *, is_whole: Callabl
 
     `write` writes to the path that it is given. Raises DataError if the file cannot be written.
     """
-    with alone_with(file):
+    with exclusive_access(file):
         if not is_whole(file):
             with written_whole(file) as temporary:
                 write(temporary)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -87,8 +87,8 @@ def validate(model: type[AnySettings], tree: Mapping[str, Any], origin: str) -> 
     try:
         return model.model_validate(dict(tree))
     except ValidationError as error:
-        known = sorted(known_names(model))
-        lines = [_explain(mistake, known) for mistake in error.errors()]
+        names = known_names(model)
+        lines = [_explain(one, sorted({*names, *_names_beside(model, one["loc"])})) for one in error.errors()]
         raise SettingsError(f"{origin}: " + "; ".join(dict.fromkeys(lines))) from error
 
 
@@ -103,9 +103,26 @@ def _explain(mistake: Mapping[str, Any], known: list[str]) -> str:
     if mistake["type"] == "model_type":
         return f"{name} = {mistake['input']!r}: holds settings of its own, as in {name}.NAME=VALUE"
     message = mistake["msg"].removeprefix("Value error, ")
-    if not name or isinstance(mistake["input"], Mapping):  # a rule about several settings names them itself
+    about_several = mistake["type"] == "value_error" and isinstance(mistake["input"], Mapping)
+    if not name or about_several:  # a rule about several settings names them itself
         return message
     return f"{name} = {mistake['input']!r}: {message}"
+
+
+def _names_beside(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
+    """Return the names that are known where a mistake is, such as rows.0.settings, also within lists and mappings."""
+    kind: Any = model
+    for part in place[:-1]:
+        if _is_model(kind):
+            field = kind.model_fields.get(str(part))
+            kind = field.annotation if field else None
+        else:  # a list or a mapping: go on with its elements
+            kind = next((element for element in reversed(get_args(kind)) if element is not ...), None)
+    return known_names(kind, "".join(f"{part}." for part in place[:-1])) if _is_model(kind) else []
+
+
+def _is_model(kind: Any) -> TypeGuard[type[BaseModel]]:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
 def complaints(error: ValidationError) -> str:
@@ -119,7 +136,7 @@ def known_names(model: type[BaseModel], prefix: str = "") -> list[str]:
     names = []
     for key, field in model.model_fields.items():
         names.append(prefix + key)
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+        if _is_model(field.annotation):
             names += known_names(field.annotation, f"{prefix}{key}.")
     return names
 

@@ -1,4 +1,4 @@
-"""What a person sees while something runs: bars on a terminal, plain lines elsewhere."""
+"""The output of a command while it runs: progress bars on a terminal, plain lines elsewhere."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -11,10 +11,10 @@ Item = TypeVar("Item")
 
 
 class Console:
-    """Lines and progress bars; a quiet one (other processes of a group, tests) shows nothing."""
+    """Lines and progress bars. A quiet console, for tests and all processes but the main one, shows nothing."""
 
     def __init__(self, *, quiet: bool = False, aside: bool = False) -> None:
-        """`aside` sends lines to the error stream, where output is for a program."""
+        """With `aside`, lines go to the error stream, because a program reads the output."""
         self.quiet, self.aside = quiet, aside
 
     def line(self, text: str = "") -> None:
@@ -24,13 +24,13 @@ class Console:
             stream.flush()
 
     def progress(self, items: Iterable[Item], label: str, total: int | None = None) -> Iterable[Item]:
-        """The same items; on a terminal with a bar that vanishes when done."""
+        """Yield the items; on a terminal, show a bar that disappears at the end."""
         shown = not self.quiet and sys.stderr.isatty()
         return tqdm(items, desc=label, total=total, leave=False, dynamic_ncols=True, disable=not shown)
 
     @contextmanager
     def bar(self, label: str) -> Iterator[Callable[[int, int], None]]:
-        """A bar for work that reports (done, in all) itself; shown as `progress` shows its own."""
+        """Show a bar as `progress` does, for work that calls the yielded function with (done, total)."""
         shown = not self.quiet and sys.stderr.isatty()
         with tqdm(desc=label, leave=False, dynamic_ncols=True, disable=not shown) as line:
 

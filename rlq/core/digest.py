@@ -1,4 +1,4 @@
-"""SHA-256 digests. Fingerprints and names of cached files depend on them, so what they give never changes."""
+"""SHA-256 digests. Fingerprints and names of cached files depend on them, so their results must never change."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ SHORT = 16  # hex digits
 
 
 def short_digest(*parts: str | bytes | memoryview) -> str:
-    """Return 16 hex digits of the parts one after another, text as UTF-8; nothing marks where a part ends."""
+    """Return 16 hex digits of the concatenated parts; text is encoded as UTF-8."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(part.encode() if isinstance(part, str) else part)
@@ -22,7 +22,7 @@ def tree_digest(tree: Any) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """Return all 64 hex digits of a file's content. Raises OSError when it cannot be read."""
+    """Return all 64 hex digits of a file's content. Raise OSError if it cannot be read."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

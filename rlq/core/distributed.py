@@ -1,4 +1,4 @@
-"""One process or several (torchrun): who we are, what we compute on, and the few exchanges between processes."""
+"""One process or several (torchrun): rank, device, and the exchanges between processes."""
 
 import os
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from rlq.core.errors import SettingsError
 
 @dataclass(frozen=True)
 class Place:
-    """This process among its peers."""
+    """The device and rank of this process, and the number of processes."""
 
     device: torch.device
     rank: int = 0
@@ -23,17 +23,17 @@ class Place:
 
     @property
     def is_main(self) -> bool:
-        """Only the main process tracks, prints and writes."""
+        """Whether this is the main process, which alone tracks, prints and writes."""
         return self.rank == 0
 
 
 def start(device: str = "auto") -> Place:
-    """Find the device ("auto", "cpu" or "cuda") and join the peers that torchrun announces, if any."""
+    """Choose the device ("auto", "cpu" or "cuda") and join the other processes that torchrun started, if any."""
     on_gpu = usable_device(device) == "cuda"
     rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     local = int(os.environ.get("LOCAL_RANK", "0"))
     if on_gpu and local >= torch.cuda.device_count():
-        raise SettingsError(f"process {local} has no GPU of its own: torch sees {torch.cuda.device_count()}")
+        raise SettingsError(f"process {local} has no GPU for itself: torch sees {torch.cuda.device_count()}")
     chosen = torch.device("cuda", local) if on_gpu else torch.device("cpu")
     if on_gpu:
         torch.cuda.set_device(chosen)
@@ -42,28 +42,28 @@ def start(device: str = "auto") -> Place:
     return Place(chosen, rank, world)
 
 
-def usable_device(wanted: str = "auto") -> str:
-    """cpu or cuda, as "auto", "cpu" or "cuda" says. Raises SettingsError for a GPU that torch does not see."""
-    if wanted == "cuda" and not torch.cuda.is_available():
+def usable_device(device: str = "auto") -> str:
+    """Return cpu or cuda for "auto", "cpu" or "cuda". Raise SettingsError for cuda if torch sees no GPU."""
+    if device == "cuda" and not torch.cuda.is_available():
         raise SettingsError("compute.device = cuda, but torch sees no GPU; use auto or cpu")
-    return "cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu"
+    return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
 
 
 def is_joined() -> bool:
-    """Whether this process already works with peers."""
+    """Return whether this process has joined other processes."""
     return dist.is_initialized()
 
 
 def stop() -> None:
-    """Leave the peers."""
+    """Leave the group of processes."""
     if dist.is_initialized():
         dist.destroy_process_group()
 
 
 def wrap(network: nn.Module, place: Place, *, partial: bool = True) -> nn.Module:
-    """The network as DistributedDataParallel among several processes, as it is alone.
+    """Return the network, with several processes as DistributedDataParallel.
 
-    `partial` says that some passes leave parameters without gradient, such as the attributes' heads in TAD.
+    `partial`: some passes leave parameters without gradients, as TAD does with the heads of attributes.
     """
     if place.world == 1:
         return network
@@ -72,16 +72,16 @@ def wrap(network: nn.Module, place: Place, *, partial: bool = True) -> nn.Module
 
 
 def gather_rows(rows: Tensor, *, equal: bool = False) -> Tensor:
-    """All processes' rows in the order of their ranks: [n, ...] each, n may differ -> [sum of n, ...]; no gradient.
+    """Return all processes' rows by rank, without gradients: [n, ...] each, n may differ -> [sum of n, ...].
 
-    With `equal` the caller promises that n is the same everywhere, and nobody waits for a count.
+    `equal`: n is the same in all processes, which saves an exchange of counts.
     """
     if not dist.is_initialized():
         return rows.detach()
     if equal:
-        own = rows.detach().contiguous()
-        parts = [torch.empty_like(own) for _ in range(dist.get_world_size())]
-        dist.all_gather(parts, own)
+        local = rows.detach().contiguous()
+        parts = [torch.empty_like(local) for _ in range(dist.get_world_size())]
+        dist.all_gather(parts, local)
         return torch.cat(parts)
     counts = [torch.zeros(1, dtype=torch.long, device=rows.device) for _ in range(dist.get_world_size())]
     dist.all_gather(counts, torch.tensor([len(rows)], device=rows.device))
@@ -94,7 +94,7 @@ def gather_rows(rows: Tensor, *, equal: bool = False) -> Tensor:
 
 
 def pool_rows(rows: Tensor, *, equal: bool = False) -> Tensor:
-    """As gather_rows, but this process's own rows keep their gradient."""
+    """Return the same as gather_rows, but the rows of this process keep their gradients."""
     if not dist.is_initialized():
         return rows
     rank = dist.get_rank()
@@ -107,7 +107,7 @@ def pool_rows(rows: Tensor, *, equal: bool = False) -> Tensor:
 
 
 def mean_over_processes(values: Tensor) -> Tensor:
-    """The mean of a tensor over all processes."""
+    """Return the mean of a tensor over all processes."""
     if not dist.is_initialized():
         return values
     values = values.clone()
@@ -126,14 +126,14 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
 
 
 def share_buffers(network: nn.Module) -> None:
-    """Give every process the main one's buffers: each has the batch norm statistics of its own last batch."""
+    """Copy the main process's buffers to all processes, whose batch norm statistics differ."""
     if dist.is_initialized():
         for buffer in network.buffers():
             dist.broadcast(buffer, src=0)
 
 
 def share_from_main(value: object) -> Any:
-    """The main process's value, on every process; what that is, only the caller knows."""
+    """Return the main process's value in every process."""
     if not dist.is_initialized():
         return value
     box = [value]
@@ -142,13 +142,13 @@ def share_from_main(value: object) -> Any:
 
 
 def wait_for_all() -> None:
-    """Go on once every process is here."""
+    """Wait until all processes have reached this point."""
     if dist.is_initialized():
         dist.barrier()
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether the hardware computes in bfloat16 at speed."""
+    """Return whether the hardware computes in bfloat16 natively."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
@@ -161,7 +161,7 @@ def type_name(precision: str, device: torch.device) -> str:
 
 
 def compute_type(precision: str, device: torch.device) -> torch.dtype:
-    """The type of the forward pass for "auto", "float32" or "bfloat16"."""
+    """Return the type of the forward pass for "auto", "float32" or "bfloat16"."""
     if precision == "auto":
         return torch.bfloat16 if has_bfloat16(device) else torch.float32
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]

@@ -1,8 +1,8 @@
-"""Our own errors: what the user can mend. The command line prints them in one line, without a traceback."""
+"""Errors that a user can correct. The command line prints them in one line, without a traceback."""
 
 
 class RlqError(Exception):
-    """Base of every error whose message tells the user what to do."""
+    """Base class of errors whose message says what the user can do."""
 
 
 class SettingsError(RlqError):
@@ -14,8 +14,8 @@ class DataError(RlqError):
 
 
 class TrainingError(RlqError):
-    """A training run that cannot go on, such as one with a non-finite loss."""
+    """A training run that cannot continue, such as one with a non-finite loss."""
 
 
 class Pruned(RlqError):
-    """Raised by whoever observes a run, to end it early: its evaluations so far promise too little."""
+    """Raised by the observer of a run to end it early, because its evaluations are not good enough."""

@@ -25,14 +25,14 @@ def written_whole(path: Path, *, durable: bool = True, refusal: type[Exception] 
     """Yield a temporary path with the suffix of `path` and move it there at the end, so that readers see the old file
     or the new one.
 
-    A missing folder is made. `durable`: also after a power cut, which takes the disk some milliseconds. Raises
-    `refusal` when the file cannot be written.
+    Missing folders are created. A `durable` file survives a power failure, which costs some milliseconds. Raise
+    `refusal` if the file cannot be written.
     """
     partial = _partial(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial.touch()
-        mode = partial.stat().st_mode  # as the user's umask has it; safetensors would let nobody else read
+        mode = partial.stat().st_mode  # of the user's umask; safetensors writes files that only their owner can read
         yield partial
         partial.chmod(mode)
         if durable:
@@ -42,7 +42,7 @@ def written_whole(path: Path, *, durable: bool = True, refusal: type[Exception] 
     except OSError as error:
         raise refusal(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
-        with suppress(OSError):  # after a success it is gone, and where the folder cannot be made it never existed
+        with suppress(OSError):  # it does not exist after a success, or if the folder cannot be created
             partial.unlink()
 
 
@@ -55,14 +55,14 @@ def write_file(path: Path, content: str | bytes, *, durable: bool = True, refusa
 @contextmanager
 def folder_written_whole(folder: Path) -> Iterator[Path]:
     """Yield a new, empty folder that takes the place of `folder` at the end, with everything in it; after an error
-    `folder` is as it was. Raises DataError when it cannot be written."""
+    `folder` is unchanged. Raise DataError if it cannot be written."""
     place = folder.absolute()
     new, old = _partial(place), _partial(place)
     try:
         new.mkdir(parents=True)
         yield new
         if place.exists():
-            place.rename(old)  # a folder that is being deleted must not be read as a whole one
+            place.rename(old)  # so that nobody reads the folder while it is being deleted
         new.rename(place)
     except OSError as error:
         raise DataError(f"{folder} cannot be written: {error.strerror or error}") from error
@@ -74,14 +74,16 @@ def folder_written_whole(folder: Path) -> Iterator[Path]:
 
 
 def _partial(path: Path) -> Path:
-    """Return a name for a draft beside `path`, which `remove_partial` recognises."""
+    """Return the path of a temporary file beside `path`, which `remove_partial` recognises."""
     return path.with_name(f".{secrets.token_hex(4)}.{path.name}")
 
 
 @contextmanager
-def alone_with(path: Path) -> Iterator[None]:
-    """Keep others who ask for the same away from a file that is read, changed and written; what a killed process left
-    half-written of it is removed. Raises DataError when it cannot be written."""
+def exclusive_access(path: Path) -> Iterator[None]:
+    """Lock a file against other processes that call this function, while it is read, changed and written.
+
+    Incomplete files that a killed process left are removed. Raise DataError if the lock cannot be written.
+    """
     lock = FileLock(path.with_name(f".{path.name}.lock"))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -96,18 +98,17 @@ def alone_with(path: Path) -> Iterator[None]:
 
 
 def remove_partial(folder: Path, name: str | None = None, *, older: float = 0.0) -> None:
-    """Remove the drafts that killed processes left in a folder: those of one file or folder, or all of them.
+    """Remove temporary files that killed processes left in a folder: those of one file or folder, or all.
 
-    The caller holds a lock that keeps others from writing there, or gives the number of seconds for which a draft must
-    not have been touched.
+    The caller holds a lock against other writers, or passes the age in seconds above which files are removed.
     """
     if not folder.is_dir():
         return
     for path in sorted(folder.iterdir()):
-        found = _PARTIAL.fullmatch(path.name)
-        if found is None or found["name"] != (name or found["name"]):
+        match = _PARTIAL.fullmatch(path.name)
+        if match is None or match["name"] != (name or match["name"]):
             continue
-        with suppress(OSError):  # another process may be faster, and a file that stays does no harm
+        with suppress(OSError):  # another process may have removed it, and a file that stays does no harm
             if path.stat().st_mtime > time.time() - older:
                 continue
             if path.is_dir() and not path.is_symlink():
@@ -117,13 +118,12 @@ def remove_partial(folder: Path, name: str | None = None, *, older: float = 0.0)
 
 
 def cut_name(name: str, most: int = 180) -> str:
-    """As much of a name as a file's name has room for, which is counted in bytes."""
+    """Return the beginning of a name that fits into a file name, whose length is limited in bytes."""
     return name.encode("utf-8", "ignore")[:most].decode("utf-8", "ignore")
 
 
 def content_of(path: Path) -> bytes:
-    """What is in a file. Raises OSError as `read_bytes` does, and for a device, which a link may lead to and which may
-    never end."""
+    """Return the content of a file. Raise OSError as `read_bytes` does, and also for a device, which may never end."""
     with path.open("rb") as file:
         kind = os.fstat(file.fileno()).st_mode
         if stat.S_ISCHR(kind) or stat.S_ISBLK(kind):
@@ -132,13 +132,13 @@ def content_of(path: Path) -> bytes:
 
 
 def leads_out(path: Path, folder: Path) -> bool:
-    """Whether a path below a folder is, or lies behind, a link to somewhere else."""
+    """Return whether a path below a folder is, or is behind, a link to somewhere else."""
     return not path.resolve().is_relative_to(folder.resolve())
 
 
 def parsed_json(text: str | bytes) -> Any:
-    """What JSON says. Raises ValueError for everything that is none, also for brackets in brackets, thousands deep."""
+    """Return parsed JSON. Raise ValueError for anything else, also for brackets nested thousands deep."""
     try:
         return json.loads(text)
     except RecursionError as error:
-        raise ValueError("brackets in brackets, thousands deep") from error
+        raise ValueError("brackets are nested thousands deep") from error

@@ -1,4 +1,4 @@
-"""The guard of web pages that are served to the user of this machine only.
+"""Web pages that are served to the user of this machine only, and the guard that protects them.
 
 Every local process and every web site in the user's browser can send requests to a loopback port. A request is
 therefore answered only if it names the page's own host, carries the token of the printed address, and, where it may

@@ -1,4 +1,4 @@
-"""NumPy's files from somebody else: what reading them may raise, and how large they may be."""
+"""Limits for NumPy files of unknown origin: the errors of reading them, and how large they may be."""
 
 import tokenize
 import zipfile
@@ -6,19 +6,21 @@ import zlib
 from lzma import LZMAError
 from pathlib import Path
 
-# What NumPy and zipfile have been seen to raise, or may, at damaged, encrypted, oversized or quite different files.
+# Errors that NumPy and zipfile may raise for damaged, encrypted, oversized or other files.
 UNREADABLE = (
     *(OSError, EOFError, ValueError, TypeError, SyntaxError, LookupError, AssertionError, AttributeError),
-    *(tokenize.TokenError, OverflowError, MemoryError, RuntimeError),  # the first of a header that is no Python
+    *(tokenize.TokenError, OverflowError, MemoryError, RuntimeError),  # TokenError: a header that is not Python
     *(zipfile.BadZipFile, zlib.error, LZMAError),
 )
-LARGE = 2**28  # bytes that a part may unpack to in any case
-DENSEST = 100  # times as much as it takes in the file: no features pack so well
+LARGE = 2**28  # bytes that a part may always unpack to
+MOST_COMPRESSION = 100  # ratio of unpacked and packed size, which no features reach
 
 
-def bombs(path: Path, names: list[str]) -> list[str]:
-    """The arrays of an .npz, of these, that unpack to far more than their file holds."""
-    with zipfile.ZipFile(path) as parts:
-        found = {part.filename.removesuffix(".npy"): part for part in parts.infolist()}
-    known = [found[name] for name in names if name in found]
-    return [p.filename for p in known if p.file_size > LARGE and p.file_size > DENSEST * max(1, p.compress_size)]
+def zip_bombs(path: Path, names: list[str]) -> list[str]:
+    """Return those of the named arrays of an .npz that unpack to far more than their size in the file."""
+    with zipfile.ZipFile(path) as archive:
+        parts = {part.filename.removesuffix(".npy"): part for part in archive.infolist()}
+    named = [parts[name] for name in names if name in parts]
+    return [
+        p.filename for p in named if p.file_size > LARGE and p.file_size > MOST_COMPRESSION * max(1, p.compress_size)
+    ]

@@ -1,4 +1,4 @@
-"""Read what torch.save wrote, without executing anything in it."""
+"""Read files of torch.save without executing anything in them."""
 
 import io
 import pickle
@@ -13,26 +13,27 @@ import torch
 
 from rlq.core.errors import DataError
 
-# What torch's reader has been seen to raise, or may, at bytes that are none of its files.
+# Errors that torch's reader may raise for files of another kind.
 UNREADABLE = (
     *(pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError),
     *(LookupError, AssertionError, TypeError, AttributeError),
     *(zipfile.BadZipFile, struct.error, OverflowError, MemoryError),
 )
 
-
-OLD_PICKLES = 5  # in a row, at the beginning of a file as torch wrote them before 1.6
+OLD_PICKLES = 5  # pickles at the beginning of a file of torch before 1.6
 
 
 def load_plain(path: Path, what: str) -> Any:
-    """Tensors and plain data from a file, on the CPU. Raises DataError when it is missing, broken or holds more; `what`
-    names the kind of file in messages."""
+    """Return tensors and plain data from a file, on the CPU.
+
+    Raise DataError if it is missing, broken or contains anything else; `what` is the kind of file in the message.
+    """
     try:
-        packed = packed_parts(path)
-        if packed:
-            raise ValueError(f"it is a packed archive ({packed[0]}), which torch.save never writes")
-        if makes_room(path):
-            raise ValueError("it asks for memory of any size when it is read, which weights do not")
+        compressed = compressed_parts(path)
+        if compressed:
+            raise ValueError(f"it is a compressed archive ({compressed[0]}), which torch.save never writes")
+        if allocates_bytearray(path):
+            raise ValueError("reading it would allocate memory of any size, which weights do not need")
         return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise DataError(f"there is no {what} {path}") from error
@@ -40,31 +41,35 @@ def load_plain(path: Path, what: str) -> Any:
         raise DataError(f"{path} is not a {what}: {first_line(error)}") from error
 
 
-def packed_parts(path: Path) -> list[str]:
-    """Parts of a zip that are not stored as they are, as torch.save stores them: such may unpack to more than the
-    memory holds. Also those that claim to be larger than the whole file."""
+def compressed_parts(path: Path) -> list[str]:
+    """Return the parts of a zip archive that may unpack to more than the memory can hold.
+
+    These are compressed parts, which torch.save does not write, and parts larger than the whole file.
+    """
     if not zipfile.is_zipfile(path):
         return []
-    with zipfile.ZipFile(path) as parts:
-        found = parts.infolist()
+    with zipfile.ZipFile(path) as archive:
+        parts = archive.infolist()
     size = path.stat().st_size
-    packed = [part.filename for part in found if part.compress_type != zipfile.ZIP_STORED or part.file_size > size]
-    return packed or [part.filename for part in found[:1] if sum(part.file_size for part in found) > size]
+    compressed = [part.filename for part in parts if part.compress_type != zipfile.ZIP_STORED or part.file_size > size]
+    return compressed or [part.filename for part in parts[:1] if sum(part.file_size for part in parts) > size]
 
 
-def makes_room(path: Path) -> bool:
-    """Whether reading a file of torch.save would make a bytearray: torch lets it pass, and a few bytes that ask for one
-    may ask for all the memory there is."""
+def allocates_bytearray(path: Path) -> bool:
+    """Return whether reading a file of torch.save would create a bytearray.
+
+    torch allows that, and a few bytes in the file could then allocate all the memory.
+    """
     if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as parts:
-            names = [name for name in parts.namelist() if name.endswith("data.pkl")]
-            return any(_names_bytearray(io.BytesIO(parts.read(name))) for name in names)
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if name.endswith("data.pkl")]
+            return any(_names_bytearray(io.BytesIO(archive.read(name))) for name in names)
     with path.open("rb") as file:
         return any(_names_bytearray(file) for _ in range(OLD_PICKLES))
 
 
 def _names_bytearray(pickled: IO[bytes]) -> bool:
-    """Whether the next pickle of a stream does; what is none is left to torch."""
+    """Return whether the next pickle of a stream names bytearray; other content is left to torch."""
     with suppress(ValueError, LookupError, AssertionError, OverflowError, MemoryError):
         for _, words, _ in pickletools.genops(pickled):
             if isinstance(words, str) and words.endswith("bytearray"):
@@ -73,5 +78,5 @@ def _names_bytearray(pickled: IO[bytes]) -> bool:
 
 
 def first_line(error: Exception) -> str:
-    """What an error says first; its kind where it says nothing."""
+    """Return the first line of an error's message, or its type if it has no message."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]

@@ -6,11 +6,11 @@ import numpy as np
 
 
 def seed_from(*parts: int | str) -> int:
-    """One 63-bit seed from any parts, such as (run seed, "cap", epoch, position); equal parts, equal seed."""
+    """Return a 63-bit seed that depends on these parts only, such as (run seed, "cap", epoch, position)."""
     text = "\x1f".join(f"{type(part).__name__}:{part}" for part in parts)
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
 
 
 def generator(*parts: int | str) -> np.random.Generator:
-    """A NumPy generator for these parts."""
+    """Return a NumPy generator that depends on these parts only."""
     return np.random.default_rng(seed_from(*parts))

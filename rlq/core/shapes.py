@@ -1,12 +1,12 @@
-"""Check the shapes of arrays and tensors at the door, because broadcasting never complains."""
+"""Check the shapes of arrays and tensors, because broadcasting hides mistakes."""
 
 from typing import Any
 
 
 def check_shapes(**named: tuple[Any, str]) -> dict[str, int]:
-    """Check arrays against patterns such as "B D": each letter is one size throughout, a number is itself.
+    """Check arrays against patterns such as "B D" and return the size of every letter.
 
-    Returns the size of every letter. Raises ValueError that prints all shapes.
+    A letter has the same size everywhere; a number is that size. Raise ValueError with all shapes.
     """
     sizes: dict[str, int] = {}
     for name, (array, pattern) in named.items():
@@ -16,6 +16,6 @@ def check_shapes(**named: tuple[Any, str]) -> dict[str, int]:
             for letter, size in zip(letters, array.shape, strict=True)
         )
         if not agrees:
-            found = ", ".join(f"{n} {list(a.shape)} (wanted [{', '.join(p.split())}])" for n, (a, p) in named.items())
-            raise ValueError(f"{name} does not fit: {found}")
+            shapes = [f"{n} {list(a.shape)} (expected [{', '.join(p.split())}])" for n, (a, p) in named.items()]
+            raise ValueError(f"{name} has the wrong shape: {', '.join(shapes)}")
     return sizes

@@ -3,18 +3,18 @@
 import difflib
 from collections.abc import Iterable, Sequence
 
-SIMILAR = 0.5  # how alike a known word must be to be suggested, from 0 to 1
+SIMILAR = 0.5  # similarity from which a known word is suggested, from 0 to 1
 
 
 def nearest(word: str, known: Iterable[str], *, similar: float = SIMILAR) -> str | None:
-    """Return the known word that is most like `word`, or None. Case does not count, and - is the same as _."""
+    """Return the known word that is most similar to `word`, or None. Case is ignored, and - equals _."""
     plain = {_plain(candidate): candidate for candidate in known}
     names = difflib.get_close_matches(_plain(word), plain, n=1, cutoff=similar)
     return plain[names[0]] if names else None
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return a question that names the nearest known word, or "" when no known word is near.
+    """Return a question that names the nearest known word, or "" if no known word is similar.
 
     >>> did_you_mean("optim.lrr", ["optim.lr", "seed"])
     'did you mean optim.lr?'

@@ -17,7 +17,7 @@ from rlq.core.seeding import generator, seed_from
 from rlq.data.batches import Pair, Row
 from rlq.data.clothes import Recolouring
 from rlq.data.degradation import DegradationRanges, Degrading, changes, degrade, draw_degradation
-from rlq.data.pictures import read_picture
+from rlq.data.pictures import PictureReader, read_picture
 from rlq.data.records import Record, TrainLabels
 from rlq.data.samplers import Draw
 from rlq.data.transforms import TestTransform, TrainTransform, resize
@@ -53,8 +53,10 @@ class TargetPictures(Dataset):
         ranges: DegradationRanges | None = None,
         classes: Mapping[str, Classes] | None = None,
         stream: str = "cap",
+        reader: PictureReader = read_picture,
     ) -> None:
         """`classes` are more labels by name, such as pose and gender."""
+        self.reader = reader
         self.records, self.labels, self.transform, self.recolouring = list(records), labels, transform, recolouring
         self.ranges, self.seed, self.stream = ranges, seed, stream
         self.classes = {name: _per_record(of, name, len(self.records)) for name, of in (classes or {}).items()}
@@ -69,7 +71,7 @@ class TargetPictures(Dataset):
         """Return the rows of one picture."""
         record, index = self.records[draw.index], draw.index
         pid = int(self.labels.pids[index])
-        picture = read_picture(record.path)
+        picture = self.reader(record.path)
         clothes_worn = int(self.labels.clothes[index])
         versions = [(picture, clothes_worn, False)]
         if self.recolouring is not None:
@@ -97,9 +99,10 @@ class ExternalPairs(Dataset):
         seed: int,
         *,
         stream: str = "tad",
+        reader: PictureReader = read_picture,
     ) -> None:
         self.records, self.transform, self.ranges = list(records), transform, ranges
-        self.seed, self.stream = seed, stream
+        self.seed, self.stream, self.reader = seed, stream, reader
 
     def __len__(self) -> int:
         return len(self.records)
@@ -109,7 +112,7 @@ class ExternalPairs(Dataset):
 
     def __getitem__(self, draw: Draw) -> Pair:
         path = self.records[draw.index].path
-        picture = read_picture(path)
+        picture = self.reader(path)
         degradation = draw_degradation(generator(self.seed, self.stream, "artefact", *draw), self.ranges)
         hq, lq = (
             self.transform.draw(pixels, seed_from(self.seed, self.stream, "transform", *draw, side))
@@ -121,8 +124,15 @@ class ExternalPairs(Dataset):
 class PlainPictures(Dataset):
     """Pictures for testing, in order; with `degrading`, some are degraded as only their place and the seed decide."""
 
-    def __init__(self, paths: Sequence[Path], transform: TestTransform, *, degrading: Degrading | None = None) -> None:
-        self.paths, self.transform, self.degrading = list(paths), transform, degrading
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        transform: TestTransform,
+        *,
+        degrading: Degrading | None = None,
+        reader: PictureReader = read_picture,
+    ) -> None:
+        self.paths, self.transform, self.degrading, self.reader = list(paths), transform, degrading, reader
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -131,7 +141,7 @@ class PlainPictures(Dataset):
         return self.paths[index]
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
-        picture, how = read_picture(self.paths[index]), self.degrading
+        picture, how = self.reader(self.paths[index]), self.degrading
         if how is not None and (how.places is None or index in how.places):
             random = generator(how.seed, "test artefact", index)
             picture = degrade(picture, draw_degradation(random, how.ranges))

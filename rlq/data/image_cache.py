@@ -22,7 +22,7 @@ from rlq.core.digest import short_digest
 from rlq.core.errors import DataError
 from rlq.core.files import remove_partial, written_whole
 from rlq.data.parallel import parallel_map
-from rlq.data.pictures import decode_picture, picture_sizes
+from rlq.data.pictures import picture_sizes, read_picture
 
 MANY = 5000  # pictures from which starting processes pays off
 SUFFIX = ".pictures"
@@ -120,7 +120,7 @@ def _write(paths: Sequence[Path], file: Path, limit_gb: float | None) -> None:
     with written_whole(file) as temporary, temporary.open("r+b") as output:
         output.truncate(needed)  # other processes that make room count its full size
         output.write(np.ascontiguousarray(sizes, HEADER).tobytes())
-        for path, size, picture in zip(paths, sizes, parallel_map(decode_picture, paths, processes), strict=True):
+        for path, size, picture in zip(paths, sizes, parallel_map(read_picture, paths, processes), strict=True):
             if picture.shape[:2] != tuple(size):
                 raise DataError(f"{path} decodes to (height, width) {picture.shape[:2]}, its header says {tuple(size)}")
             output.write(picture.tobytes())

@@ -1,6 +1,7 @@
-"""Read pictures; every part of rlq that needs pixels uses `read_picture`."""
+"""Read pictures; every part of rlq that needs pixels uses `read_picture` or takes a `PictureReader`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -18,37 +19,33 @@ cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that exchange height and width
 
 
+PictureReader = Callable[[Path], np.ndarray]  # returns what `read_picture` returns; data sets send it to workers
+
+
 class DecodedSource(Protocol):
     """Pictures that were decoded before."""
 
     def find(self, path: Path) -> np.ndarray | None:
-        """Return what `decode_picture` would return, None for a picture that it does not have."""
+        """Return what `read_picture` would return, None for a picture that it does not have."""
 
 
-_sources: dict[str, DecodedSource] = {}
+@dataclass(frozen=True)
+class CachedReader:
+    """A picture reader that looks in sources of decoded pictures first, and decodes the file if none has it."""
 
+    sources: Sequence[DecodedSource] = ()
 
-def look_first_in(sources: Mapping[str, DecodedSource]) -> None:
-    """Make `read_picture` look in these named sources before it decodes; a source of the same name is replaced."""
-    _sources.update(sources)
-
-
-def decoded_sources() -> dict[str, DecodedSource]:
-    """Return the sources that `read_picture` looks in first, to be handed to another process."""
-    return dict(_sources)
+    def __call__(self, path: Path) -> np.ndarray:
+        """Return the picture as RGB uint8 [H, W, 3]."""
+        for source in self.sources:
+            picture = source.find(path)
+            if picture is not None:
+                return picture
+        return read_picture(path)
 
 
 def read_picture(path: Path) -> np.ndarray:
-    """Read a picture of any mode as RGB uint8 [H, W, 3], rotated by its EXIF orientation."""
-    for source in _sources.values():
-        picture = source.find(path)
-        if picture is not None:
-            return picture
-    return decode_picture(path)
-
-
-def decode_picture(path: Path) -> np.ndarray:
-    """Decode the file itself, without looking in other sources."""
+    """Decode a picture of any mode as RGB uint8 [H, W, 3], rotated by its EXIF orientation."""
     try:
         data = content_of(path)
     except OSError as error:

@@ -46,7 +46,7 @@ class Protocol:
     rule: str  # GENERAL, CC or SC: what counts as a match and what is junk
     query_cameras: frozenset[str] | None = None  # None: all
     gallery_cameras: frozenset[str] | None = None
-    barrier: str = "camera"  # the record field whose equality makes a match junk: camera or tracklet
+    junk_by: str = "camera"  # the record field whose equality makes a match junk: camera or tracklet
     note: str = ""  # printed beside the numbers
 
 
@@ -81,6 +81,12 @@ class ReidData:
     def holds_tracklets(self) -> bool:
         """Return whether the records are tracklets, on which not every method can train."""
         return any(record.frames for record in (*self.train[:1], *self.query[:1], *self.gallery[:1]))
+
+    def only_pictures(self, purpose: str) -> "ReidData":
+        """Return the same data set. Raises DataError for one of tracklets; `purpose` says what needs pictures."""
+        if self.holds_tracklets:
+            raise DataError(f"{self.name} holds tracklets; {purpose} needs a data set of single pictures")
+        return self
 
     @property
     def shared_pids(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Loader processes that never hang: an error, a death or a standstill of a worker ends the run with one clear line.
+"""Loader processes that never hang: an error, the death or a standstill of a worker ends the run with a clear error.
 
 Workers are forked on Linux although the main process may have threads (of torch, of tracking), because a spawned worker
 would import all libraries again. This is safe: a worker only reads pictures, with OpenCV and torch restricted to one
@@ -15,7 +15,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from multiprocessing import active_children
 from typing import Any, cast
 from weakref import WeakKeyDictionary
@@ -24,21 +23,20 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from rlq.core.errors import DataError, RlqError
-from rlq.data.pictures import DecodedSource, decoded_sources, look_first_in
 from rlq.data.transforms import quiet_worker
 
 FORK = "fork" if sys.platform == "linux" else None  # elsewhere Python's default
 PATIENCE = 600  # seconds for one batch
 CHECK_INTERVAL = 10.0  # seconds between two checks whether a batch has arrived
 RESUME_HINT = "rlq train --resume continues a run"
-_started: "WeakKeyDictionary[Any, int]" = WeakKeyDictionary()  # worker -> pid of the process that started it
-DIED = re.compile(r"DataLoader worker \(pid(?:\(s\))? (?P<pid>[^)]+)\) (?P<how>.*)", re.DOTALL)
-TOO_MANY = ("Too many open files", "received 0 items of ancdata")
+_parents: "WeakKeyDictionary[Any, int]" = WeakKeyDictionary()  # worker -> pid of the process that started it
+WORKER_DIED = re.compile(r"DataLoader worker \(pid(?:\(s\))? (?P<pid>[^)]+)\) (?P<how>.*)", re.DOTALL)
+NO_FILES_ERRORS = ("Too many open files", "received 0 items of ancdata")
 NO_FILES = (
     f"data workers have no open files left to send batches; raise ulimit -n, or --set data.workers=0; {RESUME_HINT}"
 )
-NO_ROOM = (
-    "data workers have no room for their batches in shared memory ({why}); --set data.workers=0 works without it, "
+NO_SHARED_MEMORY = (
+    "data workers have no space for their batches in shared memory ({reason}); --set data.workers=0 works without it, "
     f"a container gets more with --shm-size, and a smaller data.batch needs less; {RESUME_HINT}"
 )
 
@@ -46,8 +44,8 @@ NO_ROOM = (
 class Loader(DataLoader):
     """Batches in order.
 
-    Raises DataError if a worker dies, sends nothing for `patience` seconds, or cannot read a picture; the last is the
-    same error as without workers.
+    Raises DataError if a worker dies, sends nothing for `patience` seconds, or cannot read a picture. The last error is
+    the same as without workers.
     """
 
     def __init__(
@@ -71,7 +69,7 @@ class Loader(DataLoader):
             pin_memory=pin,
             persistent_workers=workers > 0,
             multiprocessing_context=FORK if workers else None,
-            worker_init_fn=partial(_begin_worker, decoded_sources()) if workers else None,
+            worker_init_fn=quiet_worker if workers else None,
         )
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # torch declares a private iterator type
@@ -94,48 +92,48 @@ class Loader(DataLoader):
         batches = super().__iter__()
         new = set(active_children()) - others
         self._workers |= new
-        _started.update(dict.fromkeys(new, os.getpid()))
+        _parents.update(dict.fromkeys(new, os.getpid()))
         atexit.unregister(end_workers)
         atexit.register(end_workers)  # the last handler registered runs first, before those of torch and Python
         return batches
 
     def _wait_for(self, watchdog: "_Watchdog", request: Callable[[], Any]) -> Any:
-        """Return torch's answer, or raise an error of ours; the death of a worker can show as several of torch's."""
+        """Return torch's answer. Raise DataError for the death of a worker, which torch reports in several ways."""
         try:
-            with deaths_told(), watchdog.waiting():
+            with clear_worker_errors(), watchdog.waiting():
                 try:
                     return request()
                 except (ConnectionError, EOFError, FileNotFoundError) as error:  # of the socket to a worker
-                    raise RuntimeError(self._death()) from error
+                    raise RuntimeError(self._death_message()) from error
                 except OSError as error:
                     if error.errno == errno.ENOSPC:
-                        raise DataError(NO_ROOM.format(why="no locks between processes")) from error
+                        raise DataError(NO_SHARED_MEMORY.format(reason="no locks between processes")) from error
                     if error.errno == errno.EMFILE:
                         raise DataError(NO_FILES) from error
                     raise
                 except RuntimeError as error:
                     if "exited unexpectedly" in str(error):
-                        raise RuntimeError(self._death()) from error
+                        raise RuntimeError(self._death_message()) from error
                     raise
         except DataError as error:
             if watchdog.is_late:
-                raise self._late() from error
+                raise self._late_error() from error
             raise
 
-    def _death(self) -> str:
-        """Return torch's message about a worker whose death it notices at once."""
+    def _death_message(self) -> str:
+        """Return the message of torch about a dead worker, for errors in which torch does not report the death."""
         for worker in self._workers:
             worker.join(1)
             if worker.exitcode is not None and worker.exitcode < 0:
                 return (
                     f"DataLoader worker (pid {worker.pid}) is killed by signal: {signal.strsignal(-worker.exitcode)}."
                 )
-        return "DataLoader worker (pid unknown) ended before its batch was here."
+        return "DataLoader worker (pid unknown) ended before it sent its batch."
 
-    def _late(self) -> DataError:
+    def _late_error(self) -> DataError:
         batch = ""
         if self._requested.waiting:
-            # Only workers are waited for, so the data set is wrapped.
+            # The loop waits only if there are workers, for which the data set is wrapped.
             keys, dataset = self._requested.waiting[0], cast("_WholeBatches", self.dataset)
             batch = f"; the next batch, of {len(keys)}, begins with {dataset.path_of(keys[0])}"
         return DataError(
@@ -145,10 +143,10 @@ class Loader(DataLoader):
 
 
 class _Watchdog:
-    """Kills the workers if the main process waits for them too long, which ends its waiting.
+    """Kills the workers if the main process waits for them too long, which ends the wait.
 
-    torch's own time limit does not cover the transfer of a batch, during which a stopped worker makes the main process
-    wait forever. Time in which all processes were stopped (Ctrl-Z) counts as one check.
+    torch's own time limit does not cover the transfer of a batch, during which a stopped worker would make the main
+    process wait forever. A time in which all processes were stopped (Ctrl-Z) counts as one check.
     """
 
     def __init__(self, workers: set[Any], patience: int) -> None:
@@ -185,7 +183,7 @@ class _Watchdog:
             if waited >= self._patience:
                 self.is_late = True
                 for worker in list(self._workers):
-                    worker.kill()  # a stopped process does not handle SIGTERM, and Python would wait for it at exit
+                    worker.kill()  # a stopped process ignores SIGTERM, and Python would wait for it at exit
                 return
 
 
@@ -196,38 +194,38 @@ def end_workers() -> None:
     cannot be caught any more, so its signal handler is removed first.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    for worker, starter in list(_started.items()):
-        if starter == os.getpid():
+    for worker, parent in list(_parents.items()):
+        if parent == os.getpid():
             worker.kill()
 
 
 @contextmanager
-def deaths_told() -> Iterator[None]:
-    """Turn torch's error about a dead worker, which it may raise at any time, into a DataError."""
+def clear_worker_errors() -> Iterator[None]:
+    """Raise DataError in place of torch's error about a dead worker, which it may raise at any time."""
     try:
         yield
     except RuntimeError as error:
-        explanation = _explained(str(error))
-        if explanation is None:
+        message = _clear_message(str(error))
+        if message is None:
             raise
-        raise DataError(explanation) from error
+        raise DataError(message) from error
 
 
-def _explained(message: str) -> str | None:
-    """Return our words for torch's message about a dead worker, None for any other message."""
-    match = DIED.match(message)
+def _clear_message(message: str) -> str | None:
+    """Return a clear message in place of torch's about a dead worker; None for any other message."""
+    match = WORKER_DIED.match(message)
     if match is None:
-        return NO_FILES if message.startswith(TOO_MANY) else None
+        return NO_FILES if message.startswith(NO_FILES_ERRORS) else None
     if "Bus error" in match["how"]:
-        return NO_ROOM.format(why="bus error")
+        return NO_SHARED_MEMORY.format(reason="bus error")
     return (
         f"the data worker {match['pid']} {match['how'].split('.')[0]}; the kernel kills processes when memory runs out "
-        f"(fewer data.workers or a smaller data.batch need less), and so can other users; {RESUME_HINT}"
+        f"(fewer data.workers or a smaller data.batch need less), and other users can kill them; {RESUME_HINT}"
     )
 
 
 class _RequestedBatches:
-    """Batches of keys, and those of them that were requested and have not arrived."""
+    """Batches of keys; `waiting` has those that were requested and have not arrived."""
 
     def __init__(self, batches: Iterable[list[Any]]) -> None:
         self.batches = batches
@@ -244,9 +242,9 @@ class _RequestedBatches:
 
 
 class _WholeBatches(Dataset):
-    """Whole batches for a worker: in shared memory already, or an error in their place.
+    """A data set of whole batches for workers: each in shared memory, or an error in its place.
 
-    torch would put the worker's traceback into the error's message, and would move a batch to shared memory in a thread
+    torch would add the worker's traceback to the error's message, and would move the batch to shared memory in a thread
     whose errors are lost.
     """
 
@@ -269,15 +267,9 @@ class _WholeBatches(Dataset):
                 if isinstance(part, Tensor):
                     part.share_memory_()
         except RuntimeError as error:
-            return DataError(NO_ROOM.format(why=str(error).splitlines()[0]))
+            return DataError(NO_SHARED_MEMORY.format(reason=str(error).splitlines()[0]))
         return batch
 
 
 def _unchanged(batch: Any) -> Any:
     return batch
-
-
-def _begin_worker(sources: dict[str, DecodedSource], worker: int) -> None:
-    """Set up a loader process, which reads pictures from the same sources as this process."""
-    quiet_worker(worker)
-    look_first_in(sources)

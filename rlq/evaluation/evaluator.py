@@ -1,4 +1,4 @@
-"""Rank a data set's gallery for its queries with any function that turns samples into features."""
+"""Rank a data set's gallery for its queries by the features of any function of samples."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -6,12 +6,12 @@ from typing import Literal
 import numpy as np
 
 from rlq.core.distributed import Place, share_from_main
-from rlq.core.scores import RANKING
+from rlq.core.scores import RANKING_COLUMNS
 from rlq.data.degradation import DegradationRanges, Degrading
 from rlq.data.records import ReidData
 from rlq.evaluation.embed import FeaturesOf
 from rlq.evaluation.metrics import Ranking
-from rlq.evaluation.protocols import evaluate, single_shots
+from rlq.evaluation.protocols import evaluate, evaluate_single_shot
 from rlq.evaluation.single_shot import SingleShot
 
 Results = Ranking | SingleShot
@@ -20,7 +20,7 @@ Shots = Literal["multi", "single"]  # PRCC's gallery: every picture, or draws of
 
 
 class Evaluator:
-    """The protocols of one data set, over any features."""
+    """Evaluates features by the protocols of one data set."""
 
     def __init__(
         self,
@@ -33,8 +33,10 @@ class Evaluator:
         degraded: Degraded = "both",
         seed: int = 0,
     ) -> None:
-        """`ranges` degrade queries, gallery or both; `seed` decides how, and a sample is degraded in the same way
-        whether its side is degraded alone or not."""
+        """With `ranges`, degrade the samples of one side or both.
+
+        `seed` decides how. A sample is degraded in the same way whether its side is degraded alone or not.
+        """
         self.data, self.features_of, self.place, self.shots = data, features_of, place, shots
         queries, everything = len(data.query), len(data.query) + len(data.gallery)
         sides = {"query": range(queries), "gallery": range(queries, everything), "both": range(everything)}
@@ -48,7 +50,7 @@ class Evaluator:
         return features[: len(data.query)], features[len(data.query) :]
 
     def rank(self) -> Mapping[str, Results]:
-        """Return each protocol's ranking by name. Features are shared work, ranking is the main process's."""
+        """Return each protocol's ranking by name. All processes compute features; the main process ranks."""
         query, gallery = self.features()
         return share_from_main(rank_features(self.data, query, gallery, self.shots) if self.place.is_main else None)
 
@@ -58,22 +60,19 @@ def rank_features(
 ) -> Mapping[str, Results]:
     """Return each protocol's ranking of features [Q, D] and [G, D], one row per query and per gallery sample."""
     if is_single_shot(data, shots):
-        return single_shots(data.query, data.gallery, data.protocols, query, gallery)
+        return evaluate_single_shot(data.query, data.gallery, data.protocols, query, gallery)
     return evaluate(data.query, data.gallery, data.protocols, query, gallery)
 
 
 def is_single_shot(data: ReidData, shots: Shots) -> bool:
-    """Return whether the numbers are means over draws of one gallery picture per person."""
+    """Return whether results are means over draws of one gallery picture per person."""
     return shots == "single" and data.single_shot
 
 
-def flat(rankings: Mapping[str, Results]) -> dict[str, float | None]:
+def flat_metrics(rankings: Mapping[str, Results]) -> dict[str, float | None]:
     """Return CC/rank1, CC/mAP and so on, as fractions; None without a valid query."""
-    found: dict[str, float | None] = {}
+    metrics: dict[str, float | None] = {}
     for name, ranking in rankings.items():
         summary = ranking.summary()
-        found |= {f"{name}/{score.key}": summary[score.key] for score in _MEASURED}
-    return found
-
-
-_MEASURED = sorted(RANKING.known, key=lambda score: score.key == "mAP")  # the rates first, as they are logged
+        metrics |= {f"{name}/{score.key}": summary[score.key] for score in RANKING_COLUMNS}
+    return metrics

@@ -1,4 +1,4 @@
-"""Figures of an evaluation, as matplotlib Figure objects that the caller saves or tracks."""
+"""Figures of an evaluation, as matplotlib Figure objects that the caller saves or logs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +10,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
+from rlq.core.scores import Goal
 from rlq.core.shapes import check_shapes
 from rlq.data.picture_grid import Picture, picture_grid
 
@@ -19,7 +20,7 @@ HIT, MISS = "#2e8b57", "#c0392b"
 def rank_list_figure(
     queries: Sequence[Picture], ranked: Sequence[Sequence[Picture]], hits: Sequence[Sequence[bool]]
 ) -> Figure:
-    """One row per query: the query, then what it found, best first; a green frame is a hit, a red one a miss."""
+    """Draw one row per query: the query, then its ranking, best first; green frames are matches, red ones are not."""
     if not len(queries) == len(ranked) == len(hits):
         raise ValueError(f"{len(queries)} queries, {len(ranked)} rows of pictures, {len(hits)} rows of hits")
     captions = [["query", *(f"{i + 1}" for i in range(len(row)))] for row in ranked]
@@ -36,45 +37,50 @@ def rank_list_figure(
 
 
 def tsne_figure(hq_features: NDArray, lq_features: NDArray, *, seed: int = 0) -> Figure:
-    """Good pictures and their bad versions [N, D] on one map, each pair joined by a line: short where they agree."""
+    """Draw pictures and their degraded versions [N, D] on one map; a line joins the two versions of a picture."""
     sizes = check_shapes(hq_features=(hq_features, "N D"), lq_features=(lq_features, "N D"))
     places = tsne(np.concatenate([hq_features, lq_features]), seed=seed)  # [2N, 2]
-    good, bad = places[: sizes["N"]], places[sizes["N"] :]
+    hq, lq = places[: sizes["N"]], places[sizes["N"] :]
     figure = Figure(figsize=(6, 6), layout="constrained")
     axes = figure.subplots()
-    axes.plot(*np.stack([good, bad]).transpose(2, 0, 1), color="0.85", linewidth=0.5, zorder=0)
-    axes.scatter(good[:, 0], good[:, 1], s=8, color="#1f77b4", label="high quality")
-    axes.scatter(bad[:, 0], bad[:, 1], s=8, color="#ff7f0e", label="low quality")
+    axes.plot(*np.stack([hq, lq]).transpose(2, 0, 1), color="0.85", linewidth=0.5, zorder=0)
+    axes.scatter(hq[:, 0], hq[:, 1], s=8, color="#1f77b4", label="high quality")
+    axes.scatter(lq[:, 0], lq[:, 1], s=8, color="#ff7f0e", label="low quality")
     axes.set(xticks=[], yticks=[])
     axes.legend()
     return figure
 
 
 def tsne(features: NDArray, *, seed: int = 0) -> NDArray[np.float32]:
-    """[N, D] -> places on a map [N, 2]: at most 50 principal components, then t-SNE (van der Maaten, Hinton 2008)."""
+    """Return places on a map, [N, D] -> [N, 2]: at most 50 principal components, then t-SNE (Maaten, Hinton 2008)."""
     check_shapes(features=(features, "N D"))
     if len(features) < 4:
-        raise ValueError(f"a map of {len(features)} features says nothing; at least 4 are needed")
-    random, fewest = np.random.RandomState(seed), min(50, *features.shape)
-    start = PCA(fewest, svd_solver="randomized", iterated_power=2, random_state=random)
-    components = start.fit_transform(features.astype(np.float32))  # [N, <= 50]
-    # Half the usual iterations and a coarser tree leave the neighbourhoods of thousands of pictures as they are.
+        raise ValueError(f"a map needs at least 4 features, found {len(features)}")
+    random, width = np.random.RandomState(seed), min(50, *features.shape)
+    pca = PCA(width, svd_solver="randomized", iterated_power=2, random_state=random)
+    components = pca.fit_transform(features.astype(np.float32))  # [N, <= 50]
+    # Half the default iterations and a coarser tree do not change the neighbourhoods of thousands of pictures.
     perplexity = min(30.0, (len(features) - 1) / 3)
-    second = TSNE(perplexity=perplexity, init="pca", max_iter=500, angle=0.8, random_state=random)
-    with threadpool_limits(1, user_api="openmp"):  # several threads add up in an order of their own
-        return second.fit_transform(components)
+    layout = TSNE(perplexity=perplexity, init="pca", max_iter=500, angle=0.8, random_state=random)
+    with threadpool_limits(1, user_api="openmp"):  # the order of sums of several threads varies
+        return layout.fit_transform(components)
 
 
 def value_figure(
-    points: Sequence[tuple[Any, float, float | None]], name: str, metric: str, *, goal: str = "maximize"
+    points: Sequence[tuple[Any, float, float | None]],
+    name: str,
+    metric: str,
+    *,
+    percent: bool = False,
+    goal: Goal = "maximize",
 ) -> Figure:
-    """A metric over the values of one setting: (value, mean, standard deviation or None) each; the best is named.
+    """Draw a metric over the values of one setting, each (value, mean, standard deviation or None); mark the best.
 
-    Values that are no numbers stand side by side, in the order given. Rates are shown in percent.
+    Values that are not numbers are drawn side by side in the given order. With `percent`, the metric is a fraction.
     """
     if not points:
         raise ValueError(f"no values of {name} to draw")
-    scale = 100 if is_rate(metric) else 1
+    scale = 100 if percent else 1
     values = [value for value, _, _ in points]
     numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
     places = values if numbers else list(range(len(values)))
@@ -89,13 +95,7 @@ def value_figure(
     axes.plot(places[best], means[best], marker="o", markersize=9, color="C1", label=f"best: {values[best]}")
     if not numbers or len(values) <= 12:
         axes.set_xticks(places, [f"{value:g}" if numbers else str(value) for value in values])
-    axes.set(xlabel=name, ylabel=f"{metric}, %" if scale == 100 else metric)
+    axes.set(xlabel=name, ylabel=f"{metric}, %" if percent else metric)
     axes.grid(alpha=0.25)
     axes.legend(fontsize=8)
     return figure
-
-
-def is_rate(metric: str) -> bool:
-    """Whether a metric, by its name, is a share of something, shown in percent."""
-    last = metric.rpartition("/")[2]
-    return last == "mAP" or last.startswith("rank") or last.endswith("accuracy")

@@ -1,4 +1,4 @@
-"""Colour histograms: what a person wears, and nothing else. The yardstick of a fair clothes-changing problem."""
+"""Colour histograms: a baseline that sees the colours of the clothes and nothing else."""
 
 import numpy as np
 
@@ -6,10 +6,10 @@ STRIPES, BINS = 8, 4
 
 
 def colour_histogram(picture: np.ndarray) -> np.ndarray:
-    """The RGB histogram of 8 horizontal stripes, 4 x 4 x 4 bins each: picture [H, W, 3] uint8 -> float32 [512].
+    """Return the RGB histograms of 8 horizontal stripes, 4 x 4 x 4 bins each: picture [H, W, 3] uint8 -> float32 [512].
 
-    Each stripe's histogram sums to one before the square root; the whole has unit length, so that a dot product is
-    the cosine (the mean Bhattacharyya coefficient of the stripes).
+    Each stripe's histogram sums to one before the square root. The result has unit length, so a dot product is the
+    cosine (the mean Bhattacharyya coefficient of the stripes).
     """
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or len(picture) < STRIPES:
         raise ValueError(

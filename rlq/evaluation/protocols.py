@@ -1,4 +1,4 @@
-"""The protocols of a data set: which pictures are ranked, what bars a match, and by which rule."""
+"""The protocols of a data set: which pictures are ranked, what is junk, and which matches are correct."""
 
 from collections.abc import Sequence
 
@@ -21,46 +21,46 @@ def evaluate(
     device: str | None = None,
     memory_mib: int = 192,
 ) -> dict[str, Ranking]:
-    """Every protocol's ranking by its name, from one row of features [Q, D], [G, D] per record.
+    """Return every protocol's ranking by name, from one row of features [Q, D], [G, D] per record.
 
-    Protocols that rank the same gallery pictures share one pass over the queries of them all. Each ranking has the
+    Protocols that rank the same gallery pictures share one pass over the queries of all of them. Each ranking has the
     rows of its own queries only, in the order of the records.
     """
     check_shapes(
         query_features=(query_features, f"{len(query)} D"), gallery_features=(gallery_features, f"{len(gallery)} D")
     )
     results = {}
-    for (cameras, barrier), together in _passes(protocols).items():
+    for (cameras, junk_by), group in _passes(protocols).items():
         columns = of_cameras(gallery, cameras)
-        chosen = [of_cameras(query, protocol.query_cameras) for protocol in together]
-        rows = np.unique(np.concatenate(chosen))
-        rules = sorted({protocol.rule for protocol in together})
+        queries = [of_cameras(query, protocol.query_cameras) for protocol in group]
+        rows = np.unique(np.concatenate(queries))
+        rules = sorted({protocol.rule for protocol in group})
         rankings = rank(
-            labels_of(query, rows, barrier),
-            labels_of(gallery, columns, barrier),
+            labels_of(query, rows, junk_by),
+            labels_of(gallery, columns, junk_by),
             cosine_scores(_take(query_features, rows), _take(gallery_features, columns), device=device),
             rules,
             memory_mib=memory_mib,
         )
-        for protocol, own in zip(together, chosen, strict=True):
-            results[protocol.name] = rankings[protocol.rule].take(np.searchsorted(rows, own))
+        for protocol, of_protocol in zip(group, queries, strict=True):
+            results[protocol.name] = rankings[protocol.rule].take(np.searchsorted(rows, of_protocol))
     return {protocol.name: results[protocol.name] for protocol in protocols}
 
 
-def single_shots(
+def evaluate_single_shot(
     query: Sequence[Record],
     gallery: Sequence[Record],
     protocols: Sequence[Protocol],
     query_features: Features,
     gallery_features: Features,
 ) -> dict[str, SingleShot]:
-    """Every protocol with one random gallery picture per person, averaged over draws."""
+    """Return every protocol's result with one random gallery picture per person, averaged over draws."""
     results = {}
     for protocol in protocols:
         rows, columns = of_cameras(query, protocol.query_cameras), of_cameras(gallery, protocol.gallery_cameras)
         results[protocol.name] = single_shot(
-            labels_of(query, rows, protocol.barrier),
-            labels_of(gallery, columns, protocol.barrier),
+            labels_of(query, rows, protocol.junk_by),
+            labels_of(gallery, columns, protocol.junk_by),
             _take(query_features, rows),
             _take(gallery_features, columns),
             [protocol.rule],
@@ -69,17 +69,16 @@ def single_shots(
 
 
 def of_cameras(records: Sequence[Record], cameras: frozenset[str] | None) -> np.ndarray:
-    """Indices of the records of some cameras, or of all."""
-    chosen = [i for i, record in enumerate(records) if cameras is None or record.camera in cameras]
-    return np.array(chosen, np.int64)
+    """Return the indices of the records of these cameras; None means all cameras."""
+    return np.array([i for i, record in enumerate(records) if cameras is None or record.camera in cameras], np.int64)
 
 
-def labels_of(records: Sequence[Record], rows: np.ndarray, barrier: str = "camera") -> Labels:
-    """The labels that ranking reads; `barrier` is the field whose equality bars a match."""
+def labels_of(records: Sequence[Record], rows: np.ndarray, junk_by: str = "camera") -> Labels:
+    """Return the labels that ranking reads; equal values of the field `junk_by` make a match junk."""
     chosen = [records[row] for row in rows]
     return Labels(
         pid=np.array([record.pid for record in chosen]),
-        camera=np.array([getattr(record, barrier) for record in chosen]),
+        camera=np.array([getattr(record, junk_by) for record in chosen]),
         clothes=np.array([record.clothes for record in chosen]),
     )
 
@@ -87,12 +86,12 @@ def labels_of(records: Sequence[Record], rows: np.ndarray, barrier: str = "camer
 def _passes(protocols: Sequence[Protocol]) -> dict[tuple[frozenset[str] | None, str], list[Protocol]]:
     passes: dict[tuple[frozenset[str] | None, str], list[Protocol]] = {}
     for protocol in protocols:
-        if protocol.barrier not in ("camera", "tracklet"):
-            raise ValueError(f"protocol {protocol.name}: barrier = {protocol.barrier!r} should be camera or tracklet")
-        passes.setdefault((protocol.gallery_cameras, protocol.barrier), []).append(protocol)
+        if protocol.junk_by not in ("camera", "tracklet"):
+            raise ValueError(f"protocol {protocol.name}: junk_by = {protocol.junk_by!r} should be camera or tracklet")
+        passes.setdefault((protocol.gallery_cameras, protocol.junk_by), []).append(protocol)
     return passes
 
 
 def _take(features: Features, rows: np.ndarray) -> Features:
-    """Some rows; no copy when it is all of them."""
+    """Return some rows, without a copy if these are all rows."""
     return features if len(rows) == len(features) else features[rows]

@@ -1,4 +1,4 @@
-"""Our rules on features that somebody else made: `rlq score FILE.npz`."""
+"""Evaluate features from a file of any origin: `rlq score FILE.npz`."""
 
 from pathlib import Path
 
@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlq.core.errors import DataError
-from rlq.core.safe_arrays import DENSEST, UNREADABLE, bombs
+from rlq.core.safe_arrays import MOST_COMPRESSION, UNREADABLE, zip_bombs
 from rlq.evaluation.metrics import Labels, rank
 from rlq.evaluation.similarity import cosine_scores
 
-WANTED = (
+EXPECTED = (
     "f_query [Q, D], f_gallery [G, D], q_pid [Q], g_pid [G], q_cam [Q], g_cam [G]"
     " and, for CC and SC, q_clothes [Q], g_clothes [G]"
 )
@@ -18,10 +18,10 @@ Arrays = dict[str, NDArray]
 
 
 def score_file(path: Path | str) -> dict[str, dict[str, float | int | None]]:
-    """Per rule (GENERAL; CC and SC where there are clothes) the rates, mAP and counts: fractions, ready for JSON.
+    """Return rates, mAP (fractions) and counts per rule, for JSON: GENERAL, and CC and SC if there are clothes.
 
-    The file is a NumPy .npz of `WANTED`; q_camera and g_camera are taken too. Features may have any length: only the
-    cosine counts. Labels are integers or strings. A rule without any valid query has None for its rates and mAP.
+    The file is a NumPy .npz of `EXPECTED`; q_camera and g_camera are accepted too. Features may have any length,
+    because scores are cosines. Labels are integers or strings. Without a valid query, rates and mAP are None.
     """
     arrays = _read(Path(path))
     try:
@@ -34,38 +34,41 @@ def score_file(path: Path | str) -> dict[str, dict[str, float | int | None]]:
 
 
 def _read(path: Path) -> Arrays:
-    """The arrays of the file, with the names and shapes that they should have."""
+    """Return the arrays of the file. Raise DataError unless they have the expected names and shapes."""
     if not path.is_file():
         raise DataError(f"{path} is not a file")
     try:
         file = np.load(path, allow_pickle=False)
         if not isinstance(file, np.lib.npyio.NpzFile):
-            raise DataError(f"{path} holds a single array; wanted is an .npz of {WANTED}")
+            raise DataError(f"{path} holds a single array; an .npz of {EXPECTED} is expected")
         with file:
-            there = sorted(file.files)
-            packed = bombs(path, _known_names(there))
-            if packed:
-                raise DataError(f"{path} is refused: {packed[0]} unpacks to over {DENSEST} times its size in the file")
-            arrays = {name: _member(path, file, name) for name in _known_names(there)}
+            names = sorted(file.files)
+            oversized = zip_bombs(path, _expected_names(names))
+            if oversized:
+                raise DataError(
+                    f"{path} is refused: {oversized[0]} unpacks to over {MOST_COMPRESSION} times its size in the file"
+                )
+            arrays = {name: _member(path, file, name) for name in _expected_names(names)}
     except UNREADABLE as error:
-        # NumPy takes any other file for a pickle, and advises to open it unsafely.
-        reason = "it is no zip archive" if "pickle" in str(error) else error
-        raise DataError(f"{path} cannot be read as an .npz ({reason}); wanted is an .npz of {WANTED}") from error
-    _check_names(path, arrays, there)
+        # NumPy treats any other file as a pickle and suggests to open it unsafely.
+        reason = "it is not a zip archive" if "pickle" in str(error) else error
+        raise DataError(f"{path} cannot be read as an .npz ({reason}); an .npz of {EXPECTED} is expected") from error
+    _check_names(path, arrays, names)
     _check_shapes(path, arrays)
     return arrays
 
 
-def _known_names(names: list[str]) -> list[str]:
-    ours = {"f_query", "f_gallery", *(f"{side}_{x}" for side in "qg" for x in ("pid", "cam", "camera", "clothes"))}
-    return sorted(ours & set(names))
+def _expected_names(names: list[str]) -> list[str]:
+    """Return those of the names that this module reads, sorted."""
+    expected = {"f_query", "f_gallery", *(f"{side}_{x}" for side in "qg" for x in ("pid", "cam", "camera", "clothes"))}
+    return sorted(expected & set(names))
 
 
 def _member(path: Path, file: np.lib.npyio.NpzFile, name: str) -> NDArray:
     try:
         array = file[name]
-        if not isinstance(array, np.ndarray):  # NumPy hands out what has not the beginning of an array as bytes
-            raise DataError(f"{path}: {name} is no array")
+        if not isinstance(array, np.ndarray):  # NumPy returns bytes if the part does not begin like an array
+            raise DataError(f"{path}: {name} is not an array")
         return array
     except ValueError as error:
         if "pickle" not in str(error):
@@ -76,7 +79,7 @@ def _member(path: Path, file: np.lib.npyio.NpzFile, name: str) -> NDArray:
         ) from error
 
 
-def _check_names(path: Path, arrays: Arrays, there: list[str]) -> None:
+def _check_names(path: Path, arrays: Arrays, names: list[str]) -> None:
     for side in "qg":
         if f"{side}_camera" in arrays:
             if f"{side}_cam" in arrays:
@@ -86,20 +89,20 @@ def _check_names(path: Path, arrays: Arrays, there: list[str]) -> None:
     if ("q_clothes" in arrays) != ("g_clothes" in arrays):
         missing.append("g_clothes" if "q_clothes" in arrays else "q_clothes")
     if missing:
-        raise DataError(f"{path} lacks {', '.join(missing)}: it holds {there}, wanted are {WANTED}")
+        raise DataError(f"{path} lacks {', '.join(missing)}: it holds {names}, expected are {EXPECTED}")
 
 
 def _check_shapes(path: Path, arrays: Arrays) -> None:
-    found = ", ".join(f"{name} {list(array.shape)} {array.dtype}" for name, array in sorted(arrays.items()))
+    shapes = ", ".join(f"{name} {list(array.shape)} {array.dtype}" for name, array in sorted(arrays.items()))
     query, gallery = arrays["f_query"], arrays["f_gallery"]
     real = all(array.dtype.kind in "fiu" for array in (query, gallery))
     two = query.ndim == gallery.ndim == 2
     if not real or not two or query.shape[1] != gallery.shape[1] or not query.size or not gallery.size:
-        raise DataError(f"{path}: the features should be real numbers, none of Q, G and D being 0: {found}")
+        raise DataError(f"{path}: the features should be real numbers, none of Q, G and D being 0: {shapes}")
     for name, array in arrays.items():
         side = query if name[0] == "q" else gallery
         if not name.startswith("f_") and array.shape != (len(side),):
-            raise DataError(f"{path}: {name} should have one label per picture, {len(side)} of them: {found}")
+            raise DataError(f"{path}: {name} should have one label per picture, {len(side)} of them: {shapes}")
 
 
 def _labels(arrays: Arrays, side: str) -> Labels:

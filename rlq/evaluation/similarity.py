@@ -1,4 +1,4 @@
-"""Cosine scores in blocks of queries, for as many pictures as the features alone fit in memory."""
+"""Cosine scores in blocks of queries, so that memory has to hold the features but not all scores."""
 
 import hashlib
 import sys
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import torch
 
 ROWS = 1024  # gallery rows that are converted at a time
-# Multiplications from which oneDNN's faster product repays the seconds that importing torch takes. The choice depends
-# on the sizes and the processor only, never on a measurement: the last bits of a score must not vary between runs.
+# Number of multiplications from which oneDNN's faster product is worth the seconds of importing torch. The choice
+# depends on sizes and processor only, not on a measurement: the last bits of a score must not vary between runs.
 LARGE = 2.5e11
 
 Features = Any  # NumPy array or torch tensor [N, D]
@@ -27,11 +27,11 @@ Product = Callable[[NDArray[np.float32], NDArray[np.float32]], None]
 
 
 def cosine_scores(query_features: Features, gallery_features: Features, *, device: str | None = None) -> ScoreBlocks:
-    """A function from a slice of queries to their cosines [q, G] with the whole gallery, float32, higher = more alike.
+    """Return a function from a slice of queries to their cosines [q, G] with the whole gallery, float32.
 
-    Features [Q, D] and [G, D] of any length, NumPy arrays or torch tensors; a zero vector scores 0 with everybody.
-    The block is overwritten by the next call. The gallery is never copied: its lengths divide the product instead.
-    Gallery pictures with the same features score exactly the same, so that they tie wherever they stand.
+    Features [Q, D] and [G, D] of any length are NumPy arrays or torch tensors; a zero vector scores 0 with every other.
+    The next call overwrites the block. The gallery is not copied: the product is divided by its lengths instead.
+    Gallery pictures with the same features get exactly the same score, wherever they are in the gallery.
     `device` names a GPU for the product, which then holds the gallery; tensors on a GPU are used where they are.
     """
     if device is None and getattr(gallery_features, "is_cuda", False):
@@ -50,11 +50,11 @@ def cosine_scores(query_features: Features, gallery_features: Features, *, devic
 
     def block(rows: slice) -> NDArray[np.float32]:
         nonlocal buffer
-        chosen = (_array(query_features[rows]) / query_lengths[rows, None]).astype(np.float32)  # [q, D]
-        if len(chosen) > len(buffer):
-            buffer = np.empty((len(chosen), len(divisor)), np.float32)
-        scores = buffer[: len(chosen)]  # [q, G]
-        product(chosen, scores)
+        queries = (_array(query_features[rows]) / query_lengths[rows, None]).astype(np.float32)  # [q, D]
+        if len(queries) > len(buffer):
+            buffer = np.empty((len(queries), len(divisor)), np.float32)
+        scores = buffer[: len(queries)]  # [q, G]
+        product(queries, scores)
         scores /= divisor
         for start in range(0, len(copies), ROWS):
             scores[:, copies[start : start + ROWS]] = scores[:, originals[start : start + ROWS]]
@@ -64,17 +64,17 @@ def cosine_scores(query_features: Features, gallery_features: Features, *, devic
 
 
 def library_for(queries: int, gallery: int, width: int) -> Literal["NumPy", "oneDNN"]:
-    """Which library multiplies features of these sizes on a CPU."""
+    """Return the library that multiplies features of these sizes on a CPU."""
     return "oneDNN" if queries * gallery * width > LARGE and _onednn_is_faster() else "NumPy"
 
 
 def lengths(features: Features, side: str) -> NDArray[np.float64]:
-    """Euclidean lengths [N], 1 for a zero vector; features that are not finite are an error that says where."""
+    """Return Euclidean lengths [N], 1 for a zero vector. Raise DataError with the first row that is not finite."""
     squares = np.empty(len(features), np.float64)
-    for start in range(0, len(features), 64):  # few enough rows to stay in the processor's cache
+    for start in range(0, len(features), 64):  # so few rows that they fit in the processor's cache
         part = _array(features[start : start + 64]).astype(np.float64)
         squares[start : start + 64] = np.einsum("nd,nd->n", part, part)
-    # Beyond float32 a number becomes infinite in the product.
+    # A number beyond the range of float32 would become infinite in the product.
     broken = np.flatnonzero(~(squares < np.finfo(np.float32).max))
     if len(broken):
         raise DataError(
@@ -85,11 +85,14 @@ def lengths(features: Features, side: str) -> NDArray[np.float64]:
 
 
 def repeated_rows(features: Features, row_lengths: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows that equal an earlier one, and that earlier one. Matrix products round the same row differently by place."""
+    """Return the rows that equal an earlier row, and those earlier rows.
+
+    A matrix product may round equal rows differently, depending on their place.
+    """
     _, group, size = np.unique(row_lengths, return_inverse=True, return_counts=True)
     first: dict[bytes, int] = {}
     copies, originals = [], []
-    for row in np.flatnonzero(size[group] > 1).tolist():  # rarely any: equal rows have equal lengths
+    for row in np.flatnonzero(size[group] > 1).tolist():  # rarely any, because only equal rows have equal lengths
         content = (_array(features[row]) + 0.0).tobytes()  # + 0.0, as -0 equals 0
         original = first.setdefault(hashlib.blake2b(content, digest_size=16).digest(), row)
         if original != row:
@@ -103,7 +106,7 @@ def _by_numpy(gallery: NDArray) -> Product:
         if gallery.dtype == np.float32:
             np.matmul(queries, gallery.T, out=out)
             return
-        for start in range(0, len(gallery), ROWS):  # never the whole gallery in another precision
+        for start in range(0, len(gallery), ROWS):  # so that the whole gallery is never converted at once
             part = gallery[start : start + ROWS].astype(np.float32)
             np.matmul(queries, part.T, out=out[:, start : start + ROWS])
 
@@ -111,7 +114,7 @@ def _by_numpy(gallery: NDArray) -> Product:
 
 
 def _by_onednn(gallery: NDArray) -> Product:
-    """On processors where the other libraries leave the wide instructions unused, about twice their speed."""
+    """Multiply by oneDNN, about twice as fast on processors where other libraries do not use the wide instructions."""
     import torch
     import torch.nn.functional as F
 
@@ -139,7 +142,7 @@ def _on_device(features: Features, device: str) -> Product:
 
 
 def _onednn_is_faster() -> bool:
-    """On AMD: MKL and NumPy's OpenBLAS take older kernels there."""
+    """Return whether this is a processor of AMD, on which MKL and NumPy's OpenBLAS use older kernels."""
     cpuinfo = Path("/proc/cpuinfo")
     if sys.platform != "linux" or "AuthenticAMD" not in cpuinfo.read_text():
         return False
@@ -150,12 +153,12 @@ def _onednn_is_faster() -> bool:
 
 @contextmanager
 def _full_precision() -> Iterator[None]:
-    """float32 products in float32, even if training allows TF32 or bfloat16 in its own."""
+    """Compute products of float32 in float32, even where training allows TF32 or bfloat16."""
     import torch
 
     backends = (
         torch.backends.cuda.matmul,
-        torch.backends.mkldnn.matmul,  # type: ignore[attr-defined]  # torch puts it there while it loads
+        torch.backends.mkldnn.matmul,  # type: ignore[attr-defined]  # torch adds it while it is imported
     )
     before = [backend.fp32_precision for backend in backends]
     for backend in backends:
@@ -168,7 +171,7 @@ def _full_precision() -> Iterator[None]:
 
 
 def _array(features: Features) -> NDArray:
-    """The same numbers as a NumPy array, without a copy where there can be one memory."""
+    """Return the features as a NumPy array, without a copy if memory can be shared."""
     if isinstance(features, np.ndarray):
         array = features
     else:

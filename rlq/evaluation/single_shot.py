@@ -10,7 +10,7 @@ from rlq.core.seeding import generator
 from rlq.evaluation.metrics import RULES, Labels, Ranking, rank
 from rlq.evaluation.similarity import Features, cosine_scores
 
-SHOTS = {"multi": "multi-shot", "single": "single-shot, mean of 10 draws"}  # data.prcc_shots, for people
+SHOTS = {"multi": "multi-shot", "single": "single-shot, mean of 10 draws"}  # data.prcc_shots -> its name in tables
 
 
 @dataclass(frozen=True)
@@ -20,16 +20,16 @@ class SingleShot:
     draws: tuple[Ranking, ...]
 
     def cmc(self, k: int) -> float | None:
-        """Share of the valid queries that have a correct match among the first k people."""
+        """Return the share of valid queries with a correct match among the first k people."""
         return _mean([draw.cmc(k) for draw in self.draws])
 
     @property
     def mAP(self) -> float | None:
-        """With one match per query this is the mean reciprocal rank: not to be compared with multi-shot mAP."""
+        """The mean reciprocal rank, as each query has one match; it cannot be compared with multi-shot mAP."""
         return _mean([draw.mAP for draw in self.draws])
 
     def summary(self) -> dict[str, float | int | None]:
-        """Numbers only, ready for JSON; `gallery` is the number of people."""
+        """Return the numbers for JSON; `gallery` is the number of people."""
         first = self.draws[0]
         counts = {"queries": first.queries, "gallery": first.gallery, "draws": len(self.draws)}
         return {**{f"rank{k}": self.cmc(k) for k in (1, 5, 10, 20)}, "mAP": self.mAP, **counts}
@@ -53,26 +53,25 @@ def single_shot(
         raise ValueError(f"draws = {draws} should be at least 1")
     rankings: dict[str, list[Ranking]] = {rule: [] for rule in rules}
     for draw in range(draws):
-        chosen = one_per_person(np.asarray(gallery.pid), generator("single shot", seed, draw))
-        some = _chosen(gallery, chosen)
-        scores = cosine_scores(query_features, gallery_features[chosen])
-        for rule, ranking in rank(query, some, scores, rules).items():
+        columns = one_per_person(np.asarray(gallery.pid), generator("single shot", seed, draw))
+        scores = cosine_scores(query_features, gallery_features[columns])
+        for rule, ranking in rank(query, _take(gallery, columns), scores, rules).items():
             rankings[rule].append(ranking)
     return {rule: SingleShot(tuple(of_rule)) for rule, of_rule in rankings.items()}
 
 
 def one_per_person(pids: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """The index of one random picture of every person, in the order of their pids."""
+    """Return the index of one random picture of every person, in the order of their pids."""
     order = random.permutation(len(pids))
     _, first = np.unique(pids[order], return_index=True)
     return order[first]
 
 
-def _chosen(labels: Labels, rows: np.ndarray) -> Labels:
+def _take(labels: Labels, rows: np.ndarray) -> Labels:
     clothes = None if labels.clothes is None else np.asarray(labels.clothes)[rows]
     return Labels(np.asarray(labels.pid)[rows], np.asarray(labels.camera)[rows], clothes)
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return fmean(known) if known else None
+    measured = [value for value in values if value is not None]
+    return fmean(measured) if measured else None

@@ -9,7 +9,7 @@ import numpy as np
 
 from rlq.core.console import Console
 from rlq.core.errors import DataError
-from rlq.core.files import alone_with, written_whole
+from rlq.core.files import exclusive_access, written_whole
 from rlq.core.text import percent, table
 from rlq.data.pictures import picture_sizes
 from rlq.data.records import Record
@@ -99,7 +99,7 @@ def cluster_training_poses(
 
 
 def _add_column(output: Path, records: Sequence[Record], column: str, labels: np.ndarray) -> None:
-    with alone_with(output):  # another process may add columns at the same time
+    with exclusive_access(output):  # another process may add columns at the same time
         write_clusters(output, records, _columns_of(output, records) | {column: labels.tolist()})
 
 

@@ -1,1 +1,1 @@
-"""Losses as pure functions, one file per idea; all of them compute in float32, also under autocast."""
+"""Losses as pure functions, one concept per file; all of them compute in float32, also under autocast."""

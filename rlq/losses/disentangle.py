@@ -1,4 +1,4 @@
-"""Keep two features apart: who it is should not tell how they stand."""
+"""Disentangle two features, such as identity and pose."""
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -7,7 +7,7 @@ from rlq.core.shapes import check_shapes
 
 
 def absolute_cosine(a: Tensor, b: Tensor) -> Tensor:
-    """|cos(a, b)|, mean over rows, with gradient into both: 0 when they are orthogonal.
+    """Return |cos(a, b)|, mean over rows, with gradients for both; 0 if they are orthogonal.
 
     a, b [B, D] -> scalar in [0, 1]. RLQ (arXiv 2505.12580), equation 1.
     """

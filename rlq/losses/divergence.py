@@ -1,4 +1,4 @@
-"""Let two classifiers agree: the Kullback-Leibler divergence between what their logits say."""
+"""The Kullback-Leibler divergence between the predictions of two classifiers."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,14 +13,14 @@ Reduction = Literal["elements", "batch"]
 
 @dataclass(frozen=True)
 class KlScaling:
-    """How a divergence is softened and scaled."""
+    """Temperature and scale of a divergence."""
 
     tau: float  # temperature: logits are divided by it
     coefficient: float
     reduction: Reduction  # the sum is divided by rows * classes, or by rows
 
 
-# The released code's scaling (0.4096 = 0.64 tau^2), and the divergence as the paper's text has it.
+# The scaling of the released code (0.4096 = 0.64 tau^2), and the divergence as the paper defines it.
 KL_PRESETS = {"official": KlScaling(0.8, 0.4096, "elements"), "plain": KlScaling(1.0, 1.0, "batch")}
 
 
@@ -33,18 +33,18 @@ def kl_divergence(
     reduction: Reduction = "elements",
     stopgrad_target: bool = False,
 ) -> Tensor:
-    """coefficient * KL(softmax(target / tau) || softmax(input / tau)), over rows * classes or over rows.
+    """Return coefficient * KL(softmax(target / tau) || softmax(input / tau)), over rows * classes or over rows.
 
-    target_logits, input_logits [B, C] -> scalar >= 0. The gradient flows into both, unless `stopgrad_target`.
+    target_logits, input_logits [B, C] -> scalar >= 0. Both get gradients, unless `stopgrad_target`.
     Hinton et al. 2015 (arXiv 1503.02531), section 2; here between two students of the same batch.
     """
     sizes = check_shapes(target_logits=(target_logits, "B C"), input_logits=(input_logits, "B C"))
-    # Written out, because the meaning of F.kl_div(reduction="mean") is announced to change.
+    # F.kl_div is not used, because the meaning of its reduction="mean" will change.
     divisors = {"elements": sizes["B"] * sizes["C"], "batch": sizes["B"]}
     if reduction not in divisors:
         raise ValueError(f"reduction = {reduction!r} should be one of {sorted(divisors)}")
     if stopgrad_target:
         target_logits = target_logits.detach()
     target = F.log_softmax(target_logits.float() / tau, dim=1)  # [B, C]
-    guess = F.log_softmax(input_logits.float() / tau, dim=1)  # [B, C]
-    return coefficient * (target.exp() * (target - guess)).sum() / divisors[reduction]
+    prediction = F.log_softmax(input_logits.float() / tau, dim=1)  # [B, C]
+    return coefficient * (target.exp() * (target - prediction)).sum() / divisors[reduction]

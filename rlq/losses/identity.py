@@ -1,4 +1,4 @@
-"""Say who it is: cross-entropy over identities, and over pose clusters and genders too."""
+"""Cross-entropy for identities, pose clusters and genders."""
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -7,7 +7,7 @@ from rlq.core.shapes import check_shapes
 
 
 def smoothed_cross_entropy(logits: Tensor, labels: Tensor, smoothing: float = 0.1) -> Tensor:
-    """Cross-entropy against (1 - smoothing) * one-hot + smoothing / C, mean over rows.
+    """Return the cross-entropy against (1 - smoothing) * one-hot + smoothing / C, mean over rows.
 
     logits [B, C], labels [B] in 0..C-1 -> scalar. Label smoothing of Szegedy et al. 2016 (arXiv 1512.00567), section 7.
     """

@@ -20,12 +20,12 @@ from rlq.core.text import percent, table
 from rlq.data.catalogue import Reading
 from rlq.data.degradation import DegradationRanges, Degrading
 from rlq.data.picture_source import PictureSource
-from rlq.data.pictures import read_picture
+from rlq.data.pictures import PictureReader, read_picture
 from rlq.data.records import Record, ReidData, Sample
 from rlq.data.transforms import resize
 from rlq.evaluation.baselines import chance, histogram_features
 from rlq.evaluation.embed import Embed, FeaturesOf, embed_samples
-from rlq.evaluation.evaluator import Evaluator, flat, is_single_shot, rank_features
+from rlq.evaluation.evaluator import Evaluator, flat_metrics, is_single_shot, rank_features
 from rlq.evaluation.per_query import PER_QUERY, per_query
 from rlq.evaluation.protocols import labels_of, of_cameras
 from rlq.evaluation.rank_list import rank_list
@@ -61,6 +61,7 @@ class PictureModel:
     degradations: DegradationRanges
     branches: Mapping[str, slice]
     sample: Literal["picture", "tracklet"] = "picture"
+    reader: PictureReader = read_picture
 
     def embed(
         self,
@@ -72,7 +73,7 @@ class PictureModel:
         label: str = "features",
     ) -> np.ndarray:
         """Return float32 [n, D] of unit length, in the order of the samples, on every process."""
-        source = PictureSource.of(self.settings.data, place, console)
+        source = PictureSource.of(self.settings.data, place, console, self.reader)
         return embed_samples(self.image_features, samples, source, degrading=degrading, label=label)
 
 
@@ -85,7 +86,7 @@ def evaluation_of(
     network: Any, inputs: RankingInputs, reading: Reading, *, place: Place, console: Console
 ) -> Callable[[], dict[str, float | None]]:
     """Return a function that evaluates a network of pictures in its present state; the network has `embed`."""
-    source = PictureSource.of(inputs.settings.data, place, console)
+    source = PictureSource.of(inputs.settings.data, place, console, inputs.reader)
     features = partial(embed_samples, network.embed, source=source)
     evaluator = Evaluator(inputs.data, features, place=place, shots=reading.shots)
 
@@ -93,7 +94,7 @@ def evaluation_of(
         share_buffers(network)  # else the processes would evaluate different networks
         network.eval()
         try:
-            return flat(evaluator.rank())
+            return flat_metrics(evaluator.rank())
         finally:
             network.train()
 
@@ -108,6 +109,10 @@ class RankingMethod(Method):
     @abstractmethod
     def load(self, source: Path, device: torch.device) -> Model:
         """Load a weights folder, or an exported file. Raises DataError when it holds something else."""
+
+    def trained(self, inputs: Any, job: Job, device: torch.device) -> Model:
+        """Return the network of a finished run's best epoch."""
+        return self.load(job.folder / "best", device)
 
     def measure(self, model: Any, inputs: Any, *, place: Place, console: Console) -> Metrics:
         """Measure the best epoch's network beyond its scores."""
@@ -152,14 +157,14 @@ class RankingMethod(Method):
     ) -> Metrics:
         """Measure the best epoch's network, draw figures and log both. Called in the main process alone."""
         settings, alone = inputs.settings, Place(place.device)  # other processes do not take part
-        model = self.load(job.folder / "best", place.device)
+        model = self.trained(inputs, job, place.device)
         metrics = self.measure(model, inputs, place=alone, console=console)
         tested = inputs.own_test or inputs.data
         shots = self.reading(settings).shots
         features = Evaluator(tested, features_of(model, alone, console), place=alone).features()
         rankings = rank_features(tested, *features, shots)
         if inputs.own_test is not None:
-            metrics |= {f"test/{name}": value for name, value in flat(rankings).items() if value is not None}
+            metrics |= {f"test/{name}": value for name, value in flat_metrics(rankings).items() if value is not None}
         tracker.log_dict(per_query(tested, rankings), PER_QUERY)
         tracker.log_metrics(metrics, step=0)
         if settings.tracking.figures:
@@ -191,8 +196,9 @@ class RankingMethod(Method):
             by_chance = chance(data.query, data.gallery, protocol, single_shot=is_single_shot(data, shots))
             for name, value in by_chance.items():
                 metrics |= {f"chance/{protocol.name}/{name}": value} if value is not None else {}
-        rankings = rank_features(data, histogram_features(data.query), histogram_features(data.gallery), shots)
-        return metrics | {f"histogram/{n}": value for n, value in flat(rankings).items() if value is not None}
+        query, gallery = (histogram_features(records, inputs.reader) for records in (data.query, data.gallery))
+        rankings = rank_features(data, query, gallery, shots)
+        return metrics | {f"histogram/{n}": value for n, value in flat_metrics(rankings).items() if value is not None}
 
 
 def score_table(metrics: Metrics, scores: ScoreTable, groups: Sequence[str], variant: str, epochs: int) -> str:
@@ -222,8 +228,8 @@ def rank_lists(data: ReidData, query: np.ndarray, gallery: np.ndarray, *, seed: 
     lists = rank_list(
         query[chosen],
         gallery[columns],
-        labels_of(data.query, chosen, protocol.barrier),
-        labels_of(data.gallery, columns, protocol.barrier),
+        labels_of(data.query, chosen, protocol.junk_by),
+        labels_of(data.gallery, columns, protocol.junk_by),
         protocol.rule,
         TOP,
     )

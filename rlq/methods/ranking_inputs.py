@@ -11,8 +11,9 @@ from rlq.core.settings import ExperimentSettings
 from rlq.data.catalogue import Reading
 from rlq.data.catalogue import read as read_data
 from rlq.data.holdout import split_holdout
+from rlq.data.pictures import PictureReader, read_picture
 from rlq.data.records import ReidData
-from rlq.evaluation.baselines import asked
+from rlq.evaluation.baselines import count_queries
 from rlq.methods.base import DataUse, Inputs
 from rlq.training.loop import check_selection
 
@@ -28,6 +29,10 @@ class RankingInputs(Inputs, Protocol):
     def own_test(self) -> ReidData | None:
         """Return the set with its own query and gallery if data.selection = holdout, else None."""
 
+    @property
+    def reader(self) -> PictureReader:
+        """Reads the pictures of these sets."""
+
 
 @dataclass(frozen=True)
 class TargetInputs:
@@ -36,6 +41,7 @@ class TargetInputs:
     settings: Any
     data: ReidData
     own_test: ReidData | None = None
+    reader: PictureReader = read_picture
     notes: tuple[str, ...] = ()
 
     @property
@@ -82,7 +88,7 @@ def check_selectable(settings: ExperimentSettings, data: ReidData, scores: Score
         )
     check_selection(select, scores.metrics(protocol.name for protocol in data.protocols))
     (protocol,) = (protocol for protocol in data.protocols if protocol.name == name)
-    if not asked(data.query, data.gallery, protocol).valid_queries:
+    if not count_queries(data.query, data.gallery, protocol).valid_queries:
         raise DataError(
             f"no query of {data.name} has a match in the gallery under {name}, so no epoch can be chosen by {select}; "
             f"rlq data check {data.name} shows what each protocol finds"

@@ -1,1 +1,1 @@
-"""Parts that methods put together: the cut backbone, necks and heads."""
+"""Parts of networks that methods combine: the backbone in blocks, necks and heads."""

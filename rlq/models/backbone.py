@@ -1,4 +1,4 @@
-"""Cut a ResNet-like network of timm into four blocks that branches can share or own."""
+"""Split a ResNet-like network of timm into four blocks, which branches share or copy."""
 
 import copy
 from pathlib import Path
@@ -18,17 +18,17 @@ FAMILIES = (
 
 
 def build_blocks(name: str, *, pretrained: bool | str = True, last_stride: int = 1) -> nn.ModuleList:
-    """Four blocks, the first with the stem in front; block i turns [B, C, h, w] into [B, C', h', w'].
+    """Return four blocks, the first with the stem before it; block i maps [B, C, h, w] to [B, C', h', w'].
 
     `pretrained` is true (ImageNet weights from timm's hub), a local .pth or .safetensors file, or false.
-    `last_stride` 1 keeps the resolution in the fourth block, as re-identification does (Luo et al. 2019).
-    Raises SettingsError for an unknown network, one that cannot be cut, and weights that cannot be had.
+    `last_stride` 1 keeps the resolution in the fourth block, as is usual in re-identification (Luo et al. 2019).
+    Raise SettingsError for an unknown network, one that cannot be split, and weights that cannot be loaded.
     """
     network = _create(name, pretrained, last_stride)
     missing = [part for part in (*STEM_PARTS, *BLOCK_PARTS) if not hasattr(network, part)]
     if missing:
         raise SettingsError(
-            f"backbone.name = {name} cannot be cut into stem and four blocks (it has no {', '.join(missing)}); "
+            f"backbone.name = {name} cannot be split into stem and four blocks (it has no {', '.join(missing)}); "
             f"networks of these families can: {FAMILIES}"
         )
     if last_stride == 1:
@@ -39,12 +39,12 @@ def build_blocks(name: str, *, pretrained: bool | str = True, last_stride: int =
 
 
 def copies(blocks: nn.ModuleList, start: int) -> nn.ModuleList:
-    """Own copies of the blocks from `start` on (0 = all), with equal weights and nothing shared."""
+    """Return copies of the blocks from `start` on (0 = all), which share no weights with the originals."""
     return nn.ModuleList(copy.deepcopy(block) for block in list(blocks)[start:])
 
 
 def output_channels(blocks: nn.ModuleList) -> int:
-    """How many channels the last block puts out."""
+    """Return the number of channels of the last block's output."""
     was_training = blocks.training
     blocks.eval()
     with torch.no_grad():
@@ -56,11 +56,11 @@ def output_channels(blocks: nn.ModuleList) -> int:
 
 
 def _create(name: str, pretrained: bool | str, last_stride: int) -> nn.Module:
-    if ":" in name or "/" in name:  # timm would fetch what such a name says
+    if ":" in name or "/" in name:  # timm would download from the address in such a name
         raise SettingsError(f"backbone.name = {name} should be the name of a network of timm, such as resnet50.tv_in1k")
     options: dict = {"num_classes": 0, "global_pool": ""}
     if last_stride == 1:
-        options["output_stride"] = 16  # fourth block without stride; timm then dilates it, undone by the caller
+        options["output_stride"] = 16  # no stride in the fourth block; timm dilates it instead, which the caller undoes
     if isinstance(pretrained, str):
         path = Path(pretrained)
         if not path.is_file():
@@ -70,12 +70,12 @@ def _create(name: str, pretrained: bool | str, last_stride: int) -> nn.Module:
         return timm.create_model(name, pretrained=bool(pretrained), **options)
     except TypeError as error:
         raise SettingsError(
-            f"backbone.name = {name} cannot be cut into blocks ({error}); networks of these families can: {FAMILIES}"
+            f"backbone.name = {name} cannot be split into blocks ({error}); networks of these families can: {FAMILIES}"
         ) from error
     except OSError as error:
         raise SettingsError(
-            f"the ImageNet weights of {name} cannot be fetched ({type(error).__name__}). Without a network, place the "
-            "file here and say --set backbone.pretrained=FILE (.safetensors or .pth, names as in timm and "
+            f"the ImageNet weights of {name} cannot be downloaded ({type(error).__name__}). Without a connection, copy "
+            "the file here and use --set backbone.pretrained=FILE (.safetensors or .pth, names as in timm and "
             "torchvision), or train from scratch with --set backbone.pretrained=false"
         ) from error
     except RuntimeError as error:
@@ -83,8 +83,8 @@ def _create(name: str, pretrained: bool | str, last_stride: int) -> nn.Module:
             raise SettingsError(
                 f"backbone.pretrained = {pretrained} does not fit {name}: {first_line(error)}"
             ) from error
-        near = timm.list_models(f"*{name.partition('.')[0]}*")[:5] or ["resnet50", "resnet18", "resnet10t"]
-        raise SettingsError(f"backbone.name = {name}: {first_line(error)}; names near it: {', '.join(near)}") from error
+        similar = timm.list_models(f"*{name.partition('.')[0]}*")[:5] or ["resnet50", "resnet18", "resnet10t"]
+        raise SettingsError(f"backbone.name = {name}: {first_line(error)}; similar: {', '.join(similar)}") from error
 
 
 def _undo_dilation(block: nn.Module) -> None:

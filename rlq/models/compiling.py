@@ -1,4 +1,4 @@
-"""torch.compile for what training repeats thousands of times."""
+"""torch.compile for networks and functions that training calls in every step."""
 
 import os
 import shutil
@@ -14,29 +14,30 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def compile_forward(network: nn.Module, *, backend: str = "inductor") -> None:
-    """Compile what calling the network does, in place: names of weights, copies and files stay as they are, and so does
-    every other method. Raises SettingsError without a C++ compiler."""
-    _prepare(backend)
+    """Compile the forward pass of a network in place. Raise SettingsError without a C++ compiler.
+
+    Names of weights, copies, saved files and all other methods do not change.
+    """
+    _check_compiler(backend)
     network.compile(backend=backend, dynamic=False)
 
 
 def compiled(work: Function, *, backend: str = "inductor") -> Function:
-    """A compiled form of a function or method. Raises SettingsError without a C++ compiler."""
-    _prepare(backend)
-    made: Any = torch.compile(work, backend=backend, dynamic=False)
-    return made
+    """Return a compiled form of a function or method. Raise SettingsError without a C++ compiler."""
+    _check_compiler(backend)
+    result: Any = torch.compile(work, backend=backend, dynamic=False)
+    return result
 
 
 def forget_compiled() -> None:
-    """Drop what other runs of this process compiled: torch keeps a few forms of each function and then compiles no
-    more."""
+    """Discard what earlier runs of this process compiled, because torch compiles a function only a few times."""
     torch.compiler.reset()
 
 
-def _prepare(backend: str) -> None:
+def _check_compiler(backend: str) -> None:
     compiler = os.environ.get("CXX", "g++")
     if backend == "inductor" and shutil.which(compiler) is None:
         raise SettingsError(
             f"compute.compile = true needs a C++ compiler, and there is no {compiler}; install g++, name another one "
-            "in the environment variable CXX, or say compute.compile=false"
+            "in the environment variable CXX, or set compute.compile=false"
         )

@@ -8,5 +8,5 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def freeze(network: Network) -> Network:
-    """Put a network into evaluation mode without gradients, as a teacher has to be, and return it."""
+    """Put a network into evaluation mode without gradients, as a teacher needs, and return it."""
     return network.eval().requires_grad_(False)

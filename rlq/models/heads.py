@@ -1,4 +1,4 @@
-"""What stands behind a branch: pooling, batch-norm neck, and the classifiers."""
+"""The parts after a branch: pooling with a batch-norm neck, and classifiers."""
 
 import torch
 import torch.nn.functional as F
@@ -6,10 +6,9 @@ from torch import Tensor, nn
 
 
 class PooledNeck(nn.Module):
-    """Global max and global average, concatenated in this order, then batch norm (BNNeck, Luo et al. 2019).
+    """Global maximum and average, concatenated in this order, then batch norm (BNNeck, Luo et al. 2019).
 
-    [B, C, h, w] -> [B, 2C] in float32, also under autocast. The vector after the norm is the feature that every
-    loss and the evaluation use.
+    [B, C, h, w] -> [B, 2C] in float32, also under autocast. The output is the feature of all losses and of evaluation.
     """
 
     def __init__(self, channels: int) -> None:
@@ -50,7 +49,7 @@ class CosineHead(nn.Module):
         nn.init.normal_(self.weight, 0.0, 0.001)
 
     def forward(self, features: Tensor, *, frozen: bool = False) -> Tensor:
-        """With `frozen` the head's weights get no gradient, the features do."""
+        """Return the cosines; with `frozen`, the features get gradients and the head's weights do not."""
         weight = self.weight.detach() if frozen else self.weight
         with torch.autocast(features.device.type, enabled=False):
             return F.linear(F.normalize(features.float()), F.normalize(weight))

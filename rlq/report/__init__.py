@@ -1,1 +1,1 @@
-"""Pages of numbers: Markdown, LaTeX and HTML tables with what is noise beside what is not."""
+"""Reports of finished runs: tables as Markdown, LaTeX and HTML that mark differences within the noise."""

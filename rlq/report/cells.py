@@ -1,60 +1,67 @@
-"""A section as columns and cells of text, which Markdown, LaTeX and the page only have to draw."""
+"""A section as columns and cells of text, from which the writers of Markdown, LaTeX and the page make tables."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from rlq.core.text import mean_and_sd, percent
-from rlq.report.content import METRICS, Line, Score, Section
+from rlq.core.scores import Score
+from rlq.core.text import percent
+from rlq.report.content import Comparison, Line, Section
 
 NOTHING = "-"
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column; columns of one group stand side by side."""
+    """One column; columns of one group are side by side."""
 
     group: str
     title: str
-    quiet: bool = False  # of other data: there to compare orders, not numbers
+    quiet: bool = False  # of other data: compare the order of the rows, not the numbers
+    higher: bool = True  # whether the highest number is the best
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell. `text` has plain signs: ASCII minus, ± between mean and deviation."""
+    """One cell. `text` has an ASCII minus, and ± between mean and deviation."""
 
     text: str
-    aside: str = ""  # follows the text where there is room
+    aside: str = ""  # after the text, where there is room
     value: float | None = None  # what a column is sorted by
     strong: bool = False  # best of its column
-    faint: bool = False  # not clear of noise
-    hint: str = ""  # spelled out, for where a pointer can ask
+    faint: bool = False  # a difference that does not exceed the noise
+    better: bool | None = None  # whether a difference above the noise is for the better; None: no such difference
+    hint: str = ""  # the cell in words, for a tooltip
 
 
 @dataclass(frozen=True)
 class Grid:
-    """All columns but the rows' names, and for every row its name and cells."""
+    """The columns, without that of the rows' names, and for every row its name and cells."""
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[str, tuple[Cell, ...]], ...]
 
 
 def grid(section: Section) -> Grid:
-    """Seeds; per protocol the numbers, the authors' way where asked for, the differences; then what was published."""
+    """Return a section as a grid.
+
+    Its columns are the seeds; per protocol the scores, the authors' way where it was chosen, and the differences; then
+    the published numbers.
+    """
     lines = section.lines
     columns = [(Column("", "seeds"), [_seeds(line) for line in lines])]
     for protocol in section.protocols:
-        for metric, title in METRICS.items():
-            columns.append(
-                (Column(protocol, title), _best_strong([_mean(line.scores[protocol, metric]) for line in lines]))
-            )
-        for metric, title in METRICS.items():
-            authors = [_best_two(line.scores[protocol, metric]) for line in lines]
+        compared = {score: [line.scores[protocol, score.key] for line in lines] for score in section.scores.shown}
+        for score, of_lines in compared.items():
+            means = [_mean(one, score) for one in of_lines]
+            columns.append((_column(protocol, score), _best_strong(means, score)))
+        for score, of_lines in compared.items():
+            authors = [_best_two(one, score, section.scores.main) for one in of_lines]
             if any(cell.value is not None for cell in authors):
-                columns.append((Column(f"{protocol} best two", title), _best_strong(authors)))
-        for metric, title in METRICS.items():
-            apart = [_difference(line.scores[protocol, metric]) for line in lines]
+                columns.append((_column(f"{protocol} best two", score), _best_strong(authors, score)))
+        for score, of_lines in compared.items():
+            apart = [_difference(one, score) for one in of_lines]
             if any(cell.value is not None for cell in apart):
-                columns.append((Column(f"{protocol} against {section.reference}", title), apart))
+                columns.append((_column(f"{protocol} against {section.reference}", score), apart))
     columns += _published(section)
     return Grid(
         tuple(column for column, _ in columns),
@@ -62,74 +69,72 @@ def grid(section: Section) -> Grid:
     )
 
 
-def signed(fraction: float) -> str:
-    """Percent points with their sign; what rounds to nothing has none.
-
-    >>> signed(0.0123), signed(-0.0004)
-    ('+1.2', '0.0')
-    """
-    text = f"{100 * fraction:+.1f}"
-    return "0.0" if float(text) == 0 else text
+def _column(group: str, score: Score, *, quiet: bool = False) -> Column:
+    return Column(group, score.title, quiet, score.higher)
 
 
 def _seeds(line: Line) -> Cell:
-    count = len(line.found)
-    return Cell(str(count), value=count, hint=f"seeds {', '.join(map(str, line.found))}" if count else "not run yet")
+    count = len(line.rows)
+    return Cell(str(count), value=count, hint=f"seeds {', '.join(map(str, line.rows))}" if count else "not run yet")
 
 
-def _mean(score: Score) -> Cell:
-    found = score.spread
-    if found is None:
+def _mean(compared: Comparison, score: Score) -> Cell:
+    spread = compared.spread
+    if spread is None:
         return Cell(NOTHING)
-    hint = "one seed" if found.sd is None else f"mean ± standard deviation of {found.seeds} seeds"
-    return Cell(mean_and_sd(found.mean, found.sd), value=found.mean, hint=hint)
+    hint = "one seed" if spread.sd is None else f"mean ± standard deviation of {spread.seeds} seeds"
+    return Cell(score.text(spread.mean, spread.sd), value=spread.mean, hint=hint)
 
 
-def _best_two(score: Score) -> Cell:
-    if score.best_two is None:
+def _best_two(compared: Comparison, score: Score, main: Score) -> Cell:
+    mean = compared.best_two
+    if mean is None:
         return Cell(NOTHING)
-    return Cell(percent(score.best_two), value=score.best_two, hint="mean of the two seeds with the best rank-1")
+    return Cell(score.text(mean), value=mean, hint=f"mean of the two seeds with the best {main.title}")
 
 
-def _difference(score: Score) -> Cell:
-    if score.difference is None:
+def _difference(compared: Comparison, score: Score) -> Cell:
+    difference, gap = compared.difference, compared.gap
+    if difference is None:
         return Cell(NOTHING)
-    gap = score.gap
-    if gap is None:
-        hint = "of the means, without an interval"
-        return Cell(signed(score.difference), value=score.difference, faint=not score.clear, hint=hint)
-    text, aside = f"{signed(gap.difference)} [{signed(gap.low)}, {signed(gap.high)}]", f"({percent(gap.other_sign)})"
-    seeds = "" if score.seed_error is None else f"; standard error over seeds {percent(score.seed_error)}"
-    hint = (
-        f"95 % interval over {gap.queries} queries; {percent(gap.other_sign)} % of resamples of the other sign{seeds}"
-    )
-    return Cell(text, aside, value=gap.difference, faint=not score.clear, hint=hint)
+    text, aside, hint = score.signed(difference), "", "of the means, without an interval"
+    if gap is not None:
+        text += f" [{score.signed(gap.low)}, {score.signed(gap.high)}]"
+        aside = f"({percent(gap.other_sign)})"
+        hint = f"95 % interval over {gap.queries} queries; {percent(gap.other_sign)} % of resamples of the other sign"
+        if compared.seed_error is not None:
+            hint += f"; standard error over seeds {score.text(compared.seed_error)}"
+    better = (difference > 0) == score.higher if compared.clear and text[0] in "+-" else None
+    return Cell(text, aside, value=difference, faint=not compared.clear, better=better, hint=hint)
 
 
-def _best_strong(cells: Sequence[Cell]) -> list[Cell]:
-    """The highest numbers strong, all that print alike; nothing where there is no choice."""
-    there = [cell.value for cell in cells if cell.value is not None]
-    if len(there) < 2:
+def _best_strong(cells: Sequence[Cell], score: Score) -> list[Cell]:
+    """Mark the best number, and all that are printed like it; nothing where there is only one number."""
+    values = [cell.value for cell in cells if cell.value is not None]
+    if len(values) < 2:
         return list(cells)
-    best = percent(max(there))
-    return [replace(cell, strong=cell.value is not None and percent(cell.value) == best) for cell in cells]
+    best = score.text(score.best(values))
+    return [replace(cell, strong=cell.value is not None and score.text(cell.value) == best) for cell in cells]
 
 
 def _published(section: Section) -> list[tuple[Column, list[Cell]]]:
-    """The paper's numbers: on this data set, or else on its own ones, which only the order can be compared with."""
-    names = {name for line in section.lines for name in line.published}
+    """Return the columns of the paper's numbers on this data set, or else on all data sets that it has numbers of."""
+    lines = section.lines
+    names = {name for line in lines for name in line.published}
     same = section.dataset in names
     columns = []
     for name in [section.dataset] if same else sorted(names):
         for protocol in section.protocols:
-            for position, title in enumerate(METRICS.values()):
-                cells = [_from_paper(line, name, protocol, position) for line in section.lines]
+            for position, score in enumerate(section.scores.shown):
+                cells = [_from_paper(line.published.get(name, {}).get(protocol, ()), position, score) for line in lines]
                 if any(cell.value is not None for cell in cells):
                     group = f"{protocol} published" + ("" if same else f" ({name})")
-                    columns.append((Column(group, title, quiet=not same), cells))
+                    columns.append((_column(group, score, quiet=not same), cells))
     return columns
 
 
-def _from_paper(line: Line, dataset: str, protocol: str, position: int) -> Cell:
-    found = line.published.get(dataset, {}).get(protocol)
-    return Cell(f"{found[position]:.1f}", value=found[position] / 100) if found else Cell(NOTHING)
+def _from_paper(numbers: Sequence[float], position: int, score: Score) -> Cell:
+    if position >= len(numbers):
+        return Cell(NOTHING)
+    number = numbers[position]
+    return Cell(score.published(number), value=number / 100 if score.percent else number)

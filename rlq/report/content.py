@@ -1,19 +1,28 @@
-"""What a table of a report holds, before it is Markdown, LaTeX or a page."""
+"""The content of a report, before it is written as Markdown, LaTeX or a page."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from rlq.ablation.rows import Row
+from rlq.ablation.rows import Row, scores_of
 from rlq.ablation.table import Variant
+from rlq.core.scores import ScoreTable
 from rlq.report.statistics import Gap, Spread
 
-METRICS = {"rank1": "rank-1", "mAP": "mAP"}
-Key = tuple[str, str]  # protocol, metric
+Key = tuple[str, str]  # protocol and key of a score
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """Options that decide which numbers of the rows are shown."""
+
+    which: str = "best"  # epoch: best, last or paper
+    seeds: tuple[int, ...] = ()  # empty: all that have been run
+    authors_way: bool = False
 
 
 class Expected(NamedTuple):
-    """What a row would be run with today."""
+    """The experiment that a row would be if it were run now."""
 
     fingerprint: str
     settings: Mapping[str, Any]  # by dotted name
@@ -21,28 +30,33 @@ class Expected(NamedTuple):
 
 @dataclass(frozen=True)
 class Material:
-    """What a section is made of: the rows that are wanted, and those that are there."""
+    """The input of a section: the variants to show, and the finished rows."""
 
-    base: str  # stem of the base experiment, or what stands in its place
-    wanted: tuple[Variant, ...]
+    base: str  # stem of the base experiment; RUNS for runs without a table
+    variants: tuple[Variant, ...]
     rows: tuple[Row, ...]
     protocols: tuple[str, ...]
     seeds: tuple[int, ...]  # that every row should have
-    reference: str | None  # the row that differences are taken to
+    reference: str | None  # the row that the others are compared with
     how_to_run: str | None = None  # the command that runs rows, to which --only and --seeds are added
     expected: Mapping[tuple[str, int], Expected] = field(default_factory=dict)  # by row and seed
 
+    @property
+    def scores(self) -> ScoreTable:
+        """The scores of the rows' methods. Raises DataError for methods with different scores."""
+        return scores_of(self.rows)
+
 
 @dataclass(frozen=True)
-class Score:
-    """One number of one row, as fractions; None where there is nothing to say."""
+class Comparison:
+    """One score of one row and its difference to the reference row, as measured; None where it is not known."""
 
     spread: Spread | None = None
     best_two: float | None = None  # the authors' way
     difference: float | None = None  # to the reference row
-    gap: Gap | None = None  # the same with its interval, where both rows kept the same queries
+    gap: Gap | None = None  # the same with its interval, where both rows have numbers of the same queries
     seed_error: float | None = None  # standard error of the difference over seeds
-    clear: bool = False  # of the noise that can be seen
+    clear: bool = False  # whether the difference exceeds the noise that can be measured
 
 
 @dataclass(frozen=True)
@@ -50,10 +64,10 @@ class Line:
     """One row of a table."""
 
     name: str
-    found: Mapping[int, Row]  # by seed
+    rows: Mapping[int, Row]  # the finished ones by seed
     missing: tuple[int, ...]  # seeds
-    scores: Mapping[Key, Score]
-    published: Mapping[str, Mapping[str, tuple[float, float]]]  # data set -> protocol -> rank-1, mAP in percent
+    scores: Mapping[Key, Comparison]
+    published: Mapping[str, Mapping[str, tuple[float, ...]]]  # data set -> protocol -> shown scores, as in the paper
 
 
 @dataclass(frozen=True)
@@ -62,25 +76,17 @@ class Section:
 
     base: str
     dataset: str
+    scores: ScoreTable
     reference: str | None
     protocols: tuple[str, ...]
     lines: tuple[Line, ...]
     notes: tuple[str, ...]  # how to read it
-    warnings: tuple[str, ...]  # what to doubt
+    warnings: tuple[str, ...]  # what makes its rows hard to compare
 
     @property
     def folders(self) -> dict[str, str]:
         """Row -> run folder of its first seed, of the rows that were run."""
-        return {line.name: line.found[min(line.found)].folder for line in self.lines if line.found}
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What the person who asks for a report chose."""
-
-    which: str = "best"
-    seeds: tuple[int, ...] = ()  # none: all that are there
-    authors_way: bool = False
+        return {line.name: line.rows[min(line.rows)].folder for line in self.lines if line.rows}
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Report:
-    """All that is written down."""
+    """A whole report."""
 
     name: str  # of files
     title: str

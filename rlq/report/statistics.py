@@ -1,4 +1,4 @@
-"""What a table says beside a mean: how far seeds lie apart, and how much of a difference the queries could explain."""
+"""The statistics of a table: the spread over seeds, and the part of a difference that the queries could explain."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from rlq.core.seeding import generator
 from rlq.core.shapes import check_shapes
 
 RESAMPLES = 10_000
-BLOCK = 2**17  # picks of queries held at once: 1 MB, for which the processor's cache serves
+BLOCK = 2**17  # sampled queries in memory at once: 1 MB fits into the processor's cache
 
 
 @dataclass(frozen=True)
 class Spread:
-    """Numbers of several seeds, as fractions."""
+    """The numbers of several seeds."""
 
     mean: float
     sd: float | None  # of the sample (n - 1); None for a single seed
@@ -24,7 +24,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Gap:
-    """A row's difference to the reference row, as fractions; positive: the row is higher."""
+    """A row's difference to the reference row; positive: the row is higher."""
 
     difference: float
     low: float  # the 95 % interval over resampled queries
@@ -34,7 +34,7 @@ class Gap:
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Mean and standard deviation over seeds.
+    """Return mean and standard deviation over seeds.
 
     >>> spread([0.25, 0.75])
     Spread(mean=0.5, sd=0.3535533905932738, seeds=2)
@@ -45,29 +45,30 @@ def spread(values: Sequence[float]) -> Spread:
     return Spread(float(np.mean(values)), sd, len(values))
 
 
-def best_two(rank1: Mapping[int, float]) -> tuple[int, ...]:
-    """The seeds that the authors' way takes the mean of: the best two by rank-1; of equal ones the smaller seed.
+def best_two(values: Mapping[int, float], *, higher: bool = True) -> tuple[int, ...]:
+    """Return the seeds that the authors' way takes the mean of: the best two of these; of equal ones the smaller seed.
 
-    It is higher than the mean over all seeds whenever there are more than two, so it compares with published numbers
+    Their mean is better than that over all seeds whenever there are more than two. Compare it with published numbers
     only, never with a row of fewer seeds.
     """
-    return tuple(sorted(sorted(rank1, key=lambda seed: (-rank1[seed], seed))[:2]))
+    sign = -1 if higher else 1
+    return tuple(sorted(sorted(values, key=lambda seed: (sign * values[seed], seed))[:2]))
 
 
 def paired_bootstrap(
     ours: NDArray[np.floating], reference: NDArray[np.floating], *, seed: int = 0, resamples: int = RESAMPLES
 ) -> Gap:
-    """Ask how much of the difference between two rows hangs on which queries happen to be in the test set.
+    """Return the difference between two rows with its interval over samples of the queries.
 
     ours, reference [Q]: what each query scores under either row (average precision, or 1 where the first picture is
-    a match and else 0), already averaged over the row's seeds, in the same order; nan where a query has no match at
-    all. Only queries that are valid in both count. The queries are drawn anew with replacement, `resamples` times,
-    the same draw for both rows; the interval holds the middle 95 % of the differences of the means (the percentile
-    interval of Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapter 13).
+    a match and else 0), averaged over the row's seeds, in the same order; nan where a query has no match. Only queries
+    that are valid in both count. The queries are resampled with replacement, `resamples` times, the same sample for
+    both rows. The interval contains the middle 95 % of the differences of the means (the percentile interval of Efron
+    and Tibshirani 1993, An Introduction to the Bootstrap, chapter 13).
 
-    What it covers: another draw of queries for these very networks and this gallery. What it does not: another seed
-    (the standard deviation over seeds shows that), other people (queries of one person are not independent, so the
-    interval is rather too narrow), another gallery, and the luck of choosing the best epoch.
+    It covers another sample of queries for the same networks and gallery. It does not cover another seed (see the
+    standard deviation over seeds), other people (queries of one person are not independent, so the interval is too
+    narrow), another gallery, or the choice of the best epoch.
     """
     check_shapes(ours=(ours, "Q"), reference=(reference, "Q"))
     apart = np.asarray(ours, np.float64) - np.asarray(reference, np.float64)  # [Q]
@@ -82,7 +83,7 @@ def paired_bootstrap(
 
 
 def _resampled_means(values: NDArray[np.float64], random: np.random.Generator, resamples: int) -> NDArray[np.float64]:
-    """[Q] -> the mean of each of `resamples` draws of Q values with replacement."""
+    """Return the mean of each of `resamples` samples of Q of the values [Q], with replacement."""
     means = np.empty(resamples)
     step = max(1, BLOCK // len(values))
     for start in range(0, resamples, step):
@@ -93,14 +94,16 @@ def _resampled_means(values: NDArray[np.float64], random: np.random.Generator, r
 
 
 def seed_error(ours: Spread, reference: Spread) -> float | None:
-    """Standard error of the difference of two means over seeds (Welch); None unless both rows have two seeds."""
+    """Return the standard error of the difference of two means over seeds (Welch); None unless both have two seeds."""
     if ours.sd is None or reference.sd is None:
         return None
     return float(np.hypot(ours.sd / np.sqrt(ours.seeds), reference.sd / np.sqrt(reference.seeds)))
 
 
-def stands_out(gap: Gap, of_seeds: float | None) -> bool:
-    """Whether a difference is clear of both kinds of noise that can be seen: its interval leaves out zero, and it is
-    more than two standard errors of the seeds away from it. With single seeds the latter stays unknown."""
+def stands_out(gap: Gap, error: float | None) -> bool:
+    """Whether a difference exceeds both kinds of noise that can be measured.
+
+    Its interval leaves out zero, and it is more than two standard errors of the seeds, unless that `error` is unknown.
+    """
     clear = gap.low > 0 or gap.high < 0
-    return clear and (of_seeds is None or abs(gap.difference) > 2 * of_seeds)
+    return clear and (error is None or abs(gap.difference) > 2 * error)

@@ -25,11 +25,10 @@ from rlq.runs.result import RESULT, Result, read_result, write_result
 from rlq.runs.summary import Stopwatch, summary_text
 from rlq.synthetic.provide import ensure_set
 from rlq.tracking import Tracker
-from rlq.training.backend import arrange
-from rlq.training.loop import fit
+from rlq.training.backend import configure_torch
+from rlq.training.loop import Observe, fit
 from rlq.training.signals import Stopped, handling, stop_now
 
-Observe = Callable[[int, Mapping[str, float | None]], None]
 Started = Callable[[str, Path], None]
 
 
@@ -114,7 +113,7 @@ def _run_in(
 ) -> Result:
     """Run one experiment in its folder: inputs, prerequisites, then training and evaluation as a tracked run."""
     place, console, clock = group.place, group.console, Stopwatch()
-    arrange(loaded.settings.compute, place)
+    configure_torch(loaded.settings.compute, place)
     inputs = gather(loaded, place, console)
     loaded = loaded._replace(settings=inputs.settings)
     for note in inputs.notes:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from rlq.core.scores import Goal, ScoreTable
 from rlq.runs.record import ended_by, status_after
 from rlq.tracking import MlflowTracker, family_links, open_run, resolve_uri
 
@@ -30,9 +31,9 @@ class ParentRun:
             resume_run_id=resume,
         )
 
-    def links(self, run_id: str, *, metric: str, falls: bool = False) -> dict[str, str]:
+    def links(self, run_id: str, *, scores: ScoreTable, metric: str, goal: Goal | None = None) -> dict[str, str]:
         """Return the addresses of the children in the MLflow pages, by label; the best by `metric` comes first."""
-        return family_links(resolve_uri(self.runs), run_id, metric=metric, falls=falls)
+        return family_links(resolve_uri(self.runs), run_id, scores=scores, metric=metric, goal=goal)
 
 
 @contextmanager

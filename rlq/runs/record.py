@@ -26,9 +26,9 @@ from rlq.tracking import (
     NullTracker,
     Status,
     Tracker,
-    begun_run,
     git_tags,
     library_versions,
+    local_run_id,
     logged_metrics,
     open_run,
     resolve_uri,
@@ -73,7 +73,7 @@ def open_record(
         run_name=name,
         tags=_tags(place, loaded, member, inputs, ready),
         parent_run_id=member.parent if about is None else None,
-        resume_run_id=about.run_id if about else begun_run(folder),
+        resume_run_id=about.run_id if about else local_run_id(folder),
     )
     files = _write_settings(loaded, folder)
     write_about(folder, About(tracker.run_id, name, member.kind, loaded.origin, "RUNNING"))

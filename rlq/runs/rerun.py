@@ -20,9 +20,9 @@ from rlq.runs.record import Membership, data_tags, device_name
 from rlq.runs.result import Result
 from rlq.synthetic.provide import ALONE
 from rlq.tracking import (
-    Stored,
+    StoredRun,
     fetch_files,
-    find_stored,
+    find_stored_run,
     git_tags,
     library_versions,
     resolve_uri,
@@ -48,7 +48,7 @@ class Rerun(NamedTuple):
 class Original(NamedTuple):
     """A run in the store, and its experiment as loaded here."""
 
-    stored: Stored
+    stored: StoredRun
     loaded: Loaded
 
 
@@ -58,7 +58,7 @@ def find(word: str, runs: Path) -> Original:
     Raises RlqError if there is no such run, or if it has no experiment, like the parent run of a sweep.
     """
     uri, word = _place_of(word, runs)
-    stored = find_stored(uri, word)
+    stored = find_stored_run(uri, word)
     folder = runs / SETTINGS_FOLDER / stored.run_id
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
@@ -157,7 +157,7 @@ def _machine_differences(original: Original) -> Iterator[str]:
         yield f"the number of processes: {tags['rlq.processes']} there, {processes} here"
 
 
-def _commits(stored: Stored) -> str:
+def _commits(stored: StoredRun) -> str:
     here = git_tags(Path(__file__).parent)
     return f"commit {_commit(stored.tags)} there, {_commit(here)} here"
 

@@ -99,7 +99,7 @@ def links(plan: Plan, study: "Study") -> dict[str, str]:
     """Return the addresses of the trials in the MLflow pages."""
     metric, run_id = plan.sweep.objectives[0], parent_of(study)
     run = _parent_run(plan, _folder_of(plan, run_id))
-    return run.links(run_id, metric=metric.key, falls=metric.goal == "minimize")
+    return run.links(run_id, scores=plan.scores, metric=metric.key, goal=metric.goal)
 
 
 def resolved(plan: Plan) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from rlq.core.config import Settings, flatten
 from rlq.core.errors import SettingsError
+from rlq.core.scores import ScoreTable
 from rlq.core.settings import PLACES
 from rlq.core.text import did_you_mean, listed
 from rlq.core.yaml_file import read_yaml
@@ -58,6 +59,11 @@ class Plan:
     last: Mapping[str, Any]  # of every trial, with precedence over everything, draws included: those of --smoke
     base: Loaded  # the experiment with all of them; searched settings have the experiment's own values
     storage: str
+
+    @property
+    def scores(self) -> ScoreTable:
+        """The scores of the experiment's method."""
+        return method_of(self.base.settings).scores
 
     @property
     def folder(self) -> Path:

@@ -13,15 +13,14 @@ from pydantic import Field, PlainValidator, PrivateAttr, StrictInt, field_valida
 
 from rlq.core.config import Settings
 from rlq.core.errors import SettingsError
+from rlq.core.scores import Goal, united
 from rlq.core.settings import Count, Whole
 from rlq.core.yaml_file import value_lines
+from rlq.methods.catalogue import METHODS
 from rlq.sweep.parameters import Parameter
 
 LONGEST_NAME = 120  # bytes
-PREFIXES = ("best", "last", "paper", "model", "time", "attributes", "chance", "histogram", "untrained")  # of a run
 _CONSTRAINT = re.compile(r"\s*([^\s<>=]+)\s*(<=|>=)\s*([^\s<>=]+)\s*")
-
-Goal = Literal["maximize", "minimize"]
 
 
 class Constraint(NamedTuple):
@@ -67,11 +66,16 @@ def _side(word: str) -> str | float:
 
 
 def metric_key(name: str) -> str:
-    """Return the name among a run's metrics: CC/rank1 -> best/CC/rank1; a known prefix stays. Raises ValueError."""
+    """Return the name among a run's metrics: a score such as CC/rank1 -> best/CC/rank1; other names stay as they are.
+
+    Raises ValueError for a metric of the test set.
+    """
+    group, _, key = name.partition("/")
     if name.startswith("test/"):
-        short = name.removeprefix("test/")
-        raise ValueError(f"would choose on the test set; to do so, write {short} and selection: test")
-    return name if name.partition("/")[0] in PREFIXES else f"best/{name}"
+        raise ValueError(f"would choose on the test set; to do so, write {key} and selection: test")
+    scores = united(method.scores for method in METHODS.values())
+    is_score = group in scores.groups or key in ("", *(score.key for score in scores.all))
+    return f"best/{name}" if is_score else name
 
 
 def _constraint(text: Any) -> str:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 
+from rlq.core.scores import ScoreTable
 from rlq.core.text import percent, table
 from rlq.sweep.plan import CHOSEN_ON_TEST, Plan
 from rlq.sweep.space import draw_words, short_names
@@ -20,7 +21,7 @@ from rlq.sweep.study import DRAWN, METRICS, REASON, RUN, attempts, parent_of, ta
 if TYPE_CHECKING:
     from optuna import Study
 
-FRACTIONS = ("best/", "last/", "paper/", "test/")  # metrics shown in percent
+EVALUATIONS = ("best/", "last/", "paper/", "test/")  # what scores of a run begin with
 FEWEST = 2  # finished trials that plots of a comparison need
 
 
@@ -87,11 +88,12 @@ def trials_table(plan: Plan, study: "Study") -> str:
     for trial in trials:
         drawn = drawn_of(trial)
         values = trial.values if trial.state == TrialState.COMPLETE else [None] * len(sweep.objectives)
+        measured = zip(sweep.objectives, values, strict=True)
         rows.append(
             [
                 f"#{trial.number}",
                 *(_cell(drawn.get(name)) for name in names),
-                *(shown_value(metric.key, value) for metric, value in zip(sweep.objectives, values, strict=True)),
+                *(shown_value(plan.scores, metric.key, value) for metric, value in measured),
                 _seconds(trial),
                 trial.state.name.lower(),
             ]
@@ -107,18 +109,17 @@ def trial_line(plan: Plan, trial: FrozenTrial) -> str:
     """Return the line that is printed when a trial ends."""
     drawn = draw_words(drawn_of(trial))
     if trial.state == TrialState.COMPLETE:
-        scores = zip(plan.sweep.objectives, trial.values, strict=True)
-        outcome = ", ".join(f"{metric.key} {shown_value(metric.key, value)}" for metric, value in scores)
+        outcome = _objectives(plan, trial)
     else:
         outcome = f"{trial.state.name.lower()}: {trial.user_attrs.get(REASON, 'its worker died or was stopped')}"
     return f"trial {trial.number:>3}  {drawn}  {outcome}  {_seconds(trial)}"
 
 
-def shown_value(name: str, value: float | None) -> str:
-    """Return a metric as text, fractions in percent."""
-    if value is not None and not name.startswith(FRACTIONS):
-        return f"{value:.4g}"
-    return percent(value) + (" %" if value is not None else "")
+def shown_value(scores: ScoreTable, name: str, value: float | None) -> str:
+    """Return a metric as text, scores that are fractions in percent; "-" for None."""
+    if value is None:
+        return "-"
+    return f"{percent(value)} %" if name.startswith(EVALUATIONS) and scores.is_percent(name) else f"{value:.4g}"
 
 
 def figures(study: "Study", metrics: list[str]) -> tuple[dict[str, Figure], list[str]]:
@@ -151,18 +152,19 @@ def pages(study: "Study", metrics: list[str]) -> dict[str, str]:
 
 def _best(plan: Plan, trial: FrozenTrial) -> list[str]:
     drawn = drawn_of(trial)
-    scores = zip(plan.sweep.objectives, trial.values, strict=True)
     held_out = "on held-out people" if plan.sweep.selection == "holdout" else CHOSEN_ON_TEST
-    lines = [
-        f"best     trial {trial.number}: "
-        + ", ".join(f"{metric.key} {shown_value(metric.key, value)}" for metric, value in scores)
-        + f" ({held_out})"
-    ]
+    lines = [f"best     trial {trial.number}: {_objectives(plan, trial)} ({held_out})"]
     test = _test(trial)
     if test:
-        main = [name for name in sorted(test) if name.endswith(("/rank1", "/mAP"))]
-        lines.append("test     " + ", ".join(f"{name[5:]} {shown_value(name, test[name])}" for name in main))
+        main = [name for name in sorted(test) if plan.scores.is_shown(name)]
+        lines.append("test     " + ", ".join(f"{n[5:]} {shown_value(plan.scores, n, test[n])}" for n in main))
     return [*lines, f"train    rlq train {plan.train_words(drawn)}"]
+
+
+def _objectives(plan: Plan, trial: FrozenTrial) -> str:
+    """Return the objectives of a finished trial with their values."""
+    values = zip(plan.sweep.objectives, trial.values, strict=True)
+    return ", ".join(f"{metric.key} {shown_value(plan.scores, metric.key, value)}" for metric, value in values)
 
 
 def _test(trial: FrozenTrial) -> dict[str, float]:

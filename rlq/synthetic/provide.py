@@ -6,7 +6,6 @@ import torch
 
 from rlq.core.console import Console
 from rlq.core.distributed import Place
-from rlq.core.errors import DataError
 from rlq.data.catalogue import data_set, read
 from rlq.data.readers.celeb_reid import CameraReading
 from rlq.data.records import ReidData
@@ -31,7 +30,4 @@ def read_set(
 
 def read_picture_set(name: str, root: Path, console: Console) -> ReidData:
     """Read a data set of single pictures. Raises DataError for data sets of tracklets."""
-    data = read_set(name, root, console)
-    if data.holds_tracklets:
-        raise DataError(f"{name} holds tracklets; labels are made for sets of single pictures only")
-    return data
+    return read_set(name, root, console).only_pictures("labelling")

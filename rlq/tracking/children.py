@@ -1,12 +1,13 @@
-"""Runs that belong together: close one whose process is dead, and show a parent's children side by side in the UI."""
+"""Families of runs: close a child whose process died, and show a parent's children side by side in the UI."""
 
 import json
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from rlq.core.scores import RANKING, Goal, ScoreTable
 from rlq.tracking.interface import Status, TrackingError
 from rlq.tracking.provenance import without_credentials
-from rlq.tracking.store import Away, Refused, absolute_uri, base_of_links, links_to, open_client, reaching
+from rlq.tracking.store import Refused, Unreachable, absolute_uri, links_to, open_client, store_errors, ui_address
 from rlq.tracking.ui_view import children_of, family_view
 
 if TYPE_CHECKING:
@@ -14,65 +15,75 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 RUNNING = ("RUNNING", "SCHEDULED")
-MOST_COMPARED = 100  # runs in one address; browsers and proxies cut very long ones
+MOST_COMPARED = 100  # runs in one address; browsers and proxies truncate very long addresses
 
 
 def close_run(uri: str, run_id: str, *, status: Status = "KILLED", reason: str) -> bool:
-    """End a run in the store whose process is dead, and say why in its tag `rlq.ended_by`; False if it had ended.
+    """End a run whose process died, in the store only; return False if it had ended already.
 
-    Its folder is not touched and may be on another machine; what that holds can still be sent by `sync`. Raises
-    TrackingError when the store is away, or has no such run.
+    The tag `rlq.ended_by` gets the reason. The run's folder is not touched and may be on another machine; `sync` can
+    still send what is in it. Raise TrackingError if the store is unreachable or has no such run.
     """
     uri = absolute_uri(uri)
     try:
         client = open_client(uri)
-        with reaching(uri):
+        with store_errors(uri):
             run = _named(client, run_id)
             if run.info.status not in RUNNING:
                 return False
             client.set_tag(run.info.run_id, "rlq.ended_by", reason[:500])
             client.set_terminated(run.info.run_id, status)
-    except (Away, Refused) as error:
+    except (Unreachable, Refused) as error:
         raise TrackingError(f"the run {run_id} cannot be closed in {without_credentials(uri)}: {error}") from error
     return True
 
 
-def family_links(uri: str, parent_run_id: str, *, metric: str = "best/CC/rank1", falls: bool = False) -> dict[str, str]:
-    """Addresses of a parent's children in the UI: `table`, `charts` and `compare`. Empty while the store is away.
+def family_links(
+    uri: str,
+    parent_run_id: str,
+    *,
+    scores: ScoreTable = RANKING,
+    metric: str | None = None,
+    goal: Goal | None = None,
+) -> dict[str, str]:
+    """Return the addresses of a parent's children in the UI: `table`, `charts` and `compare`; none without the store.
 
-    The table shows scores and the settings that differ, sorted by `metric`, the highest first unless it `falls`; the
-    charts begin with parallel coordinates of both. For that, a view is saved in the store; asking again renews it.
+    The table shows the scores and the settings that differ, sorted by `metric` (default: the best epoch's main score),
+    the best first. `goal` says which value is best (default: what the scores say). The charts begin with parallel
+    coordinates of both. For that, a view is saved in the store; another call renews it.
     """
-    uri = absolute_uri(uri)
+    uri, metric = absolute_uri(uri), metric or f"best/{scores.default_metric}"
+    rising = (goal or scores.goal(metric)) == "minimize"
     try:
         client = open_client(uri)
-        with reaching(uri):
+        with store_errors(uri):
             parent = _named(client, parent_run_id).info
             children = client.search_runs(
                 [parent.experiment_id],
                 children_of(parent.run_id),
                 max_results=MOST_COMPARED,
-                order_by=[f"metrics.`{metric}` {'ASC' if falls else 'DESC'}"],
+                order_by=[f"metrics.`{metric}` {'ASC' if rising else 'DESC'}"],
             )
-            view = json.dumps(family_view(parent.run_id, children, metric, falls=falls), separators=(",", ":"))
-            client.set_experiment_tag(parent.experiment_id, f"mlflow.sharedViewState.{parent.run_id}", view)
-    except (Away, Refused):
+            view = family_view(parent.run_id, children, metric, scores, rising=rising)
+            text = json.dumps(view, separators=(",", ":"))
+            client.set_experiment_tag(parent.experiment_id, f"mlflow.sharedViewState.{parent.run_id}", text)
+    except (Unreachable, Refused):
         return {}
     links = links_to(uri, parent.experiment_id, parent.run_id)
-    found = {name: f"{links[name]}&viewStateShareKey={parent.run_id}" for name in ("table", "charts")}
+    addresses = {name: f"{links[name]}&viewStateShareKey={parent.run_id}" for name in ("table", "charts")}
     if len(children) > 1:
         runs = quote(json.dumps([child.info.run_id for child in children], separators=(",", ":")), safe="")
         experiments = quote(json.dumps([parent.experiment_id]), safe="")
-        found["compare"] = f"{base_of_links(uri)}/#/compare-runs?runs={runs}&experiments={experiments}"
-    return found
+        addresses["compare"] = f"{ui_address(uri)}/#/compare-runs?runs={runs}&experiments={experiments}"
+    return addresses
 
 
 def _named(client: "MlflowClient", run_id: str) -> "Run":
-    """The run of this id; one that began while the store was away is known there by the tag of its local id."""
+    """Return the run of this id; a run that began while the store was unreachable has its local id as a tag."""
     if not run_id.startswith("local-"):
         return client.get_run(run_id)
     experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-    found = client.search_runs(experiments, f"tags.`rlq.local_id` = '{run_id}'", max_results=1)
-    if not found:
-        raise Refused("it began while the store was away and has not been sent; rlq track sync sends its folder")
-    return found[0]
+    runs = client.search_runs(experiments, f"tags.`rlq.local_id` = '{run_id}'", max_results=1)
+    if not runs:
+        raise Refused("it began while the store was unreachable and has not been sent; rlq track sync sends its folder")
+    return runs[0]

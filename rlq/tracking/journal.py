@@ -1,4 +1,4 @@
-"""What a run folder keeps of its run: two journals of JSON lines, and how much of them each store has received."""
+"""The record of a run in its folder: two journals of JSON lines, and how much of them each store has received."""
 
 import json
 import os
@@ -13,7 +13,7 @@ METRICS, EVENTS, PROGRESS = "metrics.jsonl", "tracking.jsonl", "tracking.json"
 
 
 class Journal:
-    """A file of JSON lines that only grows. Every line is on disk before `append` returns."""
+    """A file of JSON lines to which lines are only appended. They are written when `append` returns."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -22,17 +22,17 @@ class Journal:
             self._read()
 
     def append(self, *rows: dict[str, Any]) -> None:
-        """Write rows at the end, in one go: all or none. Raises TrackingError where the disk takes no more."""
+        """Append all rows or none. Raise TrackingError if the disk is full."""
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
         before = None
         try:
             with self.path.open("ab", buffering=0) as file:
                 before = file.tell()
-                while lines:  # where the disk has room for a part only, the rest says why
+                while lines:  # if only a part fits on the disk, writing the rest raises the reason
                     lines = lines[file.write(lines) :]
         except OSError as error:
             if before is not None:
-                with suppress(OSError):  # half a line must not be joined by the next one
+                with suppress(OSError):  # the next line must not be appended to an incomplete one
                     os.truncate(self.path, before)
             raise TrackingError(f"{self.path} cannot be written: {error.strerror or error}") from error
         self.rows += rows
@@ -45,20 +45,20 @@ class Journal:
                 row = parsed_json(line)
             except ValueError as error:
                 raise TrackingError(
-                    f"{self.path}, line {number} is not JSON; mend or remove that line, the others are kept"
+                    f"{self.path}, line {number} is not JSON; repair or remove that line, the others are kept"
                 ) from error
             if not isinstance(row, dict):
-                raise TrackingError(f"{self.path}, line {number} is no JSON object; mend or remove that line")
+                raise TrackingError(f"{self.path}, line {number} is not a JSON object; repair or remove that line")
             self.rows.append(row)
-        if len(whole) < len(content):  # the last line of a process killed while writing: the next must not join it
+        if len(whole) < len(content):  # a killed process left an incomplete last line
             with self.path.open("r+b") as file:
                 file.truncate(len(whole))
 
 
 class Progress:
-    """How far each store is: `tracking.json`, replaced as a whole at every change.
+    """How much each store has received: `tracking.json`, replaced as a whole at every change.
 
-    Losing it loses nothing: sending everything again is harmless.
+    If it is lost, everything is sent again, which does no harm.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -70,33 +70,33 @@ class Progress:
                 tree = parsed_json(self.path.read_bytes())
                 self.uri, self.stores = tree["uri"], tree["stores"]
                 if not isinstance(self.uri, str) or not all(map(_is_entry, self.stores.values())):
-                    raise ValueError("something is of another kind than it was written")
+                    raise ValueError("a value has the wrong type")
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise TrackingError(f"{self.path} is broken; remove it and run `rlq track sync {folder}`") from error
 
     def store(self, uri: str) -> dict[str, Any]:
-        """This store's entry: run and experiment id, number of metric rows and list of events that it has."""
-        blank = {"run_id": "", "experiment_id": "", "metrics": 0, "events": []}
-        return self.stores.setdefault(uri, blank)
+        """Return a store's entry: run id, experiment id, number of metric rows and list of events that it has."""
+        empty = {"run_id": "", "experiment_id": "", "metrics": 0, "events": []}
+        return self.stores.setdefault(uri, empty)
 
     def save(self) -> None:
-        """Write it, so that a reader sees the old or the new one and never half of it."""
+        """Write the file; readers see the old content or the new one."""
         text = json.dumps({"uri": self.uri, "stores": self.stores}, indent=1)
-        write_file(self.path, text, durable=False, refusal=TrackingError)  # at every event, so without the disk's delay
+        write_file(self.path, text, durable=False, refusal=TrackingError)  # not durable, because every event saves
 
 
 def logged_metrics(folder: Path) -> list[dict[str, Any]]:
-    """Every metric that a run folder has logged, in that order: name, value, step and time (ms since 1970)."""
+    """Return every metric that was logged in a run folder, in order: name, value, step and time (ms since 1970)."""
     journal = Journal(folder / METRICS)
     for number, row in enumerate(journal.rows, start=1):
-        kinds = {name: type(row.get(name)) for name in ("name", "value", "step", "time")}
-        if not (kinds["name"] is str and kinds["value"] in (int, float) and kinds["step"] is kinds["time"] is int):
-            raise TrackingError(f"{journal.path}, line {number} is no metric; mend or remove that line")
+        types = {name: type(row.get(name)) for name in ("name", "value", "step", "time")}
+        if not (types["name"] is str and types["value"] in (int, float) and types["step"] is types["time"] is int):
+            raise TrackingError(f"{journal.path}, line {number} is not a metric; repair or remove that line")
     return journal.rows
 
 
 def _is_entry(entry: object) -> bool:
-    """Whether this is what `Progress.store` gives."""
+    """Return whether this is an entry as `Progress.store` returns it."""
     if not isinstance(entry, dict) or set(entry) != {"run_id", "experiment_id", "metrics", "events"}:
         return False
     texts, counts = (entry["run_id"], entry["experiment_id"]), (entry["metrics"], entry["events"])

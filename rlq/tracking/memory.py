@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class MemoryTracker:
-    """Follows the same rules as `MlflowTracker`, so a test with this one tells about that one."""
+    """Follows the same rules for names and values as `MlflowTracker`, so tests can use it instead."""
 
     def __init__(self, run_id: str = "memory") -> None:
         self.run_id = run_id
@@ -21,7 +21,7 @@ class MemoryTracker:
         self.artifacts: dict[str, Any] = {}  # name -> text, mapping, figure or path
         self.datasets: list[tuple[str, str, str, str]] = []  # name, digest, root, context
         self.models: dict[str, tuple[Path, dict[str, str]]] = {}  # name -> folder, params
-        self.status: Status | None = None  # None while the run goes on
+        self.status: Status | None = None  # None while the run is open
 
     def log_params(self, flat: Mapping[str, object]) -> None:
         for name, text in param_texts(flat).items():
@@ -32,10 +32,10 @@ class MemoryTracker:
         self.tags |= tag_texts(tags)
 
     def log_metrics(self, values: Mapping[str, float], step: int) -> None:
-        finite, odd = split_finite(values)
+        finite, nonfinite = split_finite(values)
         for name, value in finite.items():
             self.metrics.setdefault(name, {}).setdefault(step, value)
-        for name in odd:
+        for name in nonfinite:
             self.tags.setdefault(f"nonfinite.{name}", str(step))
 
     def log_text(self, text: str, name: str) -> None:

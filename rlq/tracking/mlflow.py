@@ -1,4 +1,4 @@
-"""The tracker for MLflow: everything is written to the run folder first, then sent as far as the store takes it."""
+"""The tracker for MLflow: everything is written to the run folder first, then sent to the store if it is reachable."""
 
 import json
 import logging
@@ -26,7 +26,7 @@ from rlq.tracking.interface import (
 from rlq.tracking.journal import EVENTS, PROGRESS, Progress
 from rlq.tracking.outbox import Delivery
 from rlq.tracking.provenance import source_tags, without_credentials
-from rlq.tracking.store import Away, Refused, absolute_uri, links_to, reaching, resolve_uri, with_credentials
+from rlq.tracking.store import Refused, Unreachable, absolute_uri, links_to, resolve_uri, store_errors, with_credentials
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LOCK = "tracking.lock"
-LOCK_TIMEOUT = 15.0  # seconds; the data workers of a killed process hold it until they notice
+LOCK_TIMEOUT = 15.0  # seconds; after a process is killed, its data workers hold the lock until they end
 
 
 def open_run(
@@ -47,10 +47,10 @@ def open_run(
     parent_run_id: str | None = None,
     resume_run_id: str | None = None,
 ) -> "MlflowTracker":
-    """Begin a run that keeps its data in `folder`, or continue one (`resume_run_id`).
+    """Begin a run with its data in `folder`, or continue one (`resume_run_id`).
 
-    Without a `uri`, the store is that of the folder above. A store that is away only delays the sending; one that
-    says no (an unknown run to resume, a wrong password) raises TrackingError before anything is computed.
+    Without a `uri`, the store is that of the parent folder. An unreachable store only delays the sending. A store that
+    refuses (an unknown run to resume, a wrong password) raises TrackingError before anything is computed.
     """
     folder = folder.absolute()
     uri = absolute_uri(uri or resolve_uri(folder.parent))
@@ -59,7 +59,7 @@ def open_run(
     lock = _locked(folder)
     fresh = False
     try:
-        fresh = begun_run(folder) is None
+        fresh = local_run_id(folder) is None
         tracker = MlflowTracker(Delivery(folder, uri), lock)
         tracker.delivery.progress.uri = without_credentials(uri)
         if fresh:
@@ -78,34 +78,34 @@ def open_run(
     return tracker
 
 
-def begun_run(folder: Path) -> str | None:
-    """The id by which the run in a folder can be resumed, even if its process was killed before it told anybody."""
+def local_run_id(folder: Path) -> str | None:
+    """Return the id by which the run in a folder can be resumed, even one that was never sent; None without a run."""
     path = folder / EVENTS
     line, end, _ = path.read_bytes().partition(b"\n") if path.is_file() else (b"", b"", b"")
-    if not end:  # nothing, or a line that was torn off
+    if not end:  # an empty file, or an incomplete line
         return None
     try:
         return parsed_json(line)["local_id"]
     except (ValueError, KeyError, TypeError) as error:
-        raise TrackingError(f"{path}, line 1 does not open a run; mend it, or move {folder} away") from error
+        raise TrackingError(f"{path}, line 1 does not open a run; repair it, or move {folder} away") from error
 
 
 def sync(folder: Path, uri: str | None = None) -> int:
-    """Send what a run folder holds and its store (or the one at `uri`) has not got; return how many things went out.
+    """Send to a run folder's store (or to `uri`) everything that it has not received; return the number of items sent.
 
-    Safe to repeat. Raises TrackingError where something is still unsent at the end.
+    Repeated calls are safe. Raise TrackingError if some items could not be sent.
     """
     folder = folder.absolute()
     if not (folder / EVENTS).exists():
-        raise TrackingError(f"{folder} holds no run: there is no {EVENTS} in it")
+        raise TrackingError(f"{folder} does not contain a run: it has no {EVENTS}")
     lock = _locked(folder)
     try:
-        goal, _ = store_of(folder, uri)
-        delivery = Delivery(folder, goal)
+        store, _ = store_of(folder, uri)
+        delivery = Delivery(folder, store)
         sent = delivery.send(force=True)
         if delivery.unsent():
             raise TrackingError(
-                f"{delivery.unsent()} things of {folder} are still not in {without_credentials(goal)}: "
+                f"{delivery.unsent()} items of {folder} are still not in {without_credentials(store)}: "
                 f"{delivery.reasons()}"
             )
     finally:
@@ -114,15 +114,14 @@ def sync(folder: Path, uri: str | None = None) -> int:
 
 
 def store_of(folder: Path, uri: str | None = None) -> tuple[str, str]:
-    """The address of the store that a run folder was opened for (or `uri`), and the run's id there, empty where that
-    store has not got it."""
+    """Return the address of a run folder's store (or `uri`) and the run's id there; "" if the store has no such run."""
     progress = Progress(folder)
     uri = absolute_uri(uri or with_credentials(progress.uri) or resolve_uri(folder.absolute().parent))
     return uri, progress.store(without_credentials(uri))["run_id"]
 
 
 class MlflowTracker:
-    """An open run. Made by `open_run`."""
+    """An open run, returned by `open_run`."""
 
     def __init__(self, delivery: Delivery, lock: FileLock) -> None:
         self.delivery = delivery
@@ -130,12 +129,12 @@ class MlflowTracker:
         self._lock = lock
         self._rows = {(row["name"], row["step"]) for row in delivery.metrics.rows}
         self._params: dict[str, str] = {}
-        self._odd: set[str] = set()  # tags of non-finite metrics that are set
+        self._nonfinite: set[str] = set()  # tags of non-finite metrics that are set already
         for event in delivery.events.rows:
             if event["kind"] == "params":
                 self._params |= event["values"]
             elif event["kind"] == "tags":
-                self._odd |= {name for name in event["values"] if name.startswith("nonfinite.")}
+                self._nonfinite |= {name for name in event["values"] if name.startswith("nonfinite.")}
 
     @property
     def run_id(self) -> str:
@@ -143,7 +142,7 @@ class MlflowTracker:
 
     @property
     def local_id(self) -> str:
-        """The id that the run has without any store, also its tag `rlq.local_id`."""
+        """The run's id without a store, which is also its tag `rlq.local_id`."""
         return self.delivery.events.rows[0]["local_id"]
 
     def log_params(self, flat: Mapping[str, object]) -> None:
@@ -161,22 +160,22 @@ class MlflowTracker:
             self._note("tags", values=tag_texts(tags))
 
     def log_metrics(self, values: Mapping[str, float], step: int) -> None:
-        finite, odd = split_finite(values)
+        finite, nonfinite = split_finite(values)
         now, step = _now(), int(step)
         new = {name: value for name, value in finite.items() if (name, step) not in self._rows}
         self._rows |= {(name, step) for name in new}
         self.delivery.metrics.append(
             *({"name": name, "value": value, "step": step, "time": now} for name, value in new.items())
         )
-        first = {f"nonfinite.{name}": str(step) for name in odd if f"nonfinite.{name}" not in self._odd}
-        self._odd |= set(first)
+        first = {f"nonfinite.{name}": str(step) for name in nonfinite if f"nonfinite.{name}" not in self._nonfinite}
+        self._nonfinite |= set(first)
         if first:
             self._note("tags", values=first)
         else:
             self.delivery.send()
 
     def log_text(self, text: str, name: str) -> None:
-        self._room(name).write_text(text, encoding="utf-8")
+        self._artifact_path(name).write_text(text, encoding="utf-8")
         self._note_file(name)
 
     def log_dict(self, tree: Mapping[str, Any], name: str) -> None:
@@ -190,14 +189,14 @@ class MlflowTracker:
         self.log_text(text, name)
 
     def log_figure(self, figure: "Figure", name: str) -> None:
-        figure.savefig(self._room(name), bbox_inches="tight")
+        figure.savefig(self._artifact_path(name), bbox_inches="tight")
         self._note_file(name)
 
     def log_file(self, path: Path, folder: str = "") -> None:
         name = f"{folder}/{path.name}" if folder else path.name
-        room = self._room(name)
-        if path.absolute() != room:
-            shutil.copyfile(path, room)
+        target = self._artifact_path(name)
+        if path.absolute() != target:
+            shutil.copyfile(path, target)
         self._note_file(name)
 
     def log_dataset(self, name: str, digest: str, root: str | Path, context: str) -> None:
@@ -206,17 +205,17 @@ class MlflowTracker:
 
     def log_model(self, folder: Path, name: str, params: Mapping[str, object]) -> None:
         if not folder.is_dir():
-            raise ValueError(f"{folder} is no folder; a model is a folder of weights and config")
+            raise ValueError(f"{folder} is not a folder; a model is a folder of weights and config")
         folder, texts = folder.absolute(), param_texts(params)
         if not folder.is_relative_to(self.folder):
-            room = self._room(f"models/{name}")
-            shutil.rmtree(room, ignore_errors=True)
-            shutil.copytree(folder, room)
-            folder = room
+            copy = self._artifact_path(f"models/{name}")
+            shutil.rmtree(copy, ignore_errors=True)
+            shutil.copytree(folder, copy)
+            folder = copy
         model = {"name": name, "path": folder.relative_to(self.folder).as_posix(), "params": texts}
         model |= {"digest": folder_digest(folder)}
         if any(event.items() >= model.items() for event in self.delivery.events.rows):
-            self.delivery.send()  # a run that was killed at its end, and resumed, comes here again
+            self.delivery.send()  # a run that was killed at its end and resumed logs its model again
         else:
             self._note("model", **model)
 
@@ -225,7 +224,7 @@ class MlflowTracker:
         self.delivery.send(force=True)
         if self.delivery.unsent():
             log.warning(
-                "tracking: %d things of this run are not in %s: %s. Nothing is lost, they are in %s. "
+                "tracking: %d items of this run are not in %s: %s. They are kept in %s. "
                 "Send them later with: rlq track sync %s",
                 self.delivery.unsent(), without_credentials(self.delivery.uri), self.delivery.reasons(),
                 self.folder, self.folder,
@@ -233,7 +232,7 @@ class MlflowTracker:
         self._lock.release()
 
     def leave(self) -> None:
-        """Send what there is and let others open the folder; the run goes on, so nothing says that it ended."""
+        """Send everything and release the folder without ending the run, which another process continues."""
         self.delivery.send(force=True)
         self._lock.release()
 
@@ -244,52 +243,54 @@ class MlflowTracker:
     def _begin(self, experiment: str, name: str, tags: dict[str, str], parent: str | None, resume: str | None) -> None:
         local_id = f"local-{uuid.uuid4().hex}"
         tags = {**source_tags(), **tags, "rlq.local_id": local_id}
-        waits_for_parent = parent is not None and parent.startswith("local-")
-        if parent is not None and not waits_for_parent:
+        parent_is_unsent = parent is not None and parent.startswith("local-")
+        if parent is not None and not parent_is_unsent:
             tags["mlflow.parentRunId"] = parent
         first = {"kind": "open", "local_id": local_id, "experiment": experiment, "name": name, "run_id": resume or ""}
         self.delivery.events.append({**first, "tags": tags, "time": _now()})
         self.delivery.progress.save()
         self._connect(fetch=resume)
-        if waits_for_parent:
+        if parent_is_unsent:
             self.delivery.events.append({"kind": "parent", "run": parent})
         if resume:
             self.delivery.events.append({"kind": "resume"})
         self.delivery.send()
 
     def _connect(self, fetch: str | None = None) -> None:
-        """Try the store. One that says no stops the run, while nothing is lost by that; one that is away does not."""
+        """Connect to the store. One that refuses stops the run before anything is lost; an unreachable one does not."""
         try:
             self.delivery.connect()
             if fetch:
                 self._fetch(fetch)
         except Refused as error:
             raise TrackingError(f"{without_credentials(self.delivery.uri)} refuses the run: {error}") from error
-        except Away as error:
+        except Unreachable as error:
             self.delivery.postpone(error)
 
     def _fetch(self, run_id: str) -> None:
-        """Take over what a run that began in another folder has logged, so that none of it is logged again."""
+        """Copy what a run from another folder has logged, so that nothing is logged twice."""
         delivery = self.delivery
         client = delivery.connect()
-        with reaching(delivery.uri):
+        with store_errors(delivery.uri):
             data = client.get_run(run_id).data
             history = [metric for name in sorted(data.metrics) for metric in client.get_metric_history(run_id, name)]
         rows = [{"name": m.key, "value": m.value, "step": m.step, "time": m.timestamp} for m in history]
         delivery.metrics.append(*rows)
         delivery.state["metrics"] = len(rows)
         self._rows |= {(row["name"], row["step"]) for row in rows}
-        self._odd |= {name for name in data.tags if name.startswith("nonfinite.")}
+        self._nonfinite |= {name for name in data.tags if name.startswith("nonfinite.")}
         self._params |= data.params
         if data.params:
             delivery.events.append({"kind": "params", "values": data.params})
 
     def _continue(self, resume: str | None, tags: Mapping[str, str]) -> None:
         if resume is None:
-            raise TrackingError(f"{self.folder} already holds the run {self.run_id}; resume it, or use another folder")
-        known = {self.local_id, self.run_id, *(store["run_id"] for store in self.delivery.progress.stores.values())}
-        if resume not in known:
-            raise TrackingError(f"{self.folder} holds the run {self.run_id}, not {resume}")
+            raise TrackingError(
+                f"{self.folder} already contains the run {self.run_id}; resume it or use another folder"
+            )
+        ids = {self.local_id, self.run_id, *(store["run_id"] for store in self.delivery.progress.stores.values())}
+        if resume not in ids:
+            raise TrackingError(f"{self.folder} contains the run {self.run_id}, not {resume}")
         self._connect()
         self.delivery.events.append({"kind": "resume"})
         if tags:
@@ -304,10 +305,11 @@ class MlflowTracker:
         parent = Path(name).parent.as_posix()
         self._note("file", path=f"artifacts/{name}", folder="" if parent == "." else parent)
 
-    def _room(self, name: str) -> Path:
-        room = self.folder / "artifacts" / check_artifact(name)
-        room.parent.mkdir(parents=True, exist_ok=True)
-        return room
+    def _artifact_path(self, name: str) -> Path:
+        """Return an artifact's path in the run folder, whose parent folder is created."""
+        path = self.folder / "artifacts" / check_artifact(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
 
 
 def _locked(folder: Path) -> FileLock:

@@ -1,4 +1,4 @@
-"""Bring what a run folder holds to a store: as much as it takes now, the rest later, nothing twice."""
+"""Send a run folder to a store: as much as possible now, the rest later, and nothing twice."""
 
 import logging
 import time
@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from rlq.tracking.journal import EVENTS, METRICS, Journal, Progress
 from rlq.tracking.provenance import without_credentials
-from rlq.tracking.store import Away, Refused, experiment_id, open_client, patience, reaching
+from rlq.tracking.store import Refused, Unreachable, experiment_id, open_client, store_errors, upload_timeout
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 log = logging.getLogger(__name__)
 
-FIRST_PAUSE, LONGEST_PAUSE = 60.0, 600.0  # seconds between attempts; one to a server that hangs takes 20
+FIRST_PAUSE, LONGEST_PAUSE = 60.0, 600.0  # seconds between attempts; an attempt with a hanging server takes 20
 ROWS = 1000  # metrics per call
-FILES = {"file", "model"}  # events that go to the artifact store, which may fail by itself
+FILES = {"file", "model"}  # events for the artifact store, which may fail while the tracking store works
 
 
 class Pause:
-    """When to try again: at once after a success, ever later after failures."""
+    """The time until the next attempt: none after a success, longer after every failure."""
 
     def __init__(self) -> None:
         self.reason = ""  # why the last attempt failed; empty after a success
@@ -48,13 +48,13 @@ class Delivery:
         self.metrics, self.events = Journal(folder / METRICS), Journal(folder / EVENTS)
         self.progress = Progress(folder)
         self.state = self.progress.store(without_credentials(uri))
-        self.refused: dict[int, str] = {}  # event -> reason; not tried again before a forced attempt
+        self.refused: dict[int, str] = {}  # event -> reason; tried again only when forced
         self._rows, self._files = Pause(), Pause()
         self._failures: Counter[int] = Counter()
         self._client: MlflowClient | None = None
 
     def send(self, force: bool = False) -> int:
-        """Send what is unsent, unless a pause after a failure says wait; return how many things went out."""
+        """Send all unsent items, except during a pause after a failure; return the number of items sent."""
         before = self.unsent()
         if force:
             self.refused.clear()
@@ -65,16 +65,16 @@ class Delivery:
         return before - self.unsent()
 
     def unsent(self) -> int:
-        """How many metric rows and events the store has not got."""
+        """Return the number of metric rows and events that the store has not received."""
         return len(self.metrics.rows) - self.state["metrics"] + len(self.events.rows) - len(self.state["events"])
 
     def reasons(self) -> str:
-        """Why things are unsent."""
-        found = [self._rows.reason, self._files.reason, *self.refused.values()]
-        return "; ".join(dict.fromkeys(reason for reason in found if reason)) or "no attempt was made"
+        """Return why items are unsent."""
+        reasons = [self._rows.reason, self._files.reason, *self.refused.values()]
+        return "; ".join(dict.fromkeys(reason for reason in reasons if reason)) or "no attempt was made"
 
     def connect(self) -> "MlflowClient":
-        """Open the store and make sure that the run is in it. Raises Away or Refused."""
+        """Open the store and create the run in it if needed. Raise Unreachable or Refused."""
         if self._client is None:
             self._client = open_client(self.uri)
         if not self.state["run_id"]:
@@ -83,36 +83,36 @@ class Delivery:
 
     def _find_or_create(self, client: "MlflowClient") -> None:
         first = self.events.rows[0]
-        if first["run_id"] and without_credentials(self.uri) == self.progress.uri:  # it began in another folder
-            with reaching(self.uri):
+        if first["run_id"] and without_credentials(self.uri) == self.progress.uri:  # the run began in another folder
+            with store_errors(self.uri):
                 run = client.get_run(first["run_id"])
         else:
             experiment = experiment_id(client, self.uri, first["experiment"], self.folder)
-            # The answer to an earlier call may have been lost on the way, so look before making a second run.
-            with reaching(self.uri):
-                known = client.search_runs([experiment], f"tags.`rlq.local_id` = '{first['local_id']}'", max_results=1)
-                run = known[0] if known else client.create_run(experiment, first["time"], first["tags"], first["name"])
+            # The response to an earlier call may have been lost, so look for the run before creating a second one.
+            with store_errors(self.uri):
+                runs = client.search_runs([experiment], f"tags.`rlq.local_id` = '{first['local_id']}'", max_results=1)
+                run = runs[0] if runs else client.create_run(experiment, first["time"], first["tags"], first["name"])
         self.state.update(run_id=run.info.run_id, experiment_id=run.info.experiment_id)
-        self._done(0)
+        self._mark_sent(0)
 
     def postpone(self, error: Exception) -> None:
-        """Note that the store is away, so that it is left alone for a while."""
+        """Pause, because the store is unreachable."""
         self._failed(self._rows, error)
 
     def _attempt(self, pause: Pause, work: Callable[[], None]) -> None:
         try:
             work()
-        except (Away, Refused) as error:
+        except (Unreachable, Refused) as error:
             self._failed(pause, error)
         else:
             if pause.reason:
-                log.warning("tracking: %s takes the data again", without_credentials(self.uri))
+                log.warning("tracking: %s accepts the data again", without_credentials(self.uri))
             pause.worked()
 
     def _failed(self, pause: Pause, error: Exception) -> None:
         if not pause.reason:
             log.warning(
-                "tracking: %s does not take the data (%s); the run goes on, everything is kept in %s",
+                "tracking: %s does not accept the data (%s); the run continues, everything is kept in %s",
                 without_credentials(self.uri), error, self.folder,
             )  # fmt: skip
         pause.failed(str(error))
@@ -124,7 +124,7 @@ class Delivery:
         while self.state["metrics"] < len(self.metrics.rows):
             start = self.state["metrics"]
             rows = self.metrics.rows[start : start + ROWS]
-            with reaching(self.uri):
+            with store_errors(self.uri):
                 client.log_batch(
                     self.state["run_id"],
                     metrics=[Metric(row["name"], row["value"], row["time"], row["step"]) for row in rows],
@@ -137,27 +137,28 @@ class Delivery:
     def _send_files(self) -> None:
         client = self.connect()
         waiting = self._pending(files=True)
-        newest = {_place(self.events.rows[index]): index for index in waiting}
-        for index in sorted(waiting, key=lambda i: (self._failures[i], i)):  # one that fails does not block the others
-            if newest[_place(self.events.rows[index])] != index:
-                self._done(index)  # overwritten since
+        newest = {_target(self.events.rows[index]): index for index in waiting}
+        # Events that failed come last, so that they do not block the others.
+        for index in sorted(waiting, key=lambda i: (self._failures[i], i)):
+            if newest[_target(self.events.rows[index])] != index:
+                self._mark_sent(index)  # a later event has replaced it
                 continue
             try:
-                with patience():
+                with upload_timeout():
                     self._send_event(client, index)
-            except Away:
+            except Unreachable:
                 self._failures[index] += 1
                 raise
 
     def _pending(self, files: bool) -> list[int]:
-        done = {*self.state["events"], *self.refused}
+        finished = {*self.state["events"], *self.refused}
         rows = enumerate(self.events.rows)
-        return [index for index, row in rows if index not in done and (row["kind"] in FILES) == files]
+        return [index for index, row in rows if index not in finished and (row["kind"] in FILES) == files]
 
     def _send_event(self, client: "MlflowClient", index: int) -> None:
         event = self.events.rows[index]
         try:
-            with reaching(self.uri):
+            with store_errors(self.uri):
                 if event["kind"] == "model":
                     self._send_model(client, index)
                 else:
@@ -166,7 +167,7 @@ class Delivery:
             self.refused[index] = str(error)
             log.warning("tracking: %s refuses %s: %s", without_credentials(self.uri), event["kind"], error)
         else:
-            self._done(index)
+            self._mark_sent(index)
 
     def _send_model(self, client: "MlflowClient", index: int) -> None:
         from mlflow.entities import LoggedModelOutput
@@ -174,14 +175,14 @@ class Delivery:
         event, experiment, run = self.events.rows[index], self.state["experiment_id"], self.state["run_id"]
         source = self.folder / event["path"]
         if not source.resolve().is_relative_to(self.folder.resolve()):
-            raise Refused(f"{source} is no folder of this run")
+            raise Refused(f"{source} is not a folder of this run")
         if not source.is_dir():
-            raise Refused(f"{source} is gone")
-        mark = f"{self.events.rows[0]['local_id']}.{index}"  # an earlier attempt may have got halfway
-        known = client.search_logged_models([experiment], f"tags.`rlq.event` = '{mark}'", max_results=1)
+            raise Refused(f"{source} does not exist any more")
+        mark = f"{self.events.rows[0]['local_id']}.{index}"  # an earlier attempt may have created the model
+        models = client.search_logged_models([experiment], f"tags.`rlq.event` = '{mark}'", max_results=1)
         model = (
-            known[0]
-            if known
+            models[0]
+            if models
             else client.create_logged_model(
                 experiment, event["name"], run, {"rlq.event": mark}, event["params"], model_type="reid"
             )
@@ -192,12 +193,13 @@ class Delivery:
         if outputs is None or model.model_id not in {output.model_id for output in outputs.model_outputs}:
             client.log_outputs(run, [LoggedModelOutput(model.model_id, step=0)])
 
-    def _done(self, index: int) -> None:
+    def _mark_sent(self, index: int) -> None:
         self.state["events"].append(index)
         self.progress.save()
 
 
-def _place(event: dict[str, Any]) -> tuple[str, str]:
+def _target(event: dict[str, Any]) -> tuple[str, str]:
+    """Return what the event writes; a later event with the same target replaces it."""
     return event["kind"], f"{event['folder']}/{Path(event['path']).name}" if event["kind"] == "file" else event["name"]
 
 
@@ -214,11 +216,11 @@ def _tags(client: "MlflowClient", state: dict[str, Any], event: dict[str, Any], 
 
 
 def _parent(client: "MlflowClient", state: dict[str, Any], event: dict[str, Any], folder: Path) -> None:
-    """The parent too was opened while the store was away: it can be named once it is there."""
-    found = client.search_runs([state["experiment_id"]], f"tags.`rlq.local_id` = '{event['run']}'", max_results=1)
-    if not found:
-        raise Refused(f"the parent run {event['run']} is not there yet; sync its folder, then this one again")
-    client.set_tag(state["run_id"], "mlflow.parentRunId", found[0].info.run_id)
+    """Set the parent, a run that was opened while the store was unreachable and must have been sent first."""
+    parents = client.search_runs([state["experiment_id"]], f"tags.`rlq.local_id` = '{event['run']}'", max_results=1)
+    if not parents:
+        raise Refused(f"the parent run {event['run']} has not been sent yet; sync its folder, then this one again")
+    client.set_tag(state["run_id"], "mlflow.parentRunId", parents[0].info.run_id)
 
 
 def _dataset(client: "MlflowClient", state: dict[str, Any], event: dict[str, Any], folder: Path) -> None:
@@ -230,10 +232,10 @@ def _dataset(client: "MlflowClient", state: dict[str, Any], event: dict[str, Any
 
 def _file(client: "MlflowClient", state: dict[str, Any], event: dict[str, Any], folder: Path) -> None:
     source = folder / event["path"]
-    if not source.resolve().is_relative_to(folder.resolve()):  # a journal that somebody else has written
-        raise Refused(f"{source} is no file of this run")
+    if not source.resolve().is_relative_to(folder.resolve()):  # the journal may come from somebody else
+        raise Refused(f"{source} is not a file of this run")
     if not source.is_file():
-        raise Refused(f"{source} is gone")
+        raise Refused(f"{source} does not exist any more")
     client.log_artifact(state["run_id"], str(source), event["folder"] or None)
 
 

@@ -1,4 +1,4 @@
-"""Where a run comes from: the git checkout, the person, the program and the libraries."""
+"""The origin of a run: git checkout, user, program and libraries."""
 
 import contextlib
 import getpass
@@ -16,15 +16,15 @@ LIBRARIES = ("torch", "torchvision", "timm", "mlflow", "optuna", "albumentations
 
 
 def git_tags(folder: Path) -> dict[str, str]:
-    """Commit, branch, address and whether files differ, by MLflow's names; empty outside a checkout or without git.
+    """Return commit, branch, address and whether files differ, by MLflow's names; empty outside a checkout.
 
-    MLflow would look at the folder of the main script, which is none of ours behind the console script `rlq`.
+    MLflow would look at the folder of the main script, which for the console script `rlq` is not the checkout.
     """
     commit = _git(folder, "rev-parse", "HEAD")
     if not commit:
         return {}
     tags = {"mlflow.source.git.commit": commit}
-    branch = _git(folder, "symbolic-ref", "--short", "-q", "HEAD")  # none on a detached head
+    branch = _git(folder, "symbolic-ref", "--short", "-q", "HEAD")  # None on a detached head
     if branch:
         tags["mlflow.source.git.branch"] = branch
     address = _git(folder, "config", "--get", "remote.origin.url")
@@ -37,26 +37,26 @@ def git_tags(folder: Path) -> dict[str, str]:
 
 
 def source_tags() -> dict[str, str]:
-    """Who started the run and by which program. Arguments stay out: an address among them may hold a password."""
+    """Return user and program by MLflow's names. Arguments are left out: an address among them may have a password."""
     tags = {"mlflow.source.name": Path(sys.argv[0]).name or "python", "mlflow.source.type": "LOCAL"}
-    with contextlib.suppress(OSError, KeyError, ImportError):  # a user id without a name, as in containers
+    with contextlib.suppress(OSError, KeyError, ImportError):  # a container's user may have no name
         tags["mlflow.user"] = getpass.getuser()
     return tags
 
 
 @lru_cache(maxsize=1)
 def source_digest() -> str:
-    """16 hex digits of rlq's own code as it lies on the disk: equal digits, equal code, committed or not."""
-    house = Path(__file__).parent.parent
-    files = sorted(house.rglob("*.py"))
+    """Return 16 hex digits of rlq's code as it is on the disk, whether committed or not."""
+    package = Path(__file__).parent.parent
+    files = sorted(package.rglob("*.py"))
     parts: list[str | bytes] = []
     for file in files:
-        parts += [file.relative_to(house).as_posix(), "\0", file.read_bytes(), "\0"]
+        parts += [file.relative_to(package).as_posix(), "\0", file.read_bytes(), "\0"]
     return short_digest(*parts)
 
 
 def library_versions() -> dict[str, str]:
-    """Library -> version, of Python and of what is installed."""
+    """Return the versions of Python and of the installed libraries by name."""
     versions = {"python": platform.python_version()}
     for name in LIBRARIES:
         try:
@@ -67,14 +67,15 @@ def library_versions() -> dict[str, str]:
 
 
 def without_credentials(address: str) -> str:
-    """An address without user name and password; git's short form `git@host:path` holds no secret and stays."""
-    kind, mark, rest = address.partition("://")
-    place = re.split("[/?#]", rest, maxsplit=1)[0]  # by hand: urlsplit sees none behind a kind that it does not know
-    return f"{kind}://{rest[place.rfind('@') + 1 :]}" if mark else address
+    """Return an address without user name and password; git's form `git@host:path` has no secret and stays."""
+    scheme, separator, rest = address.partition("://")
+    # Not with urlsplit, which finds no host in addresses of a scheme that it does not know.
+    host = re.split("[/?#]", rest, maxsplit=1)[0]
+    return f"{scheme}://{rest[host.rfind('@') + 1 :]}" if separator else address
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    """What git prints, or None where it is absent, takes too long or fails."""
+    """Return what git prints; None if it is not installed, takes too long or fails."""
     try:
         done = subprocess.run(
             ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=True

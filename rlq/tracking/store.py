@@ -1,4 +1,4 @@
-"""Stores: where they are, how one is opened, and which of their errors mean "away" and which mean "no"."""
+"""Stores: their addresses, how one is opened, and which of its errors mean unreachable and which mean refused."""
 
 import logging
 import os
@@ -17,9 +17,9 @@ from rlq.tracking.provenance import without_credentials
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-LOCAL_UI = "http://localhost:5000"  # where `mlflow server` shows a local store unless told otherwise
+LOCAL_UI = "http://localhost:5000"  # where `mlflow server` shows a local store by default
 
-# A call to a dead server would take minutes by MLflow's own defaults; whoever wants those sets the variables.
+# With MLflow's own defaults, a call to a dead server would take minutes. Variables that are set already are kept.
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -29,7 +29,7 @@ ENVIRONMENT = {
 }
 UPLOAD_TIMEOUT = "600"
 
-# A bare 404 (ENDPOINT_NOT_FOUND) is none of them: it comes from a proxy in front of a server that is down.
+# A plain 404 (ENDPOINT_NOT_FOUND) is not a refusal: it comes from a proxy in front of a server that is down.
 REFUSALS = {
     "BAD_REQUEST",
     "CUSTOMER_UNAUTHORIZED",
@@ -41,7 +41,7 @@ REFUSALS = {
     "UNAUTHENTICATED",
 }
 
-# What the clients of artifact stores raise; looked up only where MLflow has loaded them.
+# Errors of the clients of artifact stores; they are looked up only if MLflow has imported the client.
 FOREIGN_ERRORS = (
     ("sqlalchemy.exc", "SQLAlchemyError"),
     ("botocore.exceptions", "BotoCoreError"),
@@ -54,92 +54,92 @@ FOREIGN_ERRORS = (
 )
 
 
-class Away(Exception):
+class Unreachable(Exception):
     """The store did not answer; the same call may work later."""
 
 
 class Refused(Exception):
-    """The store answered, and said no."""
+    """The store answered with a refusal."""
 
 
 def resolve_uri(runs: Path) -> str:
-    """MLFLOW_TRACKING_URI where it is set, else a SQLite file in the runs folder. Always absolute."""
+    """Return MLFLOW_TRACKING_URI if it is set, else the address of a SQLite file in the runs folder, as absolute."""
     return absolute_uri(os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{runs.absolute()}/mlflow.db")
 
 
 def absolute_uri(uri: str) -> str:
-    """The address, with the path of a SQLite file made absolute."""
+    """Return an address; the path of a SQLite file is made absolute."""
     path = _sqlite_path(uri)
     return uri if path is None else f"sqlite:///{path.absolute()}"
 
 
 def with_credentials(uri: str) -> str:
-    """The address as MLFLOW_TRACKING_URI gives it, where that is the same store: run folders keep no passwords."""
-    known = os.environ.get("MLFLOW_TRACKING_URI", "")
-    return known if known and without_credentials(known) == uri else uri
+    """Return MLFLOW_TRACKING_URI if it is the same store, else the address; run folders contain no passwords."""
+    from_environment = os.environ.get("MLFLOW_TRACKING_URI", "")
+    return from_environment if from_environment and without_credentials(from_environment) == uri else uri
 
 
 def open_client(uri: str) -> "MlflowClient":
-    """A client of the store, which is made or migrated first if it is a local file. Raises Away or Refused."""
+    """Return a client of the store; a local file is created or migrated first. Raise Unreachable or Refused."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     from mlflow import MlflowClient
 
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # several lines about every new store
-    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # a traceback of what it raises to us anyway
-    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # a line per retry; ours says it once
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it logs several lines per new store
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it logs tracebacks of what it also raises
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # it logs every retry
 
     path = _sqlite_path(uri)
-    with reaching(uri):
+    with store_errors(uri):
         if path is None:
             return MlflowClient(uri)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{path}.lock"):  # two processes that migrate one new file break it
+        with FileLock(f"{path}.lock"):  # two processes that migrate a new file at once break it
             if not path.exists():
-                _make(path)
+                _create(path)
             client = MlflowClient(uri)
             client.search_experiments(max_results=1)
             return client
 
 
-def _make(path: Path) -> None:
-    """A new store, which is there whole or not at all: no MLflow goes on with one that a full disk or a kill has left
-    half made."""
+def _create(path: Path) -> None:
+    """Create a store as a whole, because MLflow cannot use one that a full disk or a kill has left incomplete."""
     from mlflow import MlflowClient
 
     remove_partial(path.parent, path.name)
-    with written_whole(path, refusal=Away) as partial:  # under a new name each time: MLflow looks once at each address
+    # The temporary file has a new name each time, because MLflow opens each address only once.
+    with written_whole(path, refusal=Unreachable) as partial:
         MlflowClient(f"sqlite:///{partial}").search_experiments(max_results=1)
 
 
 def experiment_id(client: "MlflowClient", uri: str, name: str, folder: Path) -> str:
-    """The experiment of this name, made where it is missing. Raises Away or Refused.
+    """Return the id of the experiment of this name, which is created if missing. Raise Unreachable or Refused.
 
-    Its artifacts go to `<store>/artifacts/<name>`; a server decides for itself. The folder is fixed at creation.
+    Its artifacts go to `<store>/artifacts/<name>`, or where a server puts them. The location is fixed at creation.
     """
-    with reaching(uri):
-        found = client.get_experiment_by_name(name)
-    if found is None:
-        place = _artifact_location(uri, name, folder)
+    with store_errors(uri):
+        experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        location = _artifact_location(uri, name, folder)
         try:
-            with reaching(uri):
-                return client.create_experiment(name, artifact_location=place)
+            with store_errors(uri):
+                return client.create_experiment(name, artifact_location=location)
         except Refused:
-            with reaching(uri):
-                found = client.get_experiment_by_name(name)
-            if found is None:
-                raise  # not because another process was faster
-    if found.lifecycle_stage != "active":
+            with store_errors(uri):
+                experiment = client.get_experiment_by_name(name)
+            if experiment is None:
+                raise  # the reason is not that another process has just created it
+    if experiment.lifecycle_stage != "active":
         raise Refused(
-            f"the experiment {name!r} is in the bin; take it out with "
-            f"`mlflow experiments restore -x {found.experiment_id}`, or choose another name"
+            f"the experiment {name!r} is deleted; restore it with "
+            f"`mlflow experiments restore -x {experiment.experiment_id}`, or choose another name"
         )
-    return found.experiment_id
+    return experiment.experiment_id
 
 
 def links_to(uri: str, experiment: str, run: str) -> dict[str, str]:
-    """Addresses of pages in the UI. Without the workflow type it opens in a mode that shows no training runs."""
-    table = f"{base_of_links(uri)}/#/experiments/{experiment}/runs"
+    """Return addresses of pages in the UI. Without the workflow type, it would open without training runs."""
+    table = f"{ui_address(uri)}/#/experiments/{experiment}/runs"
     kind = "workflowType=machine_learning"
     return {
         "run": f"{table}/{run}?{kind}",
@@ -148,41 +148,41 @@ def links_to(uri: str, experiment: str, run: str) -> dict[str, str]:
     }
 
 
-def base_of_links(uri: str) -> str:
-    """Where the store's UI is."""
+def ui_address(uri: str) -> str:
+    """Return the address of the store's UI."""
     return without_credentials(uri).rstrip("/") if is_server(uri) else LOCAL_UI
 
 
 def is_server(uri: str) -> bool:
-    """Whether the store is behind a server, which shows it at the same address."""
+    """Return whether the address is that of a server, which also shows the UI there."""
     return uri.startswith(("http://", "https://"))
 
 
 @contextmanager
-def patience() -> Iterator[None]:
-    """Wait longer for answers to uploads: a server in front of slow storage answers once all is stored."""
+def upload_timeout() -> Iterator[None]:
+    """Wait longer for responses to uploads, because a server with slow storage responds after everything is stored."""
     name = "MLFLOW_HTTP_REQUEST_TIMEOUT"
-    usual = os.environ[name]
-    if usual == ENVIRONMENT[name]:
+    before = os.environ[name]
+    if before == ENVIRONMENT[name]:
         os.environ[name] = UPLOAD_TIMEOUT
     try:
         yield
     finally:
-        os.environ[name] = usual
+        os.environ[name] = before
 
 
 @contextmanager
-def reaching(uri: str) -> Iterator[None]:
-    """Turn every error of the store's clients into Away or Refused; our own bugs pass through."""
+def store_errors(uri: str) -> Iterator[None]:
+    """Turn every error of the store's clients into Unreachable or Refused; other errors pass through."""
     from mlflow.exceptions import MlflowException
 
     try:
         yield
     except MlflowException as error:
-        kind = Refused if error.error_code in REFUSALS else Away
+        kind = Refused if error.error_code in REFUSALS else Unreachable
         raise kind(_reason(uri, error)) from error
     except _client_errors() as error:
-        raise Away(_reason(uri, error)) from error
+        raise Unreachable(_reason(uri, error)) from error
 
 
 def _reason(uri: str, error: Exception) -> str:
@@ -198,9 +198,9 @@ def _reason(uri: str, error: Exception) -> str:
 
 
 def _client_errors() -> tuple[type[Exception], ...]:
-    """OSError, which covers those of requests and of full or read-only disks, and what is known of the others."""
-    known = (getattr(sys.modules.get(module), name, None) for module, name in FOREIGN_ERRORS)
-    return OSError, *(kind for kind in known if kind is not None)
+    """Return OSError, which includes errors of requests and of full or read-only disks, and the imported others."""
+    imported = (getattr(sys.modules.get(module), name, None) for module, name in FOREIGN_ERRORS)
+    return OSError, *(kind for kind in imported if kind is not None)
 
 
 def _sqlite_path(uri: str) -> Path | None:
@@ -211,5 +211,5 @@ def _artifact_location(uri: str, experiment: str, folder: Path) -> str | None:
     if uri.startswith(("http://", "https://", "databricks")):
         return None
     path = _sqlite_path(uri)
-    home = path.parent if path is not None else folder.parent  # another database has no folder of its own
-    return (home.absolute() / "artifacts" / re.sub(r"[^\w.-]+", "_", experiment)).as_uri()
+    parent = path.parent if path is not None else folder.parent  # other databases have no folder
+    return (parent.absolute() / "artifacts" / re.sub(r"[^\w.-]+", "_", experiment)).as_uri()

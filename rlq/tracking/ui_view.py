@@ -1,23 +1,30 @@
 """A saved view of MLflow's runs table: which runs, which columns, which charts.
 
-The form is that of the UI's own "share view" (seen in MLflow 3.17); a UI that does not know it shows the plain
-table. Sorting by a number matters: sorted by time, children are folded under their parent.
+The format is that of the UI's own "share view" (as of MLflow 3.17); a UI without that feature shows the plain table.
+The rows must be sorted by a number, because in a table sorted by time, children are folded under their parent.
 """
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from rlq.core.scores import ScoreTable
+
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-MOST_PARAMS = 8  # axes and columns that can still be read; MLflow takes views of 5000 characters
-NO_SETTING = ("tracking.", "compute.", "variant")  # names, places and pace
+MOST_PARAMS = 8  # axes and columns that can still be read; MLflow accepts views of 5000 characters
+HIDDEN = ("tracking.", "compute.", "variant")  # beginnings of settings that shape no result
 
 
-def family_view(parent: str, children: Sequence["Run"], metric: str, *, falls: bool) -> dict[str, Any]:
-    """The children of a parent, sorted by a metric: scores and what differs as columns, and as parallel coordinates."""
-    scores, settings = _scores(children, metric), _differing(children)
-    axes = {"selectedMetrics": scores[:1], "selectedParams": settings}
+def family_view(
+    parent: str, children: Sequence["Run"], metric: str, scores: ScoreTable, *, rising: bool
+) -> dict[str, Any]:
+    """Return the view of a parent's children: sorted by a metric, `rising` or falling.
+
+    Scores and the settings that differ are its columns and the axes of its parallel coordinates.
+    """
+    metrics, settings = _columns(children, metric, scores), _differing(children)
+    axes = {"selectedMetrics": metrics[:1], "selectedParams": settings}
     parallel: dict[str, Any] = {"type": "PARALLEL", **axes, "showAllRuns": True}
     curve = metric.partition("/")[2] if metric.startswith("best/") else metric
     line: dict[str, Any] = {"type": "LINE", "metricKey": curve, "selectedMetricKeys": [curve], "xAxisKey": "step"}
@@ -26,40 +33,40 @@ def family_view(parent: str, children: Sequence["Run"], metric: str, *, falls: b
     return {
         "searchFilter": children_of(parent),
         "orderByKey": f"metrics.`{metric}`",
-        "orderByAsc": falls,
-        "selectedColumns": [f"metrics.`{name}`" for name in scores] + [f"params.`{name}`" for name in settings],
+        "orderByAsc": rising,
+        "selectedColumns": [f"metrics.`{name}`" for name in metrics] + [f"params.`{name}`" for name in settings],
         "runsHiddenMode": "SHOW_ALL",
-        "isAccordionReordered": True,  # else sections are sorted by name, and this one is not the first
-        "compareRunSections": [{**section, "columns": 1, "cardHeight": 340}],  # room for the names of the axes
+        "isAccordionReordered": True,  # without it, sections are sorted by name and this one is not first
+        "compareRunSections": [{**section, "columns": 1, "cardHeight": 340}],  # so high that the names of the axes fit
         "compareRunCharts": [_chart(number, chart) for number, chart in enumerate((parallel, bar, line))],
     }
 
 
 def children_of(run_id: str) -> str:
-    """MLflow's search for the runs right below a parent."""
+    """Return MLflow's search expression for the direct children of a run."""
     return f"tags.`mlflow.parentRunId` = '{run_id}'"
 
 
 def _chart(number: int, chart: dict[str, Any]) -> dict[str, Any]:
-    usual = {"metricSectionId": "family", "deleted": False, "isGenerated": False, "runsCountToCompare": 100}
-    return {"uuid": f"family-{number}", **usual, **chart}
+    defaults = {"metricSectionId": "family", "deleted": False, "isGenerated": False, "runsCountToCompare": 100}
+    return {"uuid": f"family-{number}", **defaults, **chart}
 
 
-def _scores(children: Sequence["Run"], metric: str) -> list[str]:
-    """The metric, and those that are read beside it, as far as any child has them."""
-    protocol = metric.split("/")[-2] if "/" in metric else "CC"
-    beside = [f"{part}/{protocol}/{name}" for part in ("best", "test") for name in ("rank1", "mAP")]
-    known = {name for child in children for name in child.data.metrics}
-    return [metric, *(name for name in [*beside, "time/training_s"] if name in known and name != metric)]
+def _columns(children: Sequence["Run"], metric: str, scores: ScoreTable) -> list[str]:
+    """Return the metric, and of the shown scores of its group those that any child has."""
+    group = metric.split("/")[-2] if "/" in metric else scores.groups[0]
+    others = [f"{part}/{group}/{score.key}" for part in ("best", "test") for score in scores.shown]
+    measured = {name for child in children for name in child.data.metrics}
+    return [metric, *(name for name in [*others, "time/training_s"] if name in measured and name != metric)]
 
 
 def _differing(children: Sequence["Run"]) -> list[str]:
-    """Settings that are not the same in all children; a range by its two ends, which are numbers."""
+    """Return the settings that differ between children; of a range, its two ends, which are numbers."""
     names = sorted({name for child in children for name in child.data.params})
-    found = [
+    differing = [
         name
         for name in names
-        if len({child.data.params.get(name) for child in children}) > 1 and not name.startswith(NO_SETTING)
+        if len({child.data.params.get(name) for child in children}) > 1 and not name.startswith(HIDDEN)
     ]
-    ranges = {name.removesuffix(".low").removesuffix(".high") for name in found if name.endswith((".low", ".high"))}
-    return [name for name in found if name not in ranges][:MOST_PARAMS]
+    ranges = {name.removesuffix(".low").removesuffix(".high") for name in differing if name.endswith((".low", ".high"))}
+    return [name for name in differing if name not in ranges][:MOST_PARAMS]

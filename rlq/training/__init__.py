@@ -1,1 +1,1 @@
-"""The loop, checkpoints and optimisers: they take steps and loaders, and know no method."""
+"""The training loop, checkpoints and optimisers. They work with the steps and loaders of any method."""

@@ -1,4 +1,4 @@
-"""Files that keep a run: written whole or not at all, and read without executing anything in them."""
+"""Checkpoint files: written whole or not at all, and read without executing anything in them."""
 
 import random
 from collections.abc import Callable, Mapping
@@ -17,22 +17,24 @@ from rlq.core.safe_load import first_line, load_plain
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Call `write(temporary path)` and move the result to `path`, as `written_whole` does. Errors of torch and
-    safetensors become an RlqError too."""
+    """Call `write` with a temporary path and move the result to `path`.
+
+    Raise RlqError if the file cannot be written, also for errors of torch and safetensors.
+    """
     try:
         with written_whole(path) as temporary:
             write(temporary)
-    except (RuntimeError, SafetensorError) as error:  # how torch and safetensors say "full"
+    except (RuntimeError, SafetensorError) as error:  # what torch and safetensors raise when the disk is full
         raise RlqError(f"{path} cannot be written: {first_line(error)} (is the disk full?)") from error
 
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:
-    """Everything that an exact resume needs: tensors and plain data only."""
+    """Save everything that an exact resume needs: tensors and plain data only."""
     write_whole(path, lambda temporary: torch.save(dict(state), temporary))
 
 
 def load_state(path: Path) -> dict[str, Any]:
-    """Read what save_state wrote. Raises DataError when it is broken or holds more than plain data."""
+    """Return what `save_state` wrote. Raise DataError if it is broken or contains more than plain data."""
     state = load_plain(path, "checkpoint of rlq")
     if not isinstance(state, dict):
         raise DataError(f"{path} is not a checkpoint of rlq: it holds a {type(state).__name__}")
@@ -40,13 +42,13 @@ def load_state(path: Path) -> dict[str, Any]:
 
 
 def save_weights(path: Path, network: nn.Module) -> None:
-    """The weights and buffers as safetensors."""
+    """Save weights and buffers as safetensors."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
     write_whole(path, lambda temporary: save_file(tensors, temporary, metadata={"format": "rlq-1"}))
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:
-    """Tensors by name from a safetensors file."""
+    """Return the tensors of a safetensors file by name."""
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:
@@ -54,8 +56,8 @@ def load_weights(path: Path) -> dict[str, Tensor]:
 
 
 def random_state() -> dict[str, Any]:
-    """The state of every global random generator, as tensors and plain data."""
-    numbers: Any = np.random.get_state()  # noqa: NPY002 - the global state is what is kept
+    """Return the state of every global random generator, as tensors and plain data."""
+    numbers: Any = np.random.get_state()  # noqa: NPY002 - the global state is saved
     name, keys, position, has_gauss, cached = numbers
     state: dict[str, Any] = {
         "python": random.getstate(),
@@ -68,7 +70,7 @@ def random_state() -> dict[str, Any]:
 
 
 def restore_random_state(state: Mapping[str, Any]) -> None:
-    """Put back what random_state gave."""
+    """Restore what `random_state` returned."""
     version, internal, gauss = state["python"]
     random.setstate((version, tuple(internal), gauss))
     name, keys, position, has_gauss, cached = state["numpy"]

@@ -1,4 +1,4 @@
-"""What one pass adds up without making a GPU wait: the loss terms of its steps, and the time spent without data."""
+"""Meters of one pass that do not make a GPU wait: the means of its loss terms, and the time spent waiting for data."""
 
 import math
 import time
@@ -12,11 +12,11 @@ from torch import Tensor
 from rlq.core.errors import TrainingError
 from rlq.core.text import listed
 
-STEPS_OF_A_GPU = 50  # between two looks at the terms: each one waits for everything that the GPU was asked to do
+GPU_CHECK_INTERVAL = 50  # steps between two checks of the loss terms: each check waits for all work of the GPU
 
 
-class Taken(NamedTuple):
-    """A step whose terms nobody has looked at yet."""
+class PendingStep(NamedTuple):
+    """A step whose loss terms have not been checked yet."""
 
     number: int
     names: tuple[str, ...]
@@ -24,39 +24,42 @@ class Taken(NamedTuple):
     paths: Sequence[str]
 
 
-class Tally:
-    """Means of the terms over rows. Terms stay on the device and are looked at `every` so many steps, all in order, so
-    that neither sums nor messages depend on how seldom that is."""
+class LossMeter:
+    """Means of loss terms over rows.
+
+    Terms stay on the device and are checked every `every` steps, in order. Neither the means nor the error messages
+    depend on that interval.
+    """
 
     def __init__(self, name: str, epoch: int, *, every: int) -> None:
         self.name, self.epoch, self.every = name, epoch, every
-        self._taken: list[Taken] = []
+        self._pending: list[PendingStep] = []
         self._steps = 0
         self._totals: dict[str, float] = defaultdict(float)
         self._rows: dict[str, int] = defaultdict(int)
 
     def add(self, terms: Mapping[str, Tensor], paths: Sequence[str]) -> None:
-        """Note a step's terms, each a mean over its rows, one row per path.
+        """Add a step's terms, each a mean over its rows; there is one row per path.
 
-        Raises TrainingError if one of this step or of those before it that nobody has looked at is no finite number.
+        Raise TrainingError if a term of this step or of an earlier unchecked step is not finite.
         """
         values = torch.stack([value.detach().float() for value in terms.values()])
-        self._taken.append(Taken(self._steps, tuple(terms), values, paths))
+        self._pending.append(PendingStep(self._steps, tuple(terms), values, paths))
         self._steps += 1
-        if len(self._taken) >= self.every:
-            self._look()
+        if len(self._pending) >= self.every:
+            self._check()
 
     def means(self) -> dict[str, float]:
-        """Each term's mean over the rows of all steps so far. Raises TrainingError as `add` does."""
-        self._look()
+        """Return each term's mean over the rows of all steps so far. Raise TrainingError as `add` does."""
+        self._check()
         return {name: total / self._rows[name] for name, total in self._totals.items()}
 
-    def _look(self) -> None:
-        if not self._taken:
+    def _check(self) -> None:
+        if not self._pending:
             return
-        values = iter(torch.cat([step.values for step in self._taken]).tolist())  # the one wait for the device
-        taken, self._taken = self._taken, []
-        for step in taken:
+        values = iter(torch.cat([step.values for step in self._pending]).tolist())  # the one wait for the device
+        checked, self._pending = self._pending, []
+        for step in checked:
             rows = len(step.paths)
             for name, value in zip(step.names, values, strict=False):
                 if not math.isfinite(value):
@@ -70,26 +73,25 @@ class Tally:
 
 
 class WaitClock:
-    """How long the device had nothing to do because no batch was there.
+    """Measures how long the device was idle because no batch was ready.
 
-    A GPU works behind the program, which may well wait for the loader while the GPU is still busy: there the gaps
-    between steps are measured by the GPU itself. What brings a batch to the device and normalises it there counts as
-    waiting for it.
+    A GPU runs behind the program, which may wait for the loader while the GPU is still busy. The gaps between steps are
+    therefore measured by the GPU itself. Moving a batch to the device and normalising it there counts as waiting.
     """
 
     def __init__(self, device: torch.device, event: Callable[..., Any] = torch.cuda.Event) -> None:
-        """The wait for the first batch begins now."""
+        """Start to wait for the first batch."""
         self._event = event if device.type == "cuda" else None
         self._gaps: list[tuple[Any, Any]] = []
         self._waited = 0.0
         self.idle()
 
     def idle(self) -> None:
-        """The program has asked for all that a step takes."""
+        """Start to wait: all work of a step has been submitted to the device."""
         self._since = self._now()
 
     def busy(self) -> None:
-        """A batch is there."""
+        """Stop to wait: a batch is ready."""
         now = self._now()
         if self._event is None:
             self._waited += now - self._since
@@ -97,10 +99,11 @@ class WaitClock:
             self._gaps.append((self._since, now))
 
     def seconds(self) -> float:
-        """All gaps so far; the device must have come to the end of them."""
+        """Return the sum of all gaps so far; the device must have finished the last one."""
         return self._waited + sum(since.elapsed_time(until) for since, until in self._gaps) / 1000
 
     def _now(self) -> Any:
+        """Return the time in seconds, or an event that the GPU will record."""
         if self._event is None:
             return time.monotonic()
         mark = self._event(enable_timing=True)

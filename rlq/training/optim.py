@@ -9,12 +9,12 @@ from rlq.core.settings import OptimSettings
 
 
 def adam(parameters: Iterable[nn.Parameter], *, lr: float, weight_decay: float) -> torch.optim.Adam:
-    """Adam with its default betas and L2 decay on everything, as CAL trains."""
+    """Return Adam with its default betas and L2 decay of all parameters, as in CAL."""
     return torch.optim.Adam(parameters, lr=lr, weight_decay=weight_decay, fused=True)
 
 
 def learning_rate(settings: OptimSettings, epoch: int) -> float:
-    """lr in an epoch (from 0): times gamma at each milestone, linear warm-up before (Luo et al. 2019)."""
+    """Return lr in an epoch (from 0): times gamma per passed milestone, with linear warm-up (Luo et al. 2019)."""
     passed = sum(epoch >= milestone for milestone in settings.milestones)
     warmup = 1.0
     if epoch < settings.warmup:
@@ -23,6 +23,6 @@ def learning_rate(settings: OptimSettings, epoch: int) -> float:
 
 
 def set_learning_rate(optimiser: torch.optim.Optimizer, lr: float) -> None:
-    """Use this lr from the next step on."""
+    """Set the learning rate of all parameter groups."""
     for group in optimiser.param_groups:
         group["lr"] = lr

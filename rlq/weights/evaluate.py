@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 from rlq.core.console import Console
 from rlq.core.errors import RlqError
+from rlq.core.scores import RANKING_COLUMNS
 from rlq.core.settings import ExperimentSettings, TrackingSettings
 from rlq.core.text import percent, table
 from rlq.data.catalogue import Reading
 from rlq.data.degradation import DegradationRanges, Kind, at_severity, only
 from rlq.data.readers.celeb_reid import CameraReading
 from rlq.data.records import Protocol
-from rlq.evaluation.evaluator import Degraded, Evaluator, Results, Shots, flat
+from rlq.evaluation.evaluator import Degraded, Evaluator, Results, Shots, flat_metrics
 from rlq.evaluation.single_shot import SHOTS
 from rlq.methods.catalogue import load_model, method_of
 from rlq.methods.ranking import features_of
@@ -67,10 +68,10 @@ class Evaluated:
         rows = []
         for name, ranking in self.rankings.items():
             counts = ranking.summary()
-            rates = [percent(ranking.cmc(k)) for k in (1, 5, 10, 20)]
+            rates = [percent(counts[score.key]) for score in RANKING_COLUMNS]
             sizes = [str(counts.get(key, "-")) for key in ("queries", "valid_queries", "gallery")]
-            rows.append([name, *rates, percent(ranking.mAP), *sizes])
-        header = ["protocol", "R-1", "R-5", "R-10", "R-20", "mAP", "queries", "valid", "gallery"]
+            rows.append([name, *rates, *sizes])
+        header = ["protocol", *(score.heading for score in RANKING_COLUMNS), "queries", "valid", "gallery"]
         notes = [f"{protocol.name}: {protocol.note}" for protocol in self.protocols if protocol.note]
         shots = [f"gallery: {SHOTS[self.shots]}"] if self.shots else []
         degraded = [f"degraded: {self.degraded}"] if self.degraded else []
@@ -118,7 +119,7 @@ def evaluate(
     if run is not None:
         words = ["test" if dataset is None else name, weights, degrade.kind, *degrade.words, shots, celeb_camera]
         prefix = "-".join(word for word in words if word)
-        _log_in_run(run, settings, {f"{prefix}/{key}": value for key, value in flat(rankings).items()})
+        _log_in_run(run, settings, {f"{prefix}/{key}": value for key, value in flat_metrics(rankings).items()})
     how = f"{degrade.kind} {' '.join(degrade.words)}" if degrade.words else None
     return Evaluated(rankings, data.protocols, reading.shots if data.single_shot else None, how)
 

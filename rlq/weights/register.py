@@ -20,7 +20,7 @@ from rlq.methods.catalogue import load_model, method_of
 from rlq.runs.folder import SETTINGS, find_weights, read_about
 from rlq.runs.load import fingerprint, load
 from rlq.tracking import (
-    Registered,
+    RegisteredVersion,
     check_model_name,
     load_function,
     register_folder,
@@ -35,7 +35,7 @@ TOLERANCE = 1e-3  # allowed length of the difference between features of length 
 
 def register(
     word: str, name: str, *, which: str = "best", uri: str | None = None, console: Console | None = None
-) -> Registered:
+) -> RegisteredVersion:
     """Register the `which` weights of a run, or a weights folder, as the next version of the model `name`.
 
     The run's own tracking store is used, unless `uri` names another one that has the run. The exported function is

@@ -8,6 +8,7 @@ from tiny_runs import EXPERIMENTS
 
 from rlq.ablation.table import read_table_file, slug
 from rlq.core.errors import SettingsError
+from rlq.core.scores import RANKING
 
 BASE = EXPERIMENTS / "synthetic.yaml"
 
@@ -16,7 +17,7 @@ def test_a_table_names_its_bases_rows_and_protocols(tmp_path):
     table = read_table_file(write_table(tmp_path, BASE))
     assert table.name == "two_ways" and table.base_files() == [BASE] and table.seeds == (1, 2)
     assert [row.name for row in table.rows] == ["BM", "BM + G"]
-    assert table.shown(BASE) == ("CC",) and table.shown(Path("other.yaml")) == table.protocols
+    assert table.shown(BASE, RANKING) == ("CC",) and table.shown(Path("other.yaml"), RANKING) == ("CC",)
     assert table.row("bm-g") is table.row("BM + G")
 
 

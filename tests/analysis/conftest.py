@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny_runs import Home
 
-from rlq.analysis import Drawn, Source, analyse, source
+from rlq.analysis import Outcome, Source, analyse, source
 from rlq.core.console import Console
 from rlq.methods.rlq.network import RlqNetwork
 from rlq.methods.weights_folder import write_config
@@ -31,10 +31,10 @@ def untrained(home: Home, trained: Source, tmp_path_factory) -> Source:
 
 
 @pytest.fixture(scope="session")
-def ask(home: Home) -> Callable[..., Drawn]:
+def ask(home: Home) -> Callable[..., Outcome]:
     """An analysis by its name, in the folder of the tiny data sets."""
 
-    def ask(name: str, *sources: Source, seed: int = 0, **options) -> Drawn:
+    def ask(name: str, *sources: Source, seed: int = 0, **options) -> Outcome:
         with home.entered():
             return analyse(name, sources, seed=seed, console=Console(quiet=True), options=options)
 

@@ -3,10 +3,9 @@ from dataclasses import replace
 import pytest
 from naming import assert_names
 
-from rlq.analysis import ANALYSES, analyse, source
+from rlq.analysis import source
 from rlq.analysis.runs import by_name
-from rlq.core.console import Console
-from rlq.core.errors import RlqError, SettingsError
+from rlq.core.errors import RlqError
 
 
 def test_a_run_goes_by_name_id_and_folder_and_weights_by_theirs(home, whole_run, trained, untrained):
@@ -31,10 +30,6 @@ def test_equal_names_are_told_apart(trained):
 def test_wrong_questions_are_answered(trained, ask):
     with pytest.raises(RlqError, match=r"\btnse\b.*\bcurves, robustness, .*\btsne\b"):
         ask("tnse", trained)
-    with pytest.raises(RlqError, match=r"rank_lists\b.*\b2\b.*\b1\b"):
-        ask("rank_lists", trained)
-    with pytest.raises(RlqError, match=r"sharpness\b.*\b1\b.*\b2\b"):
-        ask("sharpness", trained, trained)
     other = replace(trained, name="other", settings=trained.settings.model_copy(
         update={"data": trained.settings.data.model_copy(update={"dataset": "ltcc"})}))  # fmt: skip
     with pytest.raises(RlqError) as raised:
@@ -43,10 +38,3 @@ def test_wrong_questions_are_answered(trained, ask):
     with pytest.raises(RlqError) as raised:
         ask("robustness", trained, protocol="XX")
     assert_names(raised.value, "protocol", "XX", "synthetic", "CC, SC, General")
-
-
-@pytest.mark.parametrize("name", list(ANALYSES))
-def test_an_option_that_an_analysis_does_not_know_is_refused(name, trained):
-    analysis = ANALYSES[name]
-    with pytest.raises(SettingsError, match=rf"{name}\b.*\bcolour_of_the_sky\b"):
-        analyse(name, [trained] * analysis.least, seed=0, console=Console(), options={"colour_of_the_sky": 1})

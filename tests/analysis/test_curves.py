@@ -4,6 +4,7 @@ import pytest
 
 from rlq.analysis.curves import read_series, small_multiples
 from rlq.core.errors import DataError, RlqError
+from rlq.core.scores import RANKING
 
 
 def write(folder, *rows):
@@ -28,7 +29,7 @@ def test_a_journal_that_is_broken_or_missing_is_named(tmp_path):
 
 def test_lines_show_the_values_over_epochs_from_one_and_rates_in_percent():
     numbers = {"CC/rank1": {"a": {1: 0.25, 3: 0.5}, "b": {3: 0.125}}, "loss/total": {"b": {0: 7.0}}}
-    first, second = small_multiples(numbers, ["a", "b"]).axes
+    first, second = small_multiples(numbers, ["a", "b"], RANKING).axes
     assert [line.get_xydata().tolist() for line in first.lines] == [[[2, 25], [4, 50]], [[4, 12.5]]]
     assert [len(line.get_xdata()) for line in second.lines] == [0, 1] and second.lines[1].get_ydata() == [7]
     assert first.lines[1].get_color() == second.lines[1].get_color()

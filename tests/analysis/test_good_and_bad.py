@@ -27,7 +27,7 @@ def test_a_tie_is_a_miss_and_one_picture_is_refused():
     assert agreement(same, same).rank1 == 0
     with pytest.raises(DataError, match=r"\b1\b"):
         agreement(same[:1], same[:1])
-    with pytest.raises(ValueError, match=r"\bbad\b"):
+    with pytest.raises(ValueError, match=r"\bdegraded\b"):
         agreement(same, same[:1])
 
 

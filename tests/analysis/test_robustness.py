@@ -22,13 +22,12 @@ def test_clean_pictures_repeat_the_runs_score_and_all_runs_share_the_conditions(
     assert len(drawn.text.splitlines()) == 2 + 3
 
 
-def test_the_seed_decides_and_another_side_or_seed_differs(trained, ask):
+def test_the_side_that_is_degraded_matters(trained, ask):
     def mean_precision(**more) -> float:
         numbers = ask("robustness", trained, kinds=["motion"], severities=[5], **more).numbers
         return numbers["runs"]["whole"]["motion-5"]["mAP"]
 
     both = mean_precision()
-    assert mean_precision() == both
     assert len({both, mean_precision(degrade="query"), mean_precision(degrade="gallery")}) > 1
 
 

@@ -41,4 +41,3 @@ def test_artefacts_take_sharpness_away_by_every_score(trained, ask):
     for condition in ("pixelation", "motion", "gaussian"):
         for name in SCORES:
             assert scores[condition][name]["mean"] < scores["good"][name]["mean"], (condition, name)
-    assert ask("sharpness", trained, pictures=12).numbers == drawn.numbers

@@ -11,7 +11,6 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from chaos.processes import PATIENCE, Process
 from chaos.scene import Scene
 
@@ -32,17 +31,17 @@ def counted_pictures(pause: float = 0.0) -> Before:
     """Count the pictures that the process and its workers read for `seen`; each takes so many seconds more."""
 
     def change() -> None:
-        from rlq.data import datasets
+        from rlq.data import pictures
 
-        quick = datasets.read_picture
+        quick = pictures.content_of
         count = os.open(f".pictures-{os.getpid()}", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
-        def counted(path: Path) -> np.ndarray:
+        def counted(path: Path) -> bytes:
             os.write(count, b".")
             time.sleep(pause)
             return quick(path)
 
-        datasets.read_picture = counted  # type: ignore[attr-defined]
+        pictures.content_of = counted  # type: ignore[attr-defined]
 
     return change
 

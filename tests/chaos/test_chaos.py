@@ -240,15 +240,15 @@ def test_pictures_are_counted_and_words_to_the_tracker_halted(scene):
     code = """if True:
         from pathlib import Path
         from chaos.moments import all_of, counted_pictures, halt_at_word
-        from rlq.data import datasets
+        from rlq.data import pictures
         from rlq.tracking.outbox import Delivery
-        datasets.read_picture = Delivery.send = lambda *_: print("done", flush=True)
+        pictures.content_of = Delivery.send = lambda *_: print("done", flush=True)
         all_of(counted_pictures(), halt_at_word(2, once="now"))()
         for word in range(3):
             Delivery.send(None)
             Path("now").touch()
-        datasets.read_picture(Path("a"))
-        datasets.read_picture(Path("b"))
+        pictures.content_of(Path("a"))
+        pictures.content_of(Path("b"))
     """
     process = begin(scene, code, cwd=scene.folder, env=os.environ | {"PYTHONPATH": run.TESTS})
     assert scene.wait_for(halted(scene, process), process)

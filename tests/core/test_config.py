@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 from naming import assert_names
+from pydantic import Field
 
-from rlq.core.config import apply_changes, flatten, known_names, read_tree, to_yaml, validate
+from rlq.core.config import Settings, apply_changes, flatten, known_names, read_tree, to_yaml, validate
 from rlq.core.errors import SettingsError
 from rlq.methods.rlq.settings import RlqSettings
 
@@ -136,3 +137,27 @@ def test_words_and_numbers_are_read_as_people_mean_them(tmp_path):
         "nothing": None,
         "list": [1, -2.5],
     }
+
+
+class Element(Settings):
+    name: str = ""
+    sizes: tuple[int, ...] = ()
+
+
+class Listing(Settings):
+    names: tuple[Element, ...] = ()
+    by_word: dict[str, Element] = Field(default_factory=dict)
+
+
+@pytest.mark.parametrize(
+    ("tree", "name", "nearest"),
+    [
+        ({"names": [{}, {"nam": "a"}]}, "names.1.nam", "names.1.name?"),
+        ({"by_word": {"a": {"size": []}}}, "by_word.a.size", "by_word.a.sizes?"),
+    ],
+)
+def test_a_misspelt_key_of_a_list_or_mapping_is_answered_with_those_of_its_elements(tree, name, nearest):
+    with pytest.raises(SettingsError) as refused:
+        validate(Listing, tree, "x.yaml")
+    assert_names(refused.value, "x.yaml", name)
+    assert str(refused.value).endswith(nearest)

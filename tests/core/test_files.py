@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rlq.core.errors import DataError, TrainingError
-from rlq.core.files import alone_with, folder_written_whole, remove_partial, write_file, written_whole
+from rlq.core.files import exclusive_access, folder_written_whole, remove_partial, write_file, written_whole
 
 
 def test_readers_see_the_old_file_until_the_new_one_is_whole(tmp_path):
@@ -57,7 +57,7 @@ def test_a_file_is_changed_by_one_at_a_time(tmp_path):
 
     def add() -> None:
         for _ in range(20):
-            with alone_with(path):
+            with exclusive_access(path):
                 count = int(path.read_text()) if path.is_file() else 0
                 with written_whole(path) as partial:
                     partial.write_text(str(count + 1))
@@ -72,7 +72,7 @@ def test_a_file_is_changed_by_one_at_a_time(tmp_path):
 
 def test_a_place_that_cannot_be_locked_is_told_with_the_file(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(DataError, match=r"file/a\.csv"), alone_with(tmp_path / "file/a.csv"):
+    with pytest.raises(DataError, match=r"file/a\.csv"), exclusive_access(tmp_path / "file/a.csv"):
         pass
 
 

@@ -22,13 +22,8 @@ from rlq.data import image_cache, pictures
 from rlq.data.batches import collate_plain
 from rlq.data.datasets import PlainPictures, in_order, loader
 from rlq.data.image_cache import keep_decoded
-from rlq.data.pictures import decode_picture, look_first_in, read_picture
+from rlq.data.pictures import CachedReader, PictureReader, read_picture
 from rlq.data.transforms import TestTransform
-
-
-@pytest.fixture(autouse=True)
-def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "_sources", {})
 
 
 @pytest.fixture
@@ -52,35 +47,42 @@ def no_decoding(*_: object) -> None:
 
 
 def test_pictures_are_the_same_to_the_last_bit_and_decoded_once(paths, tmp_path, monkeypatch):
-    wanted = [decode_picture(path) for path in paths]
+    wanted = [read_picture(path) for path in paths]
     assert wanted[3].shape == (6, 8, 3)
     keep_decoded(paths, tmp_path / "cache", "prcc")
-    monkeypatch.setattr(image_cache, "decode_picture", no_decoding)
-    monkeypatch.setattr(pictures, "decode_picture", no_decoding)
-    look_first_in({"prcc": keep_decoded(paths, tmp_path / "cache", "prcc")})
+    monkeypatch.setattr(image_cache, "read_picture", no_decoding)
+    monkeypatch.setattr(pictures, "read_picture", no_decoding)
+    reader = CachedReader([keep_decoded(paths, tmp_path / "cache", "prcc")])
     for path, picture in zip(paths, wanted, strict=True):
-        found = read_picture(path)
+        found = reader(path)
         assert found.dtype == np.uint8 and np.array_equal(found, picture)
         found[:] = 0  # a picture is its reader's own
-        assert np.array_equal(read_picture(path), picture)
+        assert np.array_equal(reader(path), picture)
 
 
 def test_a_picture_that_is_not_kept_is_decoded(paths, tmp_path):
-    look_first_in({"prcc": keep_decoded(paths[:2], tmp_path / "cache", "prcc")})
-    assert np.array_equal(read_picture(paths[3]), decode_picture(paths[3]))
+    reader = CachedReader([keep_decoded(paths[:2], tmp_path / "cache", "prcc")])
+    assert np.array_equal(reader(paths[3]), read_picture(paths[3]))
+
+
+def test_sources_are_looked_in_one_after_another(paths, tmp_path, monkeypatch):
+    wanted = [read_picture(path) for path in paths]
+    reader = CachedReader([keep_decoded(part, tmp_path / "cache", "prcc") for part in (paths[:2], paths[2:])])
+    monkeypatch.setattr(pictures, "read_picture", no_decoding)
+    assert all(np.array_equal(reader(path), picture) for path, picture in zip(paths, wanted, strict=True))
 
 
 def test_a_picture_that_changes_is_decoded_anew_and_kept_anew(paths, tmp_path):
     first = keep_decoded(paths, tmp_path / "cache", "prcc")
-    look_first_in({"prcc": first})
+    reader = CachedReader([first])
     Image.new("RGB", (3, 4), (9, 9, 9)).save(paths[0])
-    assert read_picture(paths[0]).shape == (4, 3, 3)  # the same run sees it already
+    assert reader(paths[0]).shape == (4, 3, 3)  # the same run sees it already
     second = keep_decoded(paths, tmp_path / "cache", "prcc")
     assert second.file != first.file and second.find(paths[0]).shape == (4, 3, 3)
     paths[0].unlink()
     assert second.find(paths[0]) is None
     with pytest.raises(DataError, match=r"a\.png"):
-        read_picture(paths[0])
+        reader(paths[0])
     with pytest.raises(DataError, match=r"a\.png"):
         keep_decoded(paths, tmp_path / "cache", "prcc")
 
@@ -104,23 +106,23 @@ def test_a_disk_that_fills_up_on_the_way_leaves_nothing_behind(paths, tmp_path, 
     def full(path: Path) -> np.ndarray:
         if path == paths[2]:
             raise OSError(errno.ENOSPC, "No space left on device")
-        return decode_picture(path)
+        return read_picture(path)
 
-    monkeypatch.setattr(image_cache, "decode_picture", full)
+    monkeypatch.setattr(image_cache, "read_picture", full)
     with pytest.raises(DataError, match=r"\.pictures.*No space left on device"):
         keep_decoded(paths, tmp_path / "cache", "prcc")
     assert {path.suffix for path in (tmp_path / "cache").iterdir()} == {".lock"}
 
 
 def _keep(paths: list[Path], folder: Path, log: Path) -> None:
-    real = image_cache.decode_picture
+    real = image_cache.read_picture
 
     def noted(path: Path) -> np.ndarray:
         with log.open("a") as file:
             file.write(f"{path.name} {os.getpid()}\n")
         return real(path)
 
-    image_cache.decode_picture = noted
+    image_cache.read_picture = noted
     assert np.array_equal(keep_decoded(paths, folder, "prcc").find(paths[1]), real(paths[1]))
 
 
@@ -141,7 +143,7 @@ def test_another_process_maps_the_file_for_itself(paths, tmp_path):
     kept.find(paths[0])
     sent = pickle.dumps(kept)
     assert len(sent) < 2000
-    assert np.array_equal(pickle.loads(sent).find(paths[1]), decode_picture(paths[1]))
+    assert np.array_equal(pickle.loads(sent).find(paths[1]), read_picture(paths[1]))
 
 
 @pytest.fixture
@@ -212,7 +214,7 @@ def test_a_damaged_file_is_written_anew(paths, tmp_path, damage):
     )
     kept = keep_decoded(paths, tmp_path / "cache", "prcc")
     assert file.read_bytes() == whole
-    assert all(np.array_equal(kept.find(path), decode_picture(path)) for path in paths)
+    assert all(np.array_equal(kept.find(path), read_picture(path)) for path in paths)
 
 
 def test_what_a_killed_process_left_is_removed_but_not_what_another_one_writes(paths, tmp_path):
@@ -234,11 +236,11 @@ def test_a_file_that_is_gone_is_done_without(paths, tmp_path):
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_loader_gives_the_same_batches_from_kept_pictures(paths, tmp_path, monkeypatch, workers):
-    def batches() -> list[torch.Tensor]:
-        data = PlainPictures(paths, TestTransform((16, 8)))
+    def batches(reader: PictureReader) -> list[torch.Tensor]:
+        data = PlainPictures(paths, TestTransform((16, 8)), reader=reader)
         return [batch.images for batch in loader(data, in_order(4, 2), collate_plain, workers=workers)]
 
-    wanted = batches()
-    look_first_in({"prcc": keep_decoded(paths, tmp_path / "cache", "prcc")})
+    wanted = batches(read_picture)
+    reader = CachedReader([keep_decoded(paths, tmp_path / "cache", "prcc")])
     monkeypatch.setattr(cv2, "imdecode", no_decoding)  # workers are forked with it
-    assert all(torch.equal(one, other) for one, other in zip(wanted, batches(), strict=True))
+    assert all(torch.equal(one, other) for one, other in zip(wanted, batches(reader), strict=True))

@@ -14,7 +14,7 @@ from PIL import Image
 from rlq.core.errors import DataError
 from rlq.data.image_check import look_at
 from rlq.data.image_header import MOST_PIXELS, refusal
-from rlq.data.pictures import decode_picture, picture_sizes
+from rlq.data.pictures import picture_sizes, read_picture
 
 
 def content(kind: str, size: tuple[int, int], **options: object) -> bytes:
@@ -65,7 +65,7 @@ def test_a_picture_of_gigabytes_is_refused_by_its_header(tmp_path, kind):
     path = tmp_path / f"bomb.{kind.lower()}"
     path.write_bytes(promising(kind, 20_000, 20_000))
     told = "20000 x 20000|400000000"
-    for read in (decode_picture, lambda bomb: picture_sizes([bomb])):
+    for read in (read_picture, lambda bomb: picture_sizes([bomb])):
         with pytest.raises(DataError, match=rf"bomb\.\w+.*({told})"):
             read(path)
     assert re.search(told, look_at(path).reason)

@@ -19,7 +19,7 @@ from rlq.core.errors import DataError
 from rlq.data.batches import collate_plain
 from rlq.data.datasets import PlainPictures, in_order, loader
 from rlq.data.transforms import TestTransform
-from rlq.data.worker_pool import deaths_told
+from rlq.data.worker_pool import clear_worker_errors
 
 BATCH = 2
 
@@ -70,7 +70,7 @@ def test_a_worker_that_is_killed_ends_it_with_the_reason(paths):
     source = batches_of(paths * 20)
     with (
         pytest.raises(DataError, match=r"worker \d+") as error,
-        deaths_told(),
+        clear_worker_errors(),
     ):
         for number, _ in enumerate(source):
             if number == 1:
@@ -81,7 +81,7 @@ def test_a_worker_that_is_killed_ends_it_with_the_reason(paths):
 
 def test_the_death_of_a_worker_is_told_wherever_torch_notices_it(paths):
     source = batches_of(paths * 20)
-    with pytest.raises(DataError, match=r"worker \d+"), deaths_told():
+    with pytest.raises(DataError, match=r"worker \d+"), clear_worker_errors():
         for _ in source:
             os.kill(first_worker(source), signal.SIGKILL)
             end = time.monotonic() + 20
@@ -91,7 +91,7 @@ def test_the_death_of_a_worker_is_told_wherever_torch_notices_it(paths):
 
 
 def test_other_errors_pass_through():
-    with pytest.raises(RuntimeError, match="^shapes do not fit$"), deaths_told():
+    with pytest.raises(RuntimeError, match="^shapes do not fit$"), clear_worker_errors():
         raise RuntimeError("shapes do not fit")
 
 
@@ -167,7 +167,7 @@ def test_no_room_in_shared_memory_is_told(paths, monkeypatch):
 
 def test_a_bus_error_is_told_as_no_room(paths):
     source = batches_of(paths * 20)
-    with pytest.raises(DataError, match=r"(?i)bus error") as raised, deaths_told():
+    with pytest.raises(DataError, match=r"(?i)bus error") as raised, clear_worker_errors():
         for _ in source:
             os.kill(first_worker(source), signal.SIGBUS)
     assert_names(raised.value, "--shm-size")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from rlq.data.records import Protocol, Record
-from rlq.evaluation.baselines import asked, chance
+from rlq.evaluation.baselines import chance, count_queries
 from rlq.evaluation.protocols import evaluate
 
 
@@ -45,13 +45,13 @@ def test_without_a_match_there_is_no_chance():
 def test_the_queries_that_have_a_match_are_those_that_are_ranked(rule):
     protocol = Protocol(rule, rule, query_cameras=frozenset("BC"), gallery_cameras=frozenset("A"))
     ranking = evaluate(QUERY, GALLERY, [protocol], np.ones((3, 2)), np.ones((9, 2)))[rule]
-    count = asked(QUERY, GALLERY, protocol)
+    count = count_queries(QUERY, GALLERY, protocol)
     assert count == (ranking.queries, ranking.valid_queries, ranking.gallery)
     assert count.queries == 3 and count.gallery == 6
 
 
-def test_a_tracklet_barrier_bars_matches_of_the_same_tracklet_only():
+def test_a_tracklet_rule_makes_matches_of_the_same_tracklet_junk():
     gallery = [replace(one, tracklet=str(n)) for n, one in enumerate(GALLERY)]
     own = replace(gallery[2], split="query")
-    assert asked([own], gallery, Protocol("General", "GENERAL", barrier="tracklet")).valid_queries == 1
-    assert asked([own], gallery[2:3], Protocol("General", "GENERAL", barrier="tracklet")).valid_queries == 0
+    assert count_queries([own], gallery, Protocol("General", "GENERAL", junk_by="tracklet")).valid_queries == 1
+    assert count_queries([own], gallery[2:3], Protocol("General", "GENERAL", junk_by="tracklet")).valid_queries == 0

@@ -3,6 +3,7 @@ import re
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from naming import assert_names
 
@@ -11,6 +12,8 @@ from rlq.data.catalogue import read
 from rlq.data.pictures import read_picture
 from rlq.evaluation import dataset_report
 from rlq.evaluation.histogram import colour_histogram
+from rlq.synthetic.build import ensure_written
+from rlq.synthetic.layouts.ccvid import CcvidSpec
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +28,7 @@ def test_every_split_is_counted(report):
         "gallery": {"pictures": 8, "identities": 4, "clothes": 4, "cameras": 1},
         "test": {"pictures": 24, "identities": 4, "clothes": 8, "cameras": 3},
     }
-    assert report.asked["CC"] == (8, 8, 8) and report.asked["General"] == (16, 16, 8)
+    assert report.query_counts["CC"] == (8, 8, 8) and report.query_counts["General"] == (16, 16, 8)
     assert report.clothes_per_person["train"] == {
         "people": 8, "with_several": 8, "fewest": 2, "median": 2.0, "most": 2
     }  # fmt: skip
@@ -42,6 +45,23 @@ def test_colours_are_ranked_as_one_would_by_hand(home, report):
             hits.append(max(gallery, key=lambda entry: float(entry[1] @ own))[0] == record.pid)
     assert report.rankings["SC"].rank1 == pytest.approx(sum(hits) / len(hits))
     assert report.chances["SC"]["rank1"] == pytest.approx(2 / 8)
+
+
+def test_tracklets_are_ranked_by_the_mean_histogram_of_their_frames(tmp_path):
+    ensure_written(tmp_path / "CCVID", CcvidSpec(train_people=2, test_people=3, frames=2))
+    report = dataset_report.check("ccvid", tmp_path)
+    data = read("ccvid", tmp_path)
+
+    def mean(record):
+        features = np.mean([colour_histogram(read_picture(frame)) for frame in record.pictures], axis=0)
+        return features / np.linalg.norm(features)
+
+    hits = []
+    for query in data.query:
+        ranked = [record for record in data.gallery if (record.pid, record.camera) != (query.pid, query.camera)]
+        if query.pid in {record.pid for record in ranked}:
+            hits.append(max(ranked, key=lambda record: float(mean(record) @ mean(query))).pid == query.pid)
+    assert report.rankings["General"].rank1 == pytest.approx(sum(hits) / len(hits))
 
 
 def test_json_and_text_say_the_same(home, report):
@@ -78,8 +98,8 @@ def test_a_picture_in_two_splits_or_under_two_people_is_found(home, tmp_path):
     shutil.copy(queries[0], min((folder / "rgb/test/A").iterdir()) / "cropped_rgb9998.jpg")
     shutil.copy(min(people[2].iterdir()), people[2] / "A_cropped_rgb9997.jpg")  # the same person: no harm
     report = dataset_report.check("prcc", folder)
-    (of_people,), (of_splits,) = ([one for one in report.duplicates if part in one.why] for part in ("2", "query"))
-    assert len(report.duplicates) == 2 and "gallery" in of_splits.why
+    (of_people,), (of_splits,) = ([one for one in report.duplicates if part in one.reason] for part in ("2", "query"))
+    assert len(report.duplicates) == 2 and "gallery" in of_splits.reason
     wanted = {f"rgb/train/{people[0].name}/{shared.name}", "rgb/train/002/A_cropped_rgb9999.jpg"}
     assert set(of_people.paths) == wanted
     assert re.search(r"^duplicates\b.*\b2\b", report.to_text(), re.MULTILINE)
@@ -107,8 +127,10 @@ def test_people_of_the_test_who_are_in_training_are_told(home, tmp_path):
 def test_clothes_that_nobody_labelled_are_not_counted(home):
     data = read("synthetic", home.folder / "data")
     bare = [replace(record, clothes=record.pid) for record in data.query]
-    assert dataset_report._counts(bare, dataset_report._labelled(bare))["clothes"] == 0
-    assert dataset_report._counts(data.gallery, dataset_report._labelled([*data.query, *data.gallery]))["clothes"] == 4
+    assert dataset_report._counts(bare, dataset_report._has_clothes(bare))["clothes"] == 0
+    assert (
+        dataset_report._counts(data.gallery, dataset_report._has_clothes([*data.query, *data.gallery]))["clothes"] == 4
+    )
 
 
 def test_the_side_files_that_are_there_are_named(report):

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.colors import to_hex
 from sklearn.manifold import trustworthiness
 
-from rlq.evaluation.figures import HIT, MISS, is_rate, rank_list_figure, tsne, tsne_figure, value_figure
+from rlq.evaluation.figures import HIT, MISS, rank_list_figure, tsne, tsne_figure, value_figure
 
 
 def picture(value: int = 0) -> np.ndarray:
@@ -58,7 +58,7 @@ def test_the_map_shows_every_picture_twice_and_joins_the_pairs():
 
 def test_a_metric_over_values_is_in_percent_with_its_spread_and_its_best():
     points = [(5, 0.25, 0.01), (10, 0.5, None), (20, 0.375, 0.02)]
-    (axes,) = value_figure(points, "cap.pose.clusters", "CC/rank1").axes
+    (axes,) = value_figure(points, "cap.pose.clusters", "CC/rank1", percent=True).axes
     assert axes.lines[0].get_xydata().tolist() == [[5, 25], [10, 50], [20, 37.5]]
     assert [line.get_xydata().tolist() for line in axes.lines if line.get_label() == "best: 10"] == [[[10, 50]]]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("cap.pose.clusters", "CC/rank1, %")
@@ -73,8 +73,3 @@ def test_values_that_are_words_stand_side_by_side_and_the_least_may_be_the_best(
     assert axes.lines[0].get_linestyle() == "None"
     with pytest.raises(ValueError, match=r"\bk\b"):
         value_figure([], "k", "mAP")
-
-
-def test_rates_are_known_by_their_names():
-    names = ("CC/rank1", "best/SC/mAP", "attributes/gender_accuracy", "loss/cap/total", "speed/cap_images_per_s")
-    assert [is_rate(name) for name in names] == [True, True, True, False, False]

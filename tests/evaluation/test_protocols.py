@@ -8,7 +8,7 @@ from naming import assert_names
 from rlq.data.records import Protocol, Record
 from rlq.evaluation import protocols as protocols_module
 from rlq.evaluation.metrics import rank
-from rlq.evaluation.protocols import evaluate, labels_of, of_cameras, single_shots
+from rlq.evaluation.protocols import evaluate, evaluate_single_shot, labels_of, of_cameras
 from rlq.evaluation.similarity import cosine_scores
 
 PRCC = (
@@ -41,7 +41,7 @@ def alone(protocol: Protocol):
     q = [i for i, r in enumerate(QUERY) if protocol.query_cameras is None or r.camera in protocol.query_cameras]
     g = [i for i, r in enumerate(GALLERY) if protocol.gallery_cameras is None or r.camera in protocol.gallery_cameras]
     scores = cosine_scores(QUERY_FEATURES[q], GALLERY_FEATURES[g])
-    query, gallery = labels_of(QUERY, q, protocol.barrier), labels_of(GALLERY, g, protocol.barrier)
+    query, gallery = labels_of(QUERY, q, protocol.junk_by), labels_of(GALLERY, g, protocol.junk_by)
     return rank(query, gallery, scores, [protocol.rule])[protocol.rule]
 
 
@@ -50,10 +50,10 @@ def alone(protocol: Protocol):
     [
         PRCC,
         (Protocol("CC", "CC"), Protocol("SC", "SC"), Protocol("General", "GENERAL")),
-        (Protocol("General", "GENERAL", barrier="tracklet"), Protocol("Camera", "GENERAL")),
+        (Protocol("General", "GENERAL", junk_by="tracklet"), Protocol("Camera", "GENERAL")),
         (Protocol("CC", "GENERAL", frozenset("BC"), frozenset("BC")), Protocol("General", "GENERAL")),
     ],
-    ids=["cameras apart", "three rules", "two barriers", "camera pairs"],
+    ids=["cameras apart", "three rules", "two junk fields", "camera pairs"],
 )
 def test_each_protocol_is_what_it_would_be_alone(protocols):
     found = evaluate(QUERY, GALLERY, protocols, QUERY_FEATURES, GALLERY_FEATURES)
@@ -92,13 +92,13 @@ def test_a_protocol_without_pictures_has_no_number():
 def test_features_that_are_not_one_per_record_are_refused():
     with pytest.raises(ValueError, match=r"query_features \[29, 8\].*\[30, D\]"):
         evaluate(QUERY, GALLERY, PRCC, QUERY_FEATURES[:29], GALLERY_FEATURES)
-    with pytest.raises(ValueError, match="barrier") as raised:
-        evaluate(QUERY, GALLERY, [Protocol("CC", "CC", barrier="clothes")], QUERY_FEATURES, GALLERY_FEATURES)
+    with pytest.raises(ValueError, match="junk_by") as raised:
+        evaluate(QUERY, GALLERY, [Protocol("CC", "CC", junk_by="clothes")], QUERY_FEATURES, GALLERY_FEATURES)
     assert_names(raised.value, "'clothes'", "camera", "tracklet")
 
 
 def test_single_shot_ranks_one_picture_per_person_of_each_protocols_gallery():
-    found = single_shots(QUERY, GALLERY, PRCC, QUERY_FEATURES, GALLERY_FEATURES)
+    found = evaluate_single_shot(QUERY, GALLERY, PRCC, QUERY_FEATURES, GALLERY_FEATURES)
     assert list(found) == ["CC", "SC", "General"]
     people = {record.pid for record in GALLERY if record.camera == "A"}
     for protocol in PRCC:

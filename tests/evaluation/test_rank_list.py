@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rlq.evaluation.metrics import Labels, good_and_junk, rank
+from rlq.evaluation.metrics import Labels, matches_and_junk, rank
 from rlq.evaluation.rank_list import rank_list
 from rlq.evaluation.similarity import cosine_scores
 
@@ -28,7 +28,7 @@ def test_the_first_hit_stands_where_the_ranking_puts_it(rule):
 @pytest.mark.parametrize("rule", ["GENERAL", "CC", "SC"])
 def test_good_and_junk_are_their_definition(rule):
     query, gallery, *_ = case(1)
-    good, junk = good_and_junk(query, gallery, rule)
+    good, junk = matches_and_junk(query, gallery, rule)
     for i in range(6):
         for j in range(30):
             own = query.pid[i] == gallery.pid[j]

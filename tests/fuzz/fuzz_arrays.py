@@ -15,7 +15,7 @@ from rlq.core.seeding import generator
 from rlq.data.clothes import read_mask
 from rlq.data.image_check import look_at
 from rlq.data.masks import PALETTE
-from rlq.data.pictures import decode_picture, picture_sizes
+from rlq.data.pictures import picture_sizes, read_picture
 from rlq.evaluation.score_file import score_file
 from rlq.labels.parsing import read_labels
 
@@ -83,9 +83,9 @@ def _decode(folder: Path) -> None:
     try:
         width, height = picture_sizes([path])[0]
     except DataError:
-        decode_picture(path)
+        read_picture(path)
         return
-    found = decode_picture(path).shape
+    found = read_picture(path).shape
     if not refused and {*found[:2]} != {height, width}:  # of a broken EXIF the two make what they like
         raise AssertionError(f"the header says {(height, width)}, the picture is {found}")
 

@@ -19,7 +19,7 @@ from rlq.data.clothes import mask_path
 from rlq.methods.base import Loaded
 from rlq.methods.rlq.settings import RlqSettings
 from rlq.report.comparison import section
-from rlq.report.content import Asked, Drawing, Report
+from rlq.report.content import Drawing, Report, ReportOptions
 from rlq.report.report import write
 from rlq.report.writers.html import page
 from rlq.runs.record import _write_settings, new_folder
@@ -140,7 +140,7 @@ def test_what_a_run_logs_stays_in_its_folder(tmp_path_factory, name):
     tracker.folder = base / "run"
     (base / "run").mkdir()
     try:
-        room = tracker._room(name)
+        room = tracker._artifact_path(name)
     except (ValueError, TrackingError):
         room = base / "run/none"
     assert room.resolve().is_relative_to(base / "run")
@@ -166,7 +166,7 @@ class Tags(HTMLParser):
 def test_words_of_runs_bring_no_tags_into_a_report(word):
     def page_of(name):
         rows = [made_up(one, seed, dataset=name, base=name) for one in ("BM", f"row {name}") for seed in (1, 2)]
-        found = section(material(rows, base=name, how_to_run=name), Asked())
+        found = section(material(rows, base=name, how_to_run=name), ReportOptions())
         drawing = Drawing(name, "figure", name, b"png", {}, name, name)
         return Tags(page(Report("parts", name, name, (found,), (drawing,), (name,))))
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from rlq.losses.disentangle import absolute_cosine
-from rlq.losses.distillation import halves, squared_distance_of_directions
+from rlq.losses.distillation import halves, squared_direction_distance
 from rlq.losses.divergence import kl_divergence
 from rlq.methods.rlq.tad_losses import tad_consistency, tad_distillation, tad_self_supervision
 
@@ -38,7 +38,7 @@ def test_absolute_cosine_moves_both_features():
 def test_the_distance_of_directions_is_two_minus_two_cosines():
     a, b = rows(5, 4), rows(5, 4, seed=1)
     wanted = sum(2 - 2 * cosine(x, y) for x, y in zip(a.tolist(), b.tolist())) / 5
-    assert squared_distance_of_directions(a, 3 * b).item() == pytest.approx(wanted, rel=1e-5)
+    assert squared_direction_distance(a, 3 * b).item() == pytest.approx(wanted, rel=1e-5)
 
 
 def test_distillation_compares_both_halves_with_the_teachers_good_pictures():
@@ -48,8 +48,8 @@ def test_distillation_compares_both_halves_with_the_teachers_good_pictures():
     assert sorted(terms) == ["distill_bot_hq", "distill_bot_lq", "distill_cal_hq", "distill_cal_lq"]
     for branch, wanted in teacher.items():
         good, bad = student[branch][:3], student[branch][3:]
-        assert terms[f"distill_{branch}_hq"] == squared_distance_of_directions(wanted, good)
-        assert terms[f"distill_{branch}_lq"] == squared_distance_of_directions(wanted, bad)
+        assert terms[f"distill_{branch}_hq"] == squared_direction_distance(wanted, good)
+        assert terms[f"distill_{branch}_lq"] == squared_direction_distance(wanted, bad)
 
 
 def test_consistency_is_the_distance_of_a_students_own_directions_and_moves_both_halves():
@@ -82,4 +82,4 @@ def test_halves_that_are_not_halves_are_refused():
 
 def test_a_teacher_of_another_width_is_refused_with_both_shapes():
     with pytest.raises(ValueError, match=r"teacher \[2, 4\].*student \[2, 5\]"):
-        squared_distance_of_directions(torch.zeros(2, 4), torch.zeros(2, 5))
+        squared_direction_distance(torch.zeros(2, 4), torch.zeros(2, 5))

@@ -5,8 +5,8 @@ import shutil
 
 import numpy as np
 import pytest
-from mean_colour import MeanColour
 from tiny_runs import Home, without_clocks
+from toy_runs import run
 
 from rlq.core.console import Console
 from rlq.core.errors import Pruned, RlqError
@@ -14,61 +14,11 @@ from rlq.methods.catalogue import METHODS
 from rlq.runs import experiment
 from rlq.runs.load import load
 from rlq.runs.rerun import differences, find, rerun
-from rlq.synthetic.build import ensure_written
-from rlq.synthetic.layouts.ccvid import CcvidSpec
 from rlq.training.checkpoint import load_weights
-
-EXPERIMENT = """\
-method: mean_colour
-data: {dataset: ccvid, root: data, size: [32, 16], batch: 8, instances: 2, workers: 0}
-optim: {lr: 0.01, milestones: []}
-schedule: {epochs: 3, evaluate_every: 1, baselines: true}
-compute: {precision: float32}
-"""
-SWEEP = """\
-name: stripes
-experiment: mean_colour.yaml
-metric: {name: CC/rank1, goal: maximize}
-selection: test
-trials: 2
-sampler: {name: grid}
-parameters: {stripes: {values: [1, 4]}}
-"""
-TABLE = """\
-title: Stripes
-bases: {mean_colour.yaml: [CC, General]}
-seeds: [1]
-rows:
-  - {name: one stripe, settings: {stripes: 1}}
-  - {name: four stripes, settings: {stripes: 4}}
-"""
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory) -> Home:
-    """A folder with a small CCVID, in which the method is known."""
-    folder = tmp_path_factory.mktemp("new method")
-    ensure_written(folder / "data/CCVID", CcvidSpec(train_people=6, test_people=4, frames=3))
-    for name, text in {"mean_colour.yaml": EXPERIMENT, "stripes.yaml": SWEEP, "table.yaml": TABLE}.items():
-        (folder / name).write_text(text)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        patch.setitem(METHODS, "mean_colour", MeanColour())
-        yield Home(folder)
-
-
-@pytest.fixture(scope="module")
-def trained(place) -> experiment.Result:
-    return run(place, "tracking.name=whole")
-
-
-def run(place: Home, *changes: str, **options) -> experiment.Result:
-    with place.entered():
-        return experiment.run(load(place.folder / "mean_colour.yaml", changes), console=Console(quiet=True), **options)
 
 
 def command(place: Home, *words: object) -> str:
-    shown = place.command(*(trained.run_id if word == "RUN" else word for word in words))
+    shown = place.command(*words)
     assert shown.exit_code == 0, shown.output
     return shown.stdout
 

@@ -11,13 +11,13 @@ from tiny_runs import EXPERIMENTS
 
 from rlq.ablation.rows import write_row
 from rlq.ablation.table import Variant
-from rlq.analysis import ANALYSES, Drawn
+from rlq.analysis import ANALYSES, Outcome
 from rlq.analysis.base import Analysis
 from rlq.core.console import Console
 from rlq.core.errors import RlqError
 from rlq.report import figures
 from rlq.report.comparison import section
-from rlq.report.content import Asked
+from rlq.report.content import ReportOptions
 from rlq.report.report import report
 from rlq.runs.folder import read_about, write_about
 
@@ -66,7 +66,7 @@ def test_the_same_rows_give_the_same_files(table):
 
 
 def test_the_numbers_are_there_for_programs(table):
-    found = json.loads((make(table, asked=Asked(authors_way=True)).folder / "numbers.json").read_text())
+    found = json.loads((make(table, options=ReportOptions(authors_way=True)).folder / "numbers.json").read_text())
     (one,) = found["sections"]
     score = one["rows"]["K = 25"]["scores"]["CC/mAP"]
     assert set(score) == {"spread", "best_two", "difference", "gap", "seed_error", "clear"}
@@ -84,9 +84,9 @@ def test_only_the_format_that_was_asked_for_is_written(table):
 def test_values_of_one_number_are_drawn_over_it_and_nothing_else_is():
     def drawn(*settings):
         rows = [made_up(f"row {i}", 1, skill=0.1 * i) for i in range(len(settings))]
-        wanted = tuple(Variant(name=row.row, settings=own) for row, own in zip(rows, settings, strict=True))
-        made = material(rows, wanted=wanted)
-        return [one.name for one in figures.over_values(section(made, Asked()), made)]
+        variants = tuple(Variant(name=row.row, settings=own) for row, own in zip(rows, settings, strict=True))
+        made = material(rows, variants=variants)
+        return [one.name for one in figures.over_values(section(made, ReportOptions()), made)]
 
     assert drawn({"tad.fraction": 0.5}, {"tad.fraction": 1}) == [
         "synthetic-tad.fraction-CC-rank1",
@@ -107,7 +107,7 @@ def here(tmp_path, home, whole_run):
         made_up("RLQ", 1, folder=folder),
         made_up("away", 1, folder=str(tmp_path / "nowhere")),
     ]
-    return section(material(rows), Asked())
+    return section(material(rows), ReportOptions())
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def fake(monkeypatch):
 
     def draw(sources, *, seed, console, options):
         calls.append([source.name for source in sources])
-        return Drawn(Figure(), {"seed": seed}, "| text |")
+        return Outcome(Figure(), {"seed": seed}, "| text |")
 
     def fail(sources, *, seed, console, options):
         raise RlqError("the pictures are away")
@@ -130,7 +130,7 @@ def fake(monkeypatch):
 
 
 def test_curves_and_what_is_asked_for_are_drawn_from_the_folders_that_are_here(here, fake):
-    drawings, remarks = figures.draw(here, own=None, asked=["one"], seed=3, console=Console(quiet=True))
+    drawings, remarks = figures.draw(here, table_analysis=None, requested=["one"], seed=3, console=Console(quiet=True))
     assert [one.name for one in drawings] == ["synthetic-one", "synthetic-curves"]
     assert fake == [["BM"], ["BM", "RLQ"]] and drawings[0].numbers == {"seed": 3}
     assert drawings[0].note.startswith("Of one. ") and "RLQ" in drawings[0].note and drawings[0].text == "| text |"
@@ -145,18 +145,18 @@ def test_curves_and_what_is_asked_for_are_drawn_from_the_folders_that_are_here(h
     [("broken", ("the pictures are away",)), ("three", (3, 2))],
 )
 def test_a_figure_of_the_table_that_cannot_be_drawn_is_a_remark_and_one_asked_for_is_an_error(here, fake, name, told):
-    _, remarks = figures.draw(here, own=name, asked=[], seed=0, console=Console(quiet=True))
+    _, remarks = figures.draw(here, table_analysis=name, requested=[], seed=0, console=Console(quiet=True))
     (remark,) = [remark for remark in remarks if name in remark]
     assert_names(remark, "synthetic", *told)
     with pytest.raises(RlqError) as refused:
-        figures.draw(here, own=None, asked=[name], seed=0, console=Console(quiet=True))
+        figures.draw(here, table_analysis=None, requested=[name], seed=0, console=Console(quiet=True))
     assert_names(refused.value, name, "synthetic", *told)
 
 
 @pytest.mark.parametrize("own", ["rain", None])
 def test_an_unknown_analysis_is_answered_with_the_known_ones(here, own):
     with pytest.raises(RlqError) as told:
-        figures.draw(here, own=own, asked=[] if own else ["rain"], seed=0, console=Console(quiet=True))
+        figures.draw(here, table_analysis=own, requested=[] if own else ["rain"], seed=0, console=Console(quiet=True))
     assert_names(told.value, "rain", "curves, ")
 
 
@@ -201,7 +201,7 @@ def test_a_protocol_or_seed_that_no_row_has_is_refused(table):
         make(table, protocols=["SC"])
     assert_names(refused.value, "synthetic", "SC", "CC")
     with pytest.raises(RlqError) as refused:
-        make(table, asked=Asked(seeds=(7, 8)))
+        make(table, options=ReportOptions(seeds=(7, 8)))
     assert_names(refused.value, "synthetic", "7, 8", "1, 2")
 
 

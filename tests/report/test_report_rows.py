@@ -12,7 +12,7 @@ from rlq.ablation.table import read_table_file
 from rlq.core.config import flatten
 from rlq.core.errors import RlqError
 from rlq.report.comparison import section
-from rlq.report.content import Asked
+from rlq.report.content import ReportOptions
 from rlq.report.rows import _named, check_protocols, of_runs, of_table
 from rlq.runs.load import fingerprint, load
 
@@ -57,7 +57,7 @@ def test_a_table_gives_its_rows_base_by_base(table, results):
     assert [(row.row, row.seed) for row in synthetic.rows] == [("BM", 1), ("BM", 5), ("RLQ", 2)]
     assert synthetic.reference == "BM"
     assert (prcc.base, prcc.protocols, len(prcc.rows)) == ("prcc", ("CC", "SC"), 1)
-    found = section(synthetic, Asked())
+    found = section(synthetic, ReportOptions())
     assert found.warnings == () and [line.missing for line in found.lines] == [(2,), (1,)]
 
 
@@ -65,7 +65,7 @@ def test_rows_of_other_settings_than_now_are_noticed_by_their_fingerprint(table,
     old = as_now(table, "BM", 1)
     write_row(results, replace(old, fingerprint="old", settings=old.settings | {"optim.lr": 0.5}))
     (material,) = of_table(table, base=EXPERIMENTS / "synthetic.yaml", results=results)
-    assert_names(section(material, Asked()).warnings[0], "optim.lr", 0.5, 0.001, "BM", "seed 1")
+    assert_names(section(material, ReportOptions()).warnings[0], "optim.lr", 0.5, 0.001, "BM", "seed 1")
 
 
 def test_another_base_shows_the_protocols_of_the_table(table, results):
@@ -121,4 +121,4 @@ def test_runs_become_rows_with_their_own_commit_and_what_they_differ_in(home, wh
     assert (row.row, row.seed, row.dataset) == ("RLQ", 1, "synthetic")
     assert row.commit.rstrip("+") == home.tracked(whole_run.run_id).data.tags.get("mlflow.source.git.commit", "")
     assert (found.reference, found.protocols, found.seeds, found.how_to_run) == ("RLQ", ("CC",), (), None)
-    assert found.wanted[0].settings == {}
+    assert found.variants[0].settings == {}

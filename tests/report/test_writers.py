@@ -1,15 +1,17 @@
 import base64
+import configparser
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from table_rows import made_up, material
 
+import rlq
 from rlq.ablation.table import Variant
-from rlq.core.text import percent
-from rlq.report.cells import grid, signed
+from rlq.report.cells import grid
 from rlq.report.comparison import section
-from rlq.report.content import Asked, Drawing, Report
+from rlq.report.content import Drawing, Report, ReportOptions
 from rlq.report.writers import html, latex, markdown
 
 NASTY = r"SS_MSE [NT] & 8% <b>|$x^2$~#{}\ "
@@ -24,13 +26,13 @@ def made(*, dataset="synthetic", authors_way=False, rows=None):
         *(made_up(NASTY, seed, skill=0.012, dataset=dataset) for seed in (1, 2)),
         *(made_up("RLQ", seed, skill=0.3, dataset=dataset) for seed in (1, 2)),
     ]
-    wanted = (
+    variants = (
         Variant(name="BM", published=PUBLISHED),
         Variant(name=NASTY),
         Variant(name="RLQ"),
         Variant(name="never run", published={"prcc": {"CC": (64.0, 63.2)}}),
     )
-    return section(material(rows, wanted=wanted), Asked(authors_way=authors_way))
+    return section(material(rows, variants=variants), ReportOptions(authors_way=authors_way))
 
 
 def report(*sections, drawings=()):
@@ -39,11 +41,6 @@ def report(*sections, drawings=()):
 
 def columns(found):
     return [f"{column.group} {column.title}".strip() for column in found.columns]
-
-
-def test_numbers_are_percent_with_one_decimal_and_differences_have_a_sign():
-    assert (percent(0.5804), percent(0.0), percent(1.0)) == ("58.0", "0.0", "100.0")
-    assert [signed(value) for value in (0.0123, -0.0123, 0.0004, -0.0004)] == ["+1.2", "-1.2", "0.0", "0.0"]
 
 
 def test_a_grid_has_seeds_numbers_differences_and_what_was_published():
@@ -73,13 +70,13 @@ def test_the_authors_way_has_columns_of_its_own():
 
 
 def test_one_row_alone_is_not_the_best():
-    found = grid(section(material([made_up("BM", 1)]), Asked()))
+    found = grid(section(material([made_up("BM", 1)]), ReportOptions()))
     assert not any(cell.strong for _, cells in found.rows for cell in cells)
 
 
 def test_rows_that_print_alike_are_both_the_best():
     same = made_up("BM", 1)
-    found = grid(section(material([same, made_up("RLQ", 1, metrics=same.metrics)]), Asked()))
+    found = grid(section(material([same, made_up("RLQ", 1, metrics=same.metrics)]), ReportOptions()))
     assert [cells[1].strong for _, cells in found.rows] == [True, True]
 
 
@@ -174,7 +171,7 @@ def test_the_page_shows_the_table_and_loads_nothing():
 def test_the_page_escapes_every_word():
     evil = '"><script>alert(1)</script>'
     rows = [made_up("BM", 1), made_up(evil, 1, device=evil)]
-    whole = Report("x", evil, evil, (section(material(rows, base=evil), Asked()),), (), (evil,))
+    whole = Report("x", evil, evil, (section(material(rows, base=evil), ReportOptions()),), (), (evil,))
     text = html.page(whole)
     assert Cells(text).tags.count("script") == 1 and "<script>alert" not in text
 
@@ -194,3 +191,10 @@ def test_every_section_has_its_table_in_every_format(count):
     assert html.page(whole).count("<table>") == count
     assert latex.tables(whole).count(r"\begin{tabular}") == count
     assert markdown.document(whole, {}).count("\n## synthetic\n") == count
+
+
+def test_the_template_of_the_page_is_delivered_with_the_package():
+    setup = configparser.ConfigParser()
+    setup.read(Path(rlq.__file__).parents[1] / "setup.cfg")
+    delivered = setup["options.package_data"]["rlq.report.writers"].split()
+    assert delivered == [path.name for path in Path(html.__file__).parent.glob("*.html")]

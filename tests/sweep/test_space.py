@@ -10,6 +10,7 @@ from sweep_files import of, settings_of
 from rlq.core.config import validate, with_values
 from rlq.core.errors import SettingsError
 from rlq.core.seeding import generator
+from rlq.methods.catalogue import METHODS
 from rlq.methods.rlq.settings import RlqSettings
 from rlq.sweep.samplers import make_sampler
 from rlq.sweep.space import (
@@ -163,10 +164,11 @@ def test_fractions_are_drawn_as_the_file_would_write_them(sampler, trials, tmp_p
 def test_smoke_makes_any_experiment_short_and_leaves_it_valid(tmp_path):
     sweep = of(tmp_path, parameters={"losses.kl": {"values": ["plain"]}})
     for name in ("synthetic_short", "prcc", "last", "cal", "base"):
-        short = validate(RlqSettings, with_values(settings_of(name).model_dump(mode="json"), smoke(sweep)), name)
+        values = smoke(sweep, METHODS["rlq"])
+        short = validate(RlqSettings, with_values(settings_of(name).model_dump(mode="json"), values), name)
         assert short.schedule.epochs * short.schedule.max_steps == 4 and not short.tracking.figures
     with pytest.raises(SettingsError, match=r"line \d+") as refused:
-        smoke(of(tmp_path, parameters={"schedule.epochs": {"values": [4, 8]}}))
+        smoke(of(tmp_path, parameters={"schedule.epochs": {"values": [4, 8]}}), METHODS["rlq"])
     assert_names(refused.value, "--smoke", "schedule.epochs")
 
 

@@ -13,6 +13,7 @@ import pytest
 from mlflow import MlflowClient
 from naming import assert_names
 
+from rlq.core.scores import Score, ScoreTable
 from rlq.tracking import MlflowTracker, TrackingError, close_run, family_links, open_run, sync
 
 Begin = Callable[..., MlflowTracker]
@@ -95,7 +96,9 @@ def test_links_of_a_family_name_its_children_best_first(begin: Begin, store: str
     assert base == "http://localhost:5000/#/compare-runs"
     assert json.loads(parse_qs(query)["runs"][0]) == [children[name].run_id for name in "bca"]
     assert json.loads(parse_qs(query)["experiments"][0]) == ["1"]
-    rising = parse_qs(family_links(store, parent.run_id, metric="best/loss", falls=True)["compare"].partition("?")[2])
+    rising = parse_qs(
+        family_links(store, parent.run_id, metric="best/loss", goal="minimize")["compare"].partition("?")[2]
+    )
     assert json.loads(rising["runs"][0]) == [children[name].run_id for name in "acb"]
 
 
@@ -125,6 +128,21 @@ def test_the_saved_view_shows_scores_and_only_the_settings_that_differ(begin: Be
         *("LINE", "CC/rank1"),
     )
     assert {chart["metricSectionId"] for chart in view["compareRunCharts"]} == {view["compareRunSections"][0]["uuid"]}
+
+
+def test_the_view_of_a_method_with_other_scores_shows_those(begin: Begin, store: str):
+    parent = begin("table")
+    children = [begin(str(number), parent_run_id=parent.run_id) for number in range(2)]
+    for number, child in enumerate(children):
+        child.log_metrics({"best/PAR/mA": 0.5, "best/PAR/error": 0.5 - 0.1 * number, "best/CC/rank1": 1.0}, step=0)
+    error = Score("error", "error", percent=False, higher=False)
+    scores = ScoreTable(groups=("PAR",), shown=(error, Score("mA", "mean accuracy")))
+    links = family_links(store, parent.run_id, scores=scores)
+    view = json.loads(MlflowClient(store).get_experiment("1").tags[f"mlflow.sharedViewState.{parent.run_id}"])
+    assert (view["orderByKey"], view["orderByAsc"]) == ("metrics.`best/PAR/error`", True)
+    assert view["selectedColumns"] == ["metrics.`best/PAR/error`", "metrics.`best/PAR/mA`"]
+    compared = json.loads(parse_qs(links["compare"].partition("?")[2])["runs"][0])
+    assert compared == [children[1].run_id, children[0].run_id]
 
 
 def test_a_view_of_many_long_settings_still_fits_into_the_store(begin: Begin, store: str):

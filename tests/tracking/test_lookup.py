@@ -7,7 +7,7 @@ from mlflow import MlflowClient
 from mlflow.entities import FileInfo
 from naming import assert_names
 
-from rlq.tracking import TrackingError, fetch_files, find_stored, open_run, source_digest
+from rlq.tracking import TrackingError, fetch_files, find_stored_run, open_run, source_digest
 from rlq.tracking.provenance import source_digest as uncached
 
 
@@ -31,7 +31,7 @@ def store(tmp_path_factory):
 def test_a_run_is_found_with_its_tags_and_latest_metrics(store):
     uri, ids = store
     for word in (ids["c"], ids["c"][:12]):
-        found = find_stored(uri, word)
+        found = find_stored_run(uri, word)
         assert (found.run_id, found.name, found.status) == (ids["c"], "single 'quoted'", "FINISHED")
         assert found.tags["rlq.kind"] == "run"
         assert found.metrics == {"best/CC/rank1": 0.5}
@@ -40,11 +40,11 @@ def test_a_run_is_found_with_its_tags_and_latest_metrics(store):
 def test_a_word_for_several_runs_or_none_is_answered_with_what_there_is(store):
     uri, ids = store
     with pytest.raises(TrackingError) as several:
-        find_stored(uri, "twin")
+        find_stored_run(uri, "twin")
     assert_names(several.value, f"{ids['a'][:8]} (twin)", f"{ids['b'][:8]} (twin)")
     for word in ("abc", "%%%%"):  # too short for the start of an id; no pattern of the database's
         with pytest.raises(TrackingError) as none:
-            find_stored(uri, word)
+            find_stored_run(uri, word)
         assert_names(none.value, word, "sqlite")
         assert "(twin)" not in str(none.value)
 
@@ -70,7 +70,7 @@ def test_fetching_leaves_nothing_behind_and_takes_no_name_that_leads_out(store, 
 def test_a_store_that_is_away_is_named(tmp_path):
     uri = "http://127.0.0.1:9"  # the port where nothing ever listens
     with pytest.raises(TrackingError) as away:
-        find_stored(uri, "twin")
+        find_stored_run(uri, "twin")
     assert_names(away.value, uri, "twin")
     with pytest.raises(TrackingError, match="abcd"):
         fetch_files(uri, "abcd", tmp_path, (".yaml",))

@@ -8,14 +8,14 @@ import pytest
 
 from rlq.tracking import resolve_uri
 from rlq.tracking.store import (
-    Away,
     Refused,
+    Unreachable,
     absolute_uri,
     experiment_id,
     links_to,
     open_client,
-    patience,
-    reaching,
+    store_errors,
+    upload_timeout,
     with_credentials,
 )
 
@@ -77,17 +77,17 @@ def test_links_are_full_addresses_without_password_that_aim_at_training_runs():
 
 def test_errors_mean_away_or_no_and_bugs_pass(store: str):
     client = open_client(store)
-    with pytest.raises(Refused, match="abc"), reaching(store):
+    with pytest.raises(Refused, match="abc"), store_errors(store):
         client.get_run("abc" * 10 + "de")
-    with pytest.raises(Away, match="disk is full"), reaching(store):
+    with pytest.raises(Unreachable, match="disk is full"), store_errors(store):
         raise OSError("disk is full")
-    with pytest.raises(KeyError), reaching(store):
+    with pytest.raises(KeyError), store_errors(store):
         raise KeyError("a bug")
 
 
 def test_a_password_stays_out_of_reasons():
     uri = "http://me:secret@host"
-    with pytest.raises(Away) as caught, reaching(uri):
+    with pytest.raises(Unreachable) as caught, store_errors(uri):
         raise OSError(f"cannot reach {uri} today")
     assert str(caught.value) == "cannot reach http://host today"
 
@@ -96,11 +96,11 @@ def test_uploads_may_take_longer_unless_the_user_says_how_long(store: str, monke
     open_client(store)
     name = "MLFLOW_HTTP_REQUEST_TIMEOUT"
     monkeypatch.setenv(name, "10")
-    with patience():
+    with upload_timeout():
         assert os.environ[name] == "600"
     assert os.environ[name] == "10"
     monkeypatch.setenv(name, "33")
-    with patience():
+    with upload_timeout():
         assert os.environ[name] == "33"
 
 
@@ -127,7 +127,7 @@ def test_a_store_whose_making_was_interrupted_is_made_anew(tmp_path, monkeypatch
 
     with monkeypatch.context() as patch:
         patch.setattr(MlflowClient, "search_experiments", full)
-        with pytest.raises(Away, match="No space left"):
+        with pytest.raises(Unreachable, match="No space left"):
             open_client(f"sqlite:///{path}")
     assert not path.exists() and not list(tmp_path.glob(".*.mlflow.db"))
     (tmp_path / ".12345678.mlflow.db").write_bytes(b"half of one")

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from mlflow import MlflowClient
 from naming import assert_names
 
-from rlq.tracking import MlflowTracker, TrackingError, begun_run, open_run, sync
+from rlq.tracking import MlflowTracker, TrackingError, local_run_id, open_run, sync
 from rlq.tracking.journal import EVENTS
 
 Begin = Callable[..., MlflowTracker]
@@ -222,11 +222,11 @@ def test_a_run_whose_process_was_killed_before_anybody_knew_its_id_is_resumed_by
     begin: Begin, client: MlflowClient, tmp_path: Path
 ):
     folder = tmp_path / "runs/a"
-    assert begun_run(folder) is None
+    assert local_run_id(folder) is None
     tracker = begin()
     tracker._lock.release()  # as a kill does
-    assert begun_run(folder) == tracker.local_id
-    again = begin(resume_run_id=begun_run(folder))
+    assert local_run_id(folder) == tracker.local_id
+    again = begin(resume_run_id=local_run_id(folder))
     again.end()
     assert again.run_id == tracker.run_id
     assert client.get_run(again.run_id).info.status == "FINISHED"
@@ -236,9 +236,9 @@ def test_a_first_line_that_was_torn_off_is_no_run_and_a_broken_one_is_told(begin
     folder = tmp_path / "runs/a"
     folder.mkdir()
     (folder / EVENTS).write_text('{"kind": "open", "local_')
-    assert begun_run(folder) is None
+    assert local_run_id(folder) is None
     begin().end()
-    assert begun_run(folder) is not None
+    assert local_run_id(folder) is not None
     for broken in ("{}\n", "[]\n", "[" * 100_000 + "\n"):
         (folder / EVENTS).write_text(broken)
         with pytest.raises(TrackingError) as told:

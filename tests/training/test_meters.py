@@ -3,7 +3,7 @@ import torch
 from naming import assert_names
 
 from rlq.core.errors import TrainingError
-from rlq.training.meters import Tally, WaitClock
+from rlq.training.meters import LossMeter, WaitClock
 
 ROWS = (3, 1, 4, 2, 5, 3, 2)
 
@@ -13,14 +13,14 @@ def values(seed):
 
 
 def filled(every, broken=None):
-    """A tally of seven steps of several sizes; `broken` maps steps to what their second term is."""
-    tally = Tally("cap", 4, every=every)
+    """A meter of seven steps of several sizes; `broken` maps steps to what their second term is."""
+    meter = LossMeter("cap", 4, every=every)
     for step, rows in enumerate(ROWS):
         first, second = values(step)
         if step in (broken or {}):
             second = torch.tensor(broken[step])
-        tally.add({"a": first, "b": second}, [f"{step}-{row}.png" for row in range(rows)])
-    return tally
+        meter.add({"a": first, "b": second}, [f"{step}-{row}.png" for row in range(rows)])
+    return meter
 
 
 def test_means_are_of_rows_and_equal_to_the_last_bit_however_seldom_terms_are_looked_at():
@@ -38,18 +38,18 @@ def test_an_error_names_the_first_bad_step_and_its_pictures_however_late_it_come
 
 
 def test_terms_are_looked_at_once_for_so_many_steps():
-    tally = Tally("cap", 0, every=3)
+    meter = LossMeter("cap", 0, every=3)
     for _ in range(2):
-        tally.add({"a": torch.tensor(float("nan"))}, ["x.png"])
+        meter.add({"a": torch.tensor(float("nan"))}, ["x.png"])
     with pytest.raises(TrainingError, match="step 0"):
-        tally.add({"a": torch.tensor(0.0)}, ["x.png"])
+        meter.add({"a": torch.tensor(0.0)}, ["x.png"])
 
 
 def test_terms_that_only_some_steps_have_are_means_over_those():
-    tally = Tally("cap", 0, every=2)
-    tally.add({"a": torch.tensor(1.0)}, ["x"])
-    tally.add({"a": torch.tensor(2.0), "b": torch.tensor(5.0)}, ["x"] * 3)
-    assert tally.means() == {"a": 7 / 4, "b": 5.0}
+    meter = LossMeter("cap", 0, every=2)
+    meter.add({"a": torch.tensor(1.0)}, ["x"])
+    meter.add({"a": torch.tensor(2.0), "b": torch.tensor(5.0)}, ["x"] * 3)
+    assert meter.means() == {"a": 7 / 4, "b": 5.0}
 
 
 class Mark:

@@ -35,7 +35,7 @@ LAYOUT = "train-set, test-set-query and test-set-gallery, each with a list such 
 EXAMPLE = "p0003_c05_20200813_101500_000017_bbox.jpg"
 NAME = re.compile(r"(?P<pid>p\d{4})_c(?P<camera>\d{2})_(?P<date>\d{8})_(?P<time>\d{6})_(?P<frame>\d{6})_bbox\.jpg")
 
-PROTOCOLS = (Protocol("General", "GENERAL", barrier="tracklet"),)
+PROTOCOLS = (Protocol("General", "GENERAL", junk_by="tracklet"),)
 GUESSED = "outfits are guessed from the day, and no paper ranks by them"
 
 

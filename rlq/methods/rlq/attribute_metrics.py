@@ -25,7 +25,8 @@ def attribute_metrics(
     if network.pose_branch is None and network.gender_head is None:
         return {}
     paths = [record.cover for record in (*inputs.data.query, *inputs.data.gallery)]
-    pose, gender, cosine = _outputs(network, paths, settings, place, console)
+    source = PictureSource.of(settings.data, place, console, inputs.reader)
+    pose, gender, cosine = _outputs(network, paths, source, settings.anchor)
     poses = inputs.poses.test if inputs.poses is not None else None
     genders = inputs.genders.test if inputs.genders is not None else None
     metrics: dict[str, float] = {}
@@ -49,17 +50,16 @@ def gigaflops(network: RlqNetwork, size: tuple[int, int]) -> float:
 
 
 def _outputs(
-    network: RlqNetwork, paths: Sequence[Path], settings: RlqSettings, place: Place, console: Console
+    network: RlqNetwork, paths: Sequence[Path], source: PictureSource, anchor: str
 ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
     """Return predicted poses and genders, and the cosines of pose feature and identity feature, each [N] or None."""
-    source = PictureSource.of(settings.data, place, console)
     rows: dict[str, list[np.ndarray]] = {"pose": [], "gender": [], "cosine": []}
     network.eval()
     with torch.inference_mode():
         for images, _ in source.batches(paths, label="attributes"):
             outputs = network(images)
             if outputs.pose is not None:
-                identity = outputs.of(settings.anchor)[0]
+                identity = outputs.of(anchor)[0]
                 rows["cosine"].append(F.cosine_similarity(identity, outputs.pose).cpu().numpy())
                 rows["pose"].append(outputs.pose_logits.argmax(dim=1).cpu().numpy())
             if outputs.gender_logits is not None:

@@ -20,7 +20,7 @@ from torch import Tensor
 from rlq.core.config import validate
 from rlq.core.digest import file_digest
 from rlq.core.errors import DataError
-from rlq.core.safe_load import UNREADABLE, makes_room, packed_parts
+from rlq.core.safe_load import UNREADABLE, allocates_bytearray, compressed_parts
 from rlq.methods.rlq.author_names import (
     ID_HEAD,
     ID_HEAD_APART,
@@ -155,9 +155,9 @@ def _unpickle(path: Path) -> Any:
 
 def _refuse_compressed(path: Path) -> None:
     """Raise DataError for a compressed file. torch.save compresses nothing, and such a file may exceed the memory."""
-    if makes_room(path):
+    if allocates_bytearray(path):
         raise DataError(f"{path} is refused: reading it would allocate memory of any size, which weights do not need")
-    packed = packed_parts(path)
+    packed = compressed_parts(path)
     if packed:
         raise DataError(f"{path} is refused: it is compressed ({first_names(packed)}), which torch.save never does")
 

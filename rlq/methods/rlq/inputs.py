@@ -11,8 +11,8 @@ from rlq.core.errors import DataError
 from rlq.core.text import listed
 from rlq.data.catalogue import read as read_data
 from rlq.data.clothes import ClothesClasses, Recolouring, mask_path, read_unusable
-from rlq.data.image_cache import keep_decoded
-from rlq.data.pictures import look_first_in
+from rlq.data.image_cache import DecodedPictures, keep_decoded
+from rlq.data.pictures import CachedReader, PictureReader, read_picture
 from rlq.data.records import Record, ReidData, TrainLabels, class_indices
 from rlq.data.samplers import keep_fraction, keep_identities
 from rlq.methods.base import DataUse
@@ -37,6 +37,7 @@ class Inputs:
     external: ReidData | None  # None also if TAD uses target pictures
     external_train: list[Record]  # which TAD compares with their degraded versions
     own_test: ReidData | None = None  # with data.selection = holdout: the set with its own query and gallery
+    reader: PictureReader = read_picture  # with data.cache, one that looks in the decoded pictures first
     notes: tuple[str, ...] = ()  # printed when the run starts
 
     @property
@@ -101,7 +102,7 @@ def gather_inputs(settings: RlqSettings, origin: str, console: Console | None = 
         missing.add("genders", error, "cap.gender.enabled=false")
     if missing.reasons:
         _raise_missing(missing, origin, data_was_read=True)
-    notes = [*_notes(data, genders), *_keep_decoded([own_test or data, external], settings)]
+    caches, refusals = _keep_decoded([own_test or data, external], settings)
     return Inputs(
         settings=settings,
         data=data,
@@ -113,7 +114,8 @@ def gather_inputs(settings: RlqSettings, origin: str, console: Console | None = 
         external=external,
         external_train=_sampled(_tad_pictures(data, external, settings), settings),
         own_test=own_test,
-        notes=tuple(notes),
+        reader=CachedReader(caches) if caches else read_picture,
+        notes=(*_notes(data, genders), *refusals),
     )
 
 
@@ -135,17 +137,18 @@ def _notes(data: ReidData, genders: GenderLabels | None) -> Iterator[str]:
         )
 
 
-def _keep_decoded(sets: list[ReidData | None], settings: RlqSettings) -> Iterator[str]:
-    """With data.cache, decode each set once. Yield a note if the disk has no room; pictures are then not cached."""
+def _keep_decoded(sets: list[ReidData | None], settings: RlqSettings) -> tuple[list[DecodedPictures], list[str]]:
+    """With data.cache, return the decoded pictures of each set, and a note for each set that the disk cannot hold."""
     folder = Path(settings.tracking.folder) / CACHE
+    caches, notes = [], []
     for data in sets:
         if data is not None and settings.data.cache:
             paths = sorted({path for record in data.records for path in record.pictures})
             try:
-                decoded = keep_decoded(paths, folder, data.name, settings.data.cache_gb)
-                look_first_in({str(data.root.absolute()): decoded})
+                caches.append(keep_decoded(paths, folder, data.name, settings.data.cache_gb))
             except DataError as error:
-                yield f"data.cache: {error}; pictures are decoded each time they are read, with the same results"
+                notes.append(f"data.cache: {error}; pictures are decoded each time, with the same results")
+    return caches, notes
 
 
 def _target(settings: RlqSettings, missing: _Missing) -> tuple[ReidData | None, ReidData | None]:

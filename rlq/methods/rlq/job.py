@@ -17,6 +17,7 @@ from rlq.core.errors import SettingsError
 from rlq.data.batches import collate_pairs, collate_target
 from rlq.data.clothes import head_megabytes
 from rlq.data.datasets import Classes, ExternalPairs, TargetPictures, loader
+from rlq.data.picture_source import PictureSource
 from rlq.data.samplers import IdentityBatches
 from rlq.data.transforms import TrainTransform
 from rlq.methods.ranking import evaluation_of
@@ -189,6 +190,7 @@ def _cap_pass(settings: RlqSettings, inputs: Inputs, learner: Learner, place: Pl
         recolouring=inputs.recolouring,
         ranges=settings.tad.ranges() if settings.cap.low_quality else None,
         classes=_classes(inputs),
+        reader=inputs.reader,
     )
     return Pass("cap", step, _loader(settings, pictures, batches, collate_target, place), begin)
 
@@ -214,7 +216,7 @@ def _tad_pass(
     numbers = {pid: number for number, pid in enumerate(sorted({record.pid for record in inputs.external_train}))}
     batches = _batches(settings, [numbers[record.pid] for record in inputs.external_train], "tad", place)
     transform, ranges = TrainTransform(settings.data.size), settings.tad.ranges()
-    pictures = ExternalPairs(inputs.external_train, transform, ranges, settings.seed)
+    pictures = ExternalPairs(inputs.external_train, transform, ranges, settings.seed, reader=inputs.reader)
     batches_of_pairs = _loader(settings, pictures, batches, collate_pairs, place)
     features = _teacher_features(settings, inputs, teacher, place, console) if teacher is not None else None
     return Pass("tad", TadStep(learner, teacher, settings, features), batches_of_pairs, batches.set_epoch)
@@ -227,7 +229,8 @@ def _teacher_features(
     if settings.tad.teacher_features == "once":
         paths = [record.path for record in inputs.external_train]
         cache = Path(settings.tracking.folder) / CACHE
-        cached = cached_features(teacher, paths, cache, settings.data, place, console)
+        source = PictureSource.of(settings.data, place, console, inputs.reader)
+        cached = cached_features(teacher, paths, cache, source)
         return lambda batch, hq: cached.of(batch.paths, hq.device)
     if settings.compute.compile:
         features = compiled(teacher.branch_features)

@@ -1,6 +1,7 @@
 """RLQ (arXiv 2505.12580) as a Method."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,10 @@ class Rlq(RankingMethod):
     def describe(self, inputs: Inputs, place: Place) -> str:
         """Return two lines about what is trained on which data."""
         return job.describe(inputs.settings, inputs, place)
+
+    def trained(self, inputs: Inputs, job: Job, device: torch.device) -> PictureModel:
+        """Return the network of a finished run's best epoch, which reads pictures as training did."""
+        return replace(self.load(job.folder / "best", device), reader=inputs.reader)
 
     def measure(self, model: PictureModel, inputs: Inputs, *, place: Place, console: Console) -> Metrics:
         """Count parameters and operations, and measure the attribute heads on people that were not trained on."""

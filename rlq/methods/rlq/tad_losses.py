@@ -5,7 +5,7 @@ A student's features of a picture and of its degraded version should equal a tea
 
 from torch import Tensor
 
-from rlq.losses.distillation import halves, squared_distance_of_directions
+from rlq.losses.distillation import halves, squared_direction_distance
 from rlq.losses.divergence import Reduction, kl_divergence
 
 
@@ -18,8 +18,8 @@ def tad_distillation(teacher: dict[str, Tensor], student: dict[str, Tensor]) -> 
     terms = {}
     for branch, target in teacher.items():
         hq, lq = halves(student[branch])
-        terms[f"distill_{branch}_hq"] = squared_distance_of_directions(target, hq)
-        terms[f"distill_{branch}_lq"] = squared_distance_of_directions(target, lq)
+        terms[f"distill_{branch}_hq"] = squared_direction_distance(target, hq)
+        terms[f"distill_{branch}_lq"] = squared_direction_distance(target, lq)
     return terms
 
 
@@ -31,7 +31,7 @@ def tad_consistency(student: dict[str, Tensor]) -> dict[str, Tensor]:
     without a formula. Our reading [R] is equation 2 with the student's own features of the pictures instead of the
     teacher's. They are unit vectors, so that all terms have one scale, and smaller features do not reduce the loss.
     """
-    return {f"ss_mse_{branch}": squared_distance_of_directions(*halves(both)) for branch, both in student.items()}
+    return {f"ss_mse_{branch}": squared_direction_distance(*halves(both)) for branch, both in student.items()}
 
 
 def tad_self_supervision(

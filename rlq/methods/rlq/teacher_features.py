@@ -9,11 +9,9 @@ import torch
 from torch import Tensor
 
 from rlq.core.cache import derived_file, ensure_built
-from rlq.core.console import Console
 from rlq.core.digest import short_digest
-from rlq.core.distributed import Place, wait_for_all
+from rlq.core.distributed import wait_for_all
 from rlq.core.errors import DataError
-from rlq.core.settings import DataSettings
 from rlq.data.picture_source import PictureSource
 from rlq.methods.rlq.network import RlqNetwork
 
@@ -45,30 +43,25 @@ class CachedFeatures:
         return {name: moved[:, number] for number, name in enumerate(self.branches)}
 
 
-def cached_features(
-    teacher: RlqNetwork, paths: Sequence[Path], folder: Path, data: DataSettings, place: Place, console: Console
-) -> CachedFeatures:
+def cached_features(teacher: RlqNetwork, paths: Sequence[Path], folder: Path, source: PictureSource) -> CachedFeatures:
     """Return a teacher's features of these pictures, resized and normalised only, from a file in `folder`.
 
     The main process computes the file if it is missing; other runs and processes wait. Arithmetic is float32, so that
     the file serves every precision. Raises DataError if the disk has no room.
     """
     shape = (len(paths), len(teacher.branch_names), teacher.feature_width)
-    file = derived_file(folder, "teacher", _digest(teacher, paths, data.size), ".npy")
-    if place.is_main:
-        ensure_built(file, lambda temporary: _write(teacher, paths, temporary, data, place, console))
+    file = derived_file(folder, "teacher", _digest(teacher, paths, source.size), ".npy")
+    if source.place.is_main:
+        ensure_built(file, lambda temporary: _write(teacher, paths, temporary, source))
     wait_for_all()
     features = CachedFeatures(file, paths, teacher.branch_names, teacher.feature_width)
-    console.line(f"teacher  features of {shape[0]} pictures in {file} ({4 * np.prod(shape) / 1e6:,.1f} MB)")
+    source.console.line(f"teacher  features of {shape[0]} pictures in {file} ({4 * np.prod(shape) / 1e6:,.1f} MB)")
     return features
 
 
-def _write(
-    teacher: RlqNetwork, paths: Sequence[Path], file: Path, data: DataSettings, place: Place, console: Console
-) -> None:
+def _write(teacher: RlqNetwork, paths: Sequence[Path], file: Path, source: PictureSource) -> None:
     shape = (len(paths), len(teacher.branch_names), teacher.feature_width)
     _check_room(file.parent, shape)
-    source = PictureSource.of(data, place, console)
     with file.open("wb") as output, torch.inference_mode():
         header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.float32)), "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(output, header)

@@ -1,4 +1,4 @@
-"""A report as one HTML page that needs nothing beside it: no network, no other file."""
+"""A report as one HTML page that needs no network and no other file."""
 
 import base64
 from itertools import groupby
@@ -11,7 +11,7 @@ from rlq.report.content import Report, Section
 
 
 def page(report: Report) -> str:
-    """The page. Every word in it is escaped; pictures are part of it."""
+    """Return the page. All text is escaped, and the pictures are embedded."""
     environment = Environment(
         loader=PackageLoader("rlq.report.writers", "."),
         autoescape=True,
@@ -24,35 +24,34 @@ def page(report: Report) -> str:
 
 
 def _table(section: Section) -> dict[str, Any]:
-    found = grid(section)
+    table = grid(section)
     groups = [
-        {"name": name, "width": len(list(columns))} for name, columns in groupby(found.columns, lambda c: c.group)
+        {"name": name, "width": len(list(columns))} for name, columns in groupby(table.columns, lambda c: c.group)
     ]
-    firsts = [i == 0 or found.columns[i].group != found.columns[i - 1].group for i in range(len(found.columns))]
+    firsts = [i == 0 or table.columns[i].group != table.columns[i - 1].group for i in range(len(table.columns))]
     rows = [
         {
             "name": name,
             "reference": name == section.reference,
             "cells": [
                 {"cell": cell, "text": _signs(cell), "classes": _classes(cell, column.quiet, first)}
-                for cell, column, first in zip(cells, found.columns, firsts, strict=True)
+                for cell, column, first in zip(cells, table.columns, firsts, strict=True)
             ],
         }
-        for name, cells in found.rows
+        for name, cells in table.rows
     ]
-    return {"section": section, "groups": groups, "columns": list(zip(found.columns, firsts)), "rows": rows}
+    return {"section": section, "groups": groups, "columns": list(zip(table.columns, firsts)), "rows": rows}
 
 
 def _signs(cell: Cell) -> str:
-    """With minus signs as wide as plus signs; "-" alone stands for nothing."""
+    """Return the text with minus signs as wide as plus signs; "-" alone stands for no number."""
     text = f"{cell.text} {cell.aside}".strip()
     return text.replace("-", "−") if cell.value is not None else text
 
 
 def _classes(cell: Cell, quiet: bool, first: bool) -> str:
-    gained = cell.text.startswith("+") and not cell.faint
-    lost = cell.text.startswith("-") and cell.value is not None and not cell.faint
-    marks = {"first": first, "best": cell.strong, "noise": cell.faint, "quiet": quiet, "up": gained, "down": lost}
+    better, worse = cell.better is True, cell.better is False
+    marks = {"first": first, "best": cell.strong, "noise": cell.faint, "quiet": quiet, "up": better, "down": worse}
     return " ".join(name for name, on in marks.items() if on)
 
 

@@ -5,7 +5,7 @@ from itertools import groupby
 from rlq.report.cells import Cell, Grid, grid
 from rlq.report.content import Report, Section
 
-SIGNS = {  # what has a meaning in LaTeX or is not in its standard fonts -> what prints it
+SIGNS = {  # characters with a meaning in LaTeX or outside its standard fonts -> LaTeX that prints them
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
@@ -31,7 +31,7 @@ SIGNS = {  # what has a meaning in LaTeX or is not in its standard fonts -> what
 
 
 def tables(report: Report) -> str:
-    """One table environment per section; its notes and warnings as comments, for whoever writes the caption."""
+    """Return one table environment per section, with its notes and warnings as comments for the caption."""
     head = [
         f"% {line}"
         for line in (
@@ -44,14 +44,14 @@ def tables(report: Report) -> str:
 
 
 def table(report: Report, section: Section) -> str:
-    """One section; best in bold, what is not clear of noise in italics. Published numbers of other data are left to
-    the other formats: a page of a paper has no room for them."""
-    whole = grid(section)
-    kept = [i for i, column in enumerate(whole.columns) if not column.quiet]
-    found = Grid(
-        tuple(whole.columns[i] for i in kept),
-        tuple((name, tuple(cells[i] for i in kept)) for name, cells in whole.rows),
-    )
+    """Return the table of one section: the best in bold, differences that do not exceed the noise in italics.
+
+    Published numbers of other data are left out, because a page of a paper has no room for them.
+    """
+    every = grid(section)
+    shown = [i for i, column in enumerate(every.columns) if not column.quiet]
+    columns = tuple(every.columns[i] for i in shown)
+    whole = Grid(columns, tuple((name, tuple(cells[i] for i in shown)) for name, cells in every.rows))
     notes = [f"careful: {warning}" for warning in section.warnings] + list(section.notes)
     caption = escaped(f"{report.title}; {section.base}, data set {section.dataset}")
     return "\n".join(
@@ -59,15 +59,15 @@ def table(report: Report, section: Section) -> str:
             "",
             *(_one_line(f"% {note}") for note in notes),
             r"\begin{table}",
-            r"\centering" + (r"\footnotesize" if len(found.columns) < 8 else r"\scriptsize"),
+            r"\centering" + (r"\footnotesize" if len(whole.columns) < 8 else r"\scriptsize"),
             r"\setlength{\tabcolsep}{3pt}",
             rf"\caption{{{caption}}}",
             r"\makebox[\linewidth][c]{%",  # a wide table goes into both margins alike
-            rf"\begin{{tabular}}{{l{'r' * len(found.columns)}}}",
+            rf"\begin{{tabular}}{{l{'r' * len(whole.columns)}}}",
             r"\toprule",
-            *_header(found),
+            *_header(whole),
             r"\midrule",
-            *(" & ".join([escaped(name), *map(_cell, cells)]) + r" \\" for name, cells in found.rows),
+            *(" & ".join([escaped(name), *map(_cell, cells)]) + r" \\" for name, cells in whole.rows),
             r"\bottomrule",
             r"\end{tabular}}",
             r"\end{table}",
@@ -77,7 +77,7 @@ def table(report: Report, section: Section) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text as LaTeX prints it.
+    """Escape text for LaTeX.
 
     >>> escaped("SS_MSE [NT] & 8%")
     'SS\\\\_MSE {[}NT{]} \\\\& 8\\\\%'
@@ -85,16 +85,16 @@ def escaped(text: str) -> str:
     return "".join(SIGNS.get(sign, sign) for sign in text)
 
 
-def _header(found: Grid) -> list[str]:
-    """Groups over their columns, with a rule under each, then the columns' titles."""
+def _header(table: Grid) -> list[str]:
+    """Return the groups over their columns, with a rule under each, then the titles of the columns."""
     groups, rules, at = [""], [], 2  # the first column holds the rows' names
-    for name, columns in groupby(found.columns, key=lambda column: column.group):
+    for name, columns in groupby(table.columns, key=lambda column: column.group):
         width = len(list(columns))
         groups.append(rf"\multicolumn{{{width}}}{{c}}{{{escaped(name)}}}" if name else " & ".join([""] * width))
         if name:
             rules.append(rf"\cmidrule(lr){{{at}-{at + width - 1}}}")
         at += width
-    titles = ["", *(escaped(column.title) for column in found.columns)]
+    titles = ["", *(escaped(column.title) for column in table.columns)]
     return [" & ".join(groups) + r" \\", "".join(rules), " & ".join(titles) + r" \\"]
 
 
@@ -106,5 +106,5 @@ def _cell(cell: Cell) -> str:
 
 
 def _one_line(text: str) -> str:
-    """A comment must not run into a second line."""
+    """Join the lines of a comment."""
     return " ".join(text.split())

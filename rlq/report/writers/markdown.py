@@ -1,4 +1,4 @@
-"""A report as Markdown: it reads as well on a terminal as in a browser."""
+"""A report as Markdown, for terminals and browsers."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from rlq.report.content import Report, Section
 
 
 def document(report: Report, figures: Mapping[str, str]) -> str:
-    """The whole report; `figures`: name of a drawing -> its file, relative to the document."""
+    """Return the whole report; `figures` maps the name of a drawing to its file, relative to the document."""
     parts = [f"# {escaped(report.title)}"]
     if report.command:
         parts.append(f"    {report.command}")
@@ -23,22 +23,22 @@ def document(report: Report, figures: Mapping[str, str]) -> str:
 
 
 def part(section: Section) -> str:
-    """One table, with what to know about it."""
+    """Return one table with its warnings and notes."""
     warnings = [f"- **Careful:** {escaped(warning)}" for warning in section.warnings]
     notes = [f"- {escaped(note)}" for note in section.notes]
     return "\n\n".join([f"## {escaped(section.base)}", table(section), "\n".join([*warnings, *notes])])
 
 
 def table(section: Section) -> str:
-    """A table with columns of even width; best in bold, what is not clear of noise in italics."""
-    found = grid(section)
-    titles = [f"{column.group} {column.title}".strip() for column in found.columns]
-    rows = [[escaped(name), *map(_cell, cells)] for name, cells in found.rows]
+    """Return an aligned table: the best in bold, differences that do not exceed the noise in italics."""
+    whole = grid(section)
+    titles = [f"{column.group} {column.title}".strip() for column in whole.columns]
+    rows = [[escaped(name), *map(_cell, cells)] for name, cells in whole.rows]
     return markdown(rows, ["row", *map(escaped, titles)])
 
 
 def escaped(text: str) -> str:
-    """Text without a meaning of its own in Markdown. Underscores inside words have none; tables see to |."""
+    """Escape text for Markdown. Underscores within words have no meaning there; `table` escapes |."""
     return "".join(f"\\{sign}" if sign in "\\`*<" else sign for sign in text)
 
 

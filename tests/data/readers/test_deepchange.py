@@ -5,7 +5,7 @@ import pytest
 from naming import assert_names
 
 from rlq.core.errors import DataError
-from rlq.data.readers.deepchange import EXAMPLE, FOLDERS, PUBLISHED, holds_deepchange, read_deepchange
+from rlq.data.readers.deepchange import EXAMPLE, FOLDERS, read_deepchange
 from rlq.evaluation.protocols import evaluate
 
 LISTS = {
@@ -57,7 +57,7 @@ def test_the_lists_are_the_index_and_days_stand_for_clothes(deepchange_folder, b
 def test_only_the_own_tracklet_is_left_out(deepchange_folder):
     data = read_deepchange(deepchange_folder)
     (protocol,) = data.protocols
-    assert (protocol.name, protocol.rule, protocol.barrier) == ("General", "GENERAL", "tracklet")
+    assert (protocol.name, protocol.rule, protocol.junk_by) == ("General", "GENERAL", "tracklet")
     rng = np.random.default_rng(3)
     features = rng.normal(size=(8, 4)).astype(np.float32)
     features /= np.linalg.norm(features, axis=1, keepdims=True)
@@ -110,18 +110,3 @@ def test_a_listed_picture_that_is_not_there_is_told_with_line_and_count(deepchan
         read_deepchange(deepchange_folder)
     assert_names(error.value, "test-set-query-bbox.txt", "p0004_c02_20200902_090000_000001_bbox.jpg", "line 2")
     assert re.search(r"(?=.*\b2\b)(?=.*\b3\b)", str(error.value))
-
-
-def test_empty_and_missing_lists_are_explained(deepchange_folder):
-    (deepchange_folder / "train-set-bbox.txt").write_text("\n\n")
-    with pytest.raises(DataError, match=r"train-set-bbox\.txt"):
-        read_deepchange(deepchange_folder)
-    assert holds_deepchange(deepchange_folder)
-    (deepchange_folder / "train-set-bbox.txt").unlink()
-    assert not holds_deepchange(deepchange_folder)
-    with pytest.raises(DataError, match=r"train-set-bbox\.txt"):
-        read_deepchange(deepchange_folder)
-
-
-def test_the_counts_add_up():
-    assert PUBLISHED.splits["query"]["pictures"] + PUBLISHED.splits["gallery"]["pictures"] == 80_483

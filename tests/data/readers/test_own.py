@@ -51,7 +51,7 @@ def test_a_full_table_gives_records_protocols_and_attributes(table):
         ("test/y.jpg", "anna", "door", "anna/green", "t2"),
         ("test/z.jpg", "carl", "door", "carl/red", ""),
     ]
-    assert {p.name: (p.rule, p.barrier) for p in data.protocols} == {
+    assert {p.name: (p.rule, p.junk_by) for p in data.protocols} == {
         "CC": ("CC", "camera"),
         "SC": ("SC", "camera"),
         "General": ("GENERAL", "camera"),

@@ -8,6 +8,7 @@ from tiny import CPU, noise_data, tiny_settings, tiny_teacher
 
 from rlq.core.console import Console
 from rlq.core.errors import DataError, SettingsError
+from rlq.data.picture_source import PictureSource
 from rlq.data.pictures import read_picture
 from rlq.data.transforms import TestTransform
 from rlq.methods.rlq import teacher_features
@@ -23,7 +24,8 @@ def paths(tmp_path):
 
 def kept(paths, folder, *, seed=7, settings=None):
     settings = settings or tiny_settings()
-    return cached_features(tiny_teacher(settings, seed), paths, folder / "cache", settings.data, CPU, QUIET)
+    source = PictureSource.of(settings.data, CPU, QUIET)
+    return cached_features(tiny_teacher(settings, seed), paths, folder / "cache", source)
 
 
 def test_features_are_the_teachers_of_the_whole_picture_by_path(paths, tmp_path):
