@@ -70,10 +70,9 @@ class ClothesSettings(Settings):
     # class, so that clothes losses skip them.
     labels: Literal["pairs", "person", "none"] = "pairs"
     masks: str | None = None  # folder of parsing masks; None: <set>/rlq/masks
-    bad_upper: str | None = (
-        None  # pictures with unusable upper masks (list); None: <set>/rlq/bad_upper.txt if it exists
-    )
-    bad_lower: str | None = None  # the same for lower masks; None: <set>/rlq/bad_lower.txt if it exists
+    # Lists of pictures with unusable upper and lower masks; None: <set>/rlq/bad_upper.txt and bad_lower.txt if they exist
+    bad_upper: str | None = None
+    bad_lower: str | None = None
 
 
 class KlSettings(Settings):
@@ -81,7 +80,7 @@ class KlSettings(Settings):
 
     tau: Annotated[float, Field(gt=0)] = KL_PRESETS["official"].tau  # temperature, which divides the logits
     coefficient: Weight = KL_PRESETS["official"].coefficient  # factor of the divergence
-    reduction: Reduction = KL_PRESETS["official"].reduction  # mean over elements, or over rows (batch)
+    reduction: Reduction = KL_PRESETS["official"].reduction  # divide by rows x classes (elements) or by rows (batch)
     stopgrad_hq: StrictBool = False  # whether the high-quality pictures in Eq. (3) get no gradient
 
     @model_validator(mode="before")
