@@ -70,7 +70,7 @@ class ClothesSettings(Settings):
     # class, so that clothes losses skip them.
     labels: Literal["pairs", "person", "none"] = "pairs"
     masks: str | None = None  # folder of parsing masks; None: <set>/rlq/masks
-    # Lists of pictures with unusable upper and lower masks; None: <set>/rlq/bad_upper.txt and bad_lower.txt if they exist
+    # Lists of pictures with unusable upper and lower masks; None: <set>/rlq/bad_upper.txt and bad_lower.txt, if any
     bad_upper: str | None = None
     bad_lower: str | None = None
 
