@@ -94,7 +94,7 @@ def evaluate(
     `shots` (multi or single) overrides the run's data.prcc_shots, `celeb_camera` its data.celeb_camera.
     """
     if degrade.kind is None and degrade != Degrade():
-        raise RlqError("--severity, --degrade and --artefact-seed need --artefact, which names the kind of degradation")
+        raise RlqError("--severity, --degrade and --artefact-seed need --artefact KIND, which names the degradation")
     folder, run = find_weights(word, weights, Path(TrackingSettings().folder))
     console = console or Console()
     with alone() as place:

@@ -127,7 +127,7 @@ def _notes(data: ReidData, genders: GenderLabels | None) -> Iterator[str]:
         )
     if data.shared_pids:
         yield (
-            f"{len(data.shared_pids)} pids of the test are pids of training people too, such as {data.shared_pids[:3]}; "
+            f"{len(data.shared_pids)} pids of the test are pids of training people too, e.g. {data.shared_pids[:3]}; "
             "if they are the same people, scores do not measure unseen people"
         )
     if genders is not None and genders.strangers:
