@@ -1,4 +1,4 @@
-# The front door: every target installs what it needs into .venv first, when that is missing or out of date.
+# Every target installs what it needs into .venv first, if .venv is missing or out of date.
 PYTHON ?= python3
 DATASET ?= synthetic
 SWEEP ?= pose_k
@@ -16,20 +16,23 @@ export NO_ALBUMENTATIONS_UPDATE ?= 1
 .PHONY: help install train sweep ablate ui bench chaos fuzz test test-slow lint audit docs clean
 
 help:
-	@echo "make train [DATASET=prcc]    train the whole method; without a data set, on built-in pedestrians"
-	@echo "make sweep [SWEEP=split]     a search over settings, on the built-in data; without a name, pose_k"
-	@echo "make ablate [TABLE=main]     a table of the paper, on the built-in data"
-	@echo "make ui [PORT=5000]          the MLflow pages of all runs, on this machine only"
-	@echo "make bench [BENCH=data]      how fast the parts are here, beside plain forms of them"
-	@echo "make chaos [SEEDS=1,2,3]     kill, starve and corrupt runs, and see that nothing is lost"
-	@echo "make fuzz                    20,000 odd files for everything that reads files"
-	@echo "make test                    the everyday tests; make test-slow: the long ones"
-	@echo "make lint, audit, docs       check the code; known faults of the libraries; the manual in build/site"
+	@echo "make train [DATASET=prcc]    train the whole method; by default on built-in pedestrians"
+	@echo "make sweep [SWEEP=split]     search for settings, on the built-in data; by default pose_k"
+	@echo "make ablate [TABLE=main]     run a table of the paper, on the built-in data"
+	@echo "make ui [PORT=5000]          show all runs in the browser, on this machine only"
+	@echo "make test                    run the everyday tests; make test-slow runs the long ones"
+	@echo "make lint                    check style and types"
+	@echo "make docs                    build the manual in build/site"
+	@echo "make bench [BENCH=data]      measure how fast the parts are here, beside plain forms of them"
+	@echo "make chaos [SEEDS=1,2,3]     kill, starve and corrupt runs, and check that nothing is lost"
+	@echo "make fuzz                    give 20,000 malformed files to everything that reads files"
+	@echo "make audit                   look up known vulnerabilities of the libraries"
+	@echo "make clean                   remove build files and caches"
 
 install: $(STAMP)
 
 $(STAMP): setup.cfg setup.py
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "rlq needs Python 3.11 or later, $(PYTHON) is $$($(PYTHON) --version 2>&1); name another one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "rlq needs Python 3.11 or later, $(PYTHON) is $$($(PYTHON) --version 2>&1); use another one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@echo "installing into .venv (once; about 6 GB with PyTorch)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install -qq --upgrade pip
@@ -49,7 +52,7 @@ ablate: $(STAMP)
 	@$(BIN)/rlq ablate experiments/tables/$(TABLE).yaml --base experiments/synthetic_short.yaml
 
 ui: $(STAMP)
-	@test -f $(RUNS)/mlflow.db || { echo "there are no runs in $(RUNS) yet; make train makes the first"; exit 1; }
+	@test -f $(RUNS)/mlflow.db || { echo "there are no runs in $(RUNS) yet; make train creates the first one"; exit 1; }
 	@echo "http://127.0.0.1:$(PORT)/#/experiments?workflowType=machine_learning   (Ctrl-C ends it)"
 	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow server --workers 1 --host 127.0.0.1 --port $(PORT) --backend-store-uri sqlite:///$(abspath $(RUNS))/mlflow.db
 
@@ -65,7 +68,7 @@ fuzz: $(STAMP)
 	@mkdir -p build
 	@$(BIN)/python tests/fuzz/run.py --inputs 20000 --report build/fuzz.json
 
-# One thread: on pictures this small more only wait for each other.
+# One thread is fastest on pictures this small.
 test test-slow: export OMP_NUM_THREADS ?= 1
 
 test: $(STAMP)

@@ -1,4 +1,4 @@
-"""The command line: parses and calls. Each command's module is imported when it is asked for, torch later still."""
+"""The command line. A command's module is imported when the command is used; torch is imported later still."""
 
 import importlib
 
@@ -28,7 +28,7 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """A group that imports a command's module only when that command is named or listed."""
+    """A group that imports the module of a command only when the command is named or listed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -41,4 +41,4 @@ class LazyGroup(click.Group):
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="rlq")
 def main() -> None:
-    """Find people again on other cameras, in other clothes, in bad pictures (RLQ, arXiv 2505.12580)."""
+    """Find people again on other cameras, in other clothes, in degraded pictures (RLQ, arXiv 2505.12580)."""

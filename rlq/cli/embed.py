@@ -1,4 +1,4 @@
-"""rlq embed: features of every picture below a folder."""
+"""rlq embed: features of every picture, or folder of frames, below a folder."""
 
 from pathlib import Path
 
@@ -11,10 +11,14 @@ from rlq.cli.errors import one_line_errors
 @click.argument("run_or_weights", metavar="RUN_OR_CHECKPOINT")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The .npz to write.")
-@click.option("--weights", type=click.Choice(["best", "last"]), default="best", help="Which epoch of a run.")
+@click.option("--weights", type=click.Choice(["best", "last"]), default="best", help="Epoch of the run.")
 @click.option("--skip-bad", is_flag=True, help="Leave out pictures that cannot be read, instead of stopping.")
-@click.option("--fast", is_flag=True, help="bfloat16 where the hardware has it, batch norms folded: other features.")
-@click.option("--tracklets", is_flag=True, help="One feature per folder of frames: the mean over its pictures.")
+@click.option(
+    "--fast",
+    is_flag=True,
+    help="Be faster, with slightly other features: bfloat16, folded norms.",
+)
+@click.option("--tracklets", is_flag=True, help="Write one feature per folder of frames: the mean over its pictures.")
 def embed(
     run_or_weights: str, folder: Path, output: Path, *, weights: str, skip_bad: bool, fast: bool, tracklets: bool
 ) -> None:

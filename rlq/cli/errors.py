@@ -1,4 +1,4 @@
-"""Our own errors become one line on the screen; every other one keeps its traceback."""
+"""Print our own errors as one line; other errors keep their traceback."""
 
 import errno
 from collections.abc import Iterator
@@ -8,16 +8,16 @@ import click
 
 from rlq.core.errors import RlqError
 
-# What the machine says no to, whatever we do: a full disk, a folder that nobody may write to.
+# Errors of the machine and not of the program: a full disk, a folder without permission to write.
 SURROUNDINGS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Turn RlqError into a message and exit status 1, or 128 + signal for a run that was asked to stop.
+    """Turn RlqError into a message and exit status 1, or 128 + signal for a run that was stopped.
 
-    A full disk and a folder that nobody may write to are a message too. Ctrl-C outside of training, where nothing has
-    to be saved first, is status 130.
+    A full disk and a folder without permission to write give a message too. Ctrl-C outside training, where nothing has
+    to be saved first, gives status 130.
     """
     try:
         yield

@@ -12,25 +12,23 @@ if TYPE_CHECKING:
     from rlq.evaluation.evaluator import Degraded, Shots
 
 
-@click.command(short_help="Rank a data set with weights that exist.")
+@click.command(short_help="Evaluate trained weights on a data set.")
 @click.argument("run_or_weights", metavar="RUN_OR_CHECKPOINT")
-@click.option("--weights", type=click.Choice(["best", "last"]), default="best", help="Which epoch of a run.")
-@click.option("--data", "dataset", help="Another data set than the run's, such as prcc.")
-@click.option("--root", help="Where that data set is; else the run's data.root.")
-@click.option("--artefact", type=click.Choice(["pixelation", "gaussian", "motion"]), help="Spoil all pictures first.")
+@click.option("--weights", type=click.Choice(["best", "last"]), default="best", help="Epoch of the run.")
+@click.option("--data", "dataset", help="Evaluate on this data set, such as prcc, instead of the run's.")
+@click.option("--root", help="Folder of that data set or its parent. Default: the run's data.root.")
+@click.option("--artefact", type=click.Choice(["pixelation", "gaussian", "motion"]), help="Degrade pictures first.")
 @click.option(
     "--severity",
     type=click.IntRange(1, 5),
-    help="How much, from 1 (mild) to 5; else by chance within the run's ranges.",
+    help="Strength of the degradation, from 1 (mild) to 5. Default: random within the run's ranges.",
 )
-@click.option(
-    "--degrade", type=click.Choice(["query", "gallery", "both"]), default="both", help="Which pictures are spoilt."
-)
-@click.option("--artefact-seed", type=click.IntRange(0), default=0, help="Decides what is left to chance.")
+@click.option("--degrade", type=click.Choice(["query", "gallery", "both"]), default="both", help="Pictures to degrade.")
+@click.option("--artefact-seed", type=click.IntRange(0), default=0, help="Seed of the random choices.")
 @click.option(
     "--shots", type=click.Choice(["multi", "single"]), help="PRCC: rank all of camera A, or 10 draws of one per person."
 )
-@click.option("--celeb-camera", type=click.Choice(["first_digit", "y", "none"]), help="Celeb-reID: what bars a match.")
+@click.option("--celeb-camera", type=click.Choice(["first_digit", "y", "none"]), help="Celeb-reID: what is the camera.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 def evaluate(
     run_or_weights: str,
@@ -45,10 +43,10 @@ def evaluate(
     celeb_camera: "CameraReading | None",
     as_json: bool,
 ) -> None:
-    """Rank a data set with the weights of a run (id, prefix of one, name or folder) or of a weights folder.
+    """Evaluate a run (id, prefix of one, name or folder), or a weights folder, on a data set.
 
-    Numbers on a run's own data set go into the run as test-best/..., those of others as <data set>-best/...,
-    those of spoilt pictures as test-best-motion-3-query/....
+    The numbers of a run are logged to the run: as test-best/... on its own data set, as <data set>-best/... on another
+    one, as test-best-motion-3-query/... on degraded pictures.
     """
     with one_line_errors():
         from rlq.core.console import Console

@@ -16,17 +16,33 @@ def gender() -> None:
     """Label the people of a data set male or female, by hand."""
 
 
-@gender.command(short_help="Label people on a local page, by keys.")
-@click.option("--data", "dataset", required=True, metavar="DATASET", help="As rlq data list names it.")
+@gender.command(short_help="Label people on a local page, with keys.")
+@click.option("--data", "dataset", required=True, metavar="DATASET", help="The data set, such as prcc.")
 @click.option("--root", default="data", show_default=True, help="The set's folder, or its parent.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="By default <set>/rlq/gender.csv.")
 @click.option(
-    "--output", type=click.Path(dir_okay=False, path_type=Path), help="Instead of rlq/gender.csv in the set's folder."
+    "--split",
+    type=click.Choice(["train", "test"]),
+    default="train",
+    show_default=True,
+    help="The split whose people are labelled.",
 )
-@click.option("--split", type=click.Choice(["train", "test"]), default="train", show_default=True, help="Whose people.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0 takes any free port.")
-@click.option("--pictures", type=click.IntRange(1, 40), default=8, show_default=True, help="At most, per person.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    show_default=True,
+    help="Port of the page; 0 takes any free one.",
+)
+@click.option(
+    "--pictures",
+    type=click.IntRange(1, 40),
+    default=8,
+    show_default=True,
+    help="Largest number of pictures per person.",
+)
 def annotate(dataset: str, root: str, output: Path | None, split: "Part", port: int, pictures: int) -> None:
-    """Show one person after the other on a local page; the keys m, f and u answer, and every answer is saved at once.
+    """Label one person after the other on a local page, with the keys m, f and u; every answer is saved at once.
 
     The next run continues where this one was ended. Ctrl-C ends it.
     """
@@ -41,14 +57,15 @@ def annotate(dataset: str, root: str, output: Path | None, split: "Part", port: 
         )
 
 
-@gender.command(short_help="Count who is labelled and who is missing.")
-@click.option("--data", "dataset", required=True, metavar="DATASET", help="As rlq data list names it.")
+@gender.command(short_help="Count labelled people and missing labels.")
+@click.option("--data", "dataset", required=True, metavar="DATASET", help="The data set, such as prcc.")
 @click.option("--root", default="data", show_default=True, help="The set's folder, or its parent.")
-@click.option(
-    "--file", type=click.Path(dir_okay=False, path_type=Path), help="Instead of rlq/gender.csv in the set's folder."
-)
+@click.option("--file", type=click.Path(dir_okay=False, path_type=Path), help="By default <set>/rlq/gender.csv.")
 def check(dataset: str, root: str, file: Path | None) -> None:
-    """Count who is labelled male, female or in doubt, and who is missing; the status is 1 if training would stop."""
+    """Count people who are labelled male, female or in doubt, and those without a label.
+
+    The exit status is 1 if training would stop.
+    """
     with one_line_errors():
         from rlq.labels.gender_check import check_genders
 

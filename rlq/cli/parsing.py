@@ -18,7 +18,7 @@ def parsing() -> None:
 
 @parsing.command(name="import", short_help="Import the masks of SCHP or another parser.")
 @click.argument("source", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--data", "dataset", required=True, metavar="DATASET", help="As rlq data list names it.")
+@click.option("--data", "dataset", required=True, metavar="DATASET", help="The data set, such as prcc.")
 @click.option("--root", default="data", show_default=True, help="The set's folder, or its parent.")
 @click.option(
     "--labels",
@@ -34,9 +34,7 @@ def parsing() -> None:
     show_default=True,
     help="The split of the masks' pictures, needed if names repeat between splits.",
 )
-@click.option(
-    "--output", type=click.Path(file_okay=False, path_type=Path), help="Instead of rlq/masks in the set's folder."
-)
+@click.option("--output", type=click.Path(file_okay=False, path_type=Path), help="By default <set>/rlq/masks.")
 def import_(source: Path, dataset: str, root: str, labels: "LabelSet", split: str, output: Path | None) -> None:
     """Convert the masks in the folder SOURCE, as SCHP writes them, to the masks that training reads.
 
@@ -51,18 +49,21 @@ def import_(source: Path, dataset: str, root: str, labels: "LabelSet", split: st
 
 
 @parsing.command(short_help="Check every training picture's mask.")
-@click.option("--data", "dataset", required=True, metavar="DATASET", help="As rlq data list names it.")
+@click.option("--data", "dataset", required=True, metavar="DATASET", help="The data set, such as prcc.")
 @click.option("--root", default="data", show_default=True, help="The set's folder, or its parent.")
+@click.option("--masks", type=click.Path(file_okay=False, path_type=Path), help="By default <set>/rlq/masks.")
 @click.option(
-    "--masks", type=click.Path(file_okay=False, path_type=Path), help="Instead of rlq/masks in the set's folder."
-)
-@click.option(
-    "--sheet", type=click.Path(dir_okay=False, path_type=Path), help="A PNG to draw: pictures, masks, new clothes."
+    "--sheet",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Draw pictures, masks and recoloured copies into this PNG.",
 )
 @click.option("--palette", type=click.Choice(["9", "6"]), default="9", show_default=True, help="Colours of the sheet.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Selects the pictures of the sheet.")
 def check(dataset: str, root: str, masks: Path | None, sheet: Path | None, palette: str, seed: int) -> None:
-    """Read the mask of every training picture and count its labels; the status is 1 if training would stop."""
+    """Read the mask of every training picture and count its labels.
+
+    The exit status is 1 if training would stop.
+    """
     with one_line_errors():
         from rlq.labels.parsing_check import check_masks
 

@@ -1,4 +1,4 @@
-"""rlq rerun: a run once more, from what the tracking store holds of it."""
+"""rlq rerun: repeat a run from what the tracking store holds."""
 
 from pathlib import Path
 
@@ -10,14 +10,14 @@ from rlq.cli.options import FOLDER
 
 @click.command()
 @click.argument("run")
-@click.option("--runs", type=FOLDER, default=Path("runs"), show_default=True, help="Where runs are kept.")
-@click.option("--check", is_flag=True, help="Only say what differs; status 1 if anything does.")
-@click.option("--anyway", is_flag=True, help="Run although something differs.")
+@click.option("--runs", type=FOLDER, default=Path("runs"), show_default=True, help="Folder of the runs.")
+@click.option("--check", is_flag=True, help="Only list what differs; the exit status is 1 if anything does.")
+@click.option("--anyway", is_flag=True, help="Run even if something differs.")
 def rerun(run: str, runs: Path, *, check: bool, anyway: bool) -> None:
-    """Start RUN again: its settings and seed out of the store, on the same data, with the same code.
+    """Repeat RUN: with its settings and seed from the store, on the same data, with the same code.
 
-    RUN is a run id, the start of one, a name or a folder. Where code, libraries or data are not those of RUN, it stops
-    with a list. At its end the scores of both are compared.
+    RUN is a run id, the beginning of one, a name or a folder. If code, libraries or data differ from those of RUN, the
+    command lists the differences and stops. At the end it compares the scores of both runs.
     """
     if check and anyway:
         raise click.UsageError("--check runs nothing, so it does not go with --anyway")

@@ -1,4 +1,4 @@
-"""rlq track: what a run folder holds and its tracking server does not."""
+"""rlq track: send runs to their tracking server later."""
 
 from pathlib import Path
 
@@ -14,9 +14,9 @@ def track() -> None:
 
 @track.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--uri", help="Another tracking server than the run's own.")
+@click.option("--uri", help="Send to this tracking server instead of the run's.")
 def sync(folder: Path, uri: str | None) -> None:
-    """Send what the run in FOLDER could not send while its server was away. Safe to repeat."""
+    """Send what the run in FOLDER could not send while its server was unreachable. Safe to repeat."""
     with one_line_errors():
         from rlq.tracking import sync as send
 

@@ -14,15 +14,15 @@ from rlq.cli.options import FILE
 @click.option(
     "--base",
     type=FILE,
-    help="Extend this experiment instead of the one that FILE names: cal.yaml on another data set, say.",
+    help="Extend this experiment instead of the one that FILE names, to train cal.yaml on another data set, say.",
 )
 @click.option(
-    "--resume", metavar="RUN", help="Go on with a run: its id, a unique prefix of it, its name or its folder."
+    "--resume", metavar="RUN", help="Continue a run: its id, a unique prefix of the id, its name or its folder."
 )
 @click.option(
-    "--deterministic", is_flag=True, help="The same numbers from every run on a GPU too: compute.deterministic=true."
+    "--deterministic", is_flag=True, help="Give the same numbers in every run on a GPU too: compute.deterministic=true."
 )
-@click.option("--print-config", is_flag=True, help="Show the resolved settings and stop.")
+@click.option("--print-config", is_flag=True, help="Print the resolved settings, and stop.")
 def train(
     file: Path | None,
     changes: tuple[str, ...],
@@ -32,7 +32,7 @@ def train(
     deterministic: bool,
     print_config: bool,
 ) -> None:
-    """Train what the experiment FILE describes, and print its metrics.
+    """Train the experiment in FILE, and print its metrics.
 
     Under torchrun, every process takes its share of each batch's pictures.
     """
