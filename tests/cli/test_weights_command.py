@@ -16,9 +16,9 @@ from naming import assert_names
 from rlq.core import files
 from rlq.core.errors import SettingsError
 from rlq.data.catalogue import read
-from rlq.methods.rlq import figures
+from rlq.methods.rlq.author_import import guess_data
+from rlq.methods.rlq.method import Rlq
 from rlq.runs.folder import find_weights
-from rlq.weights import convert
 
 IDENTITIES = 150  # as PRCC
 TINY = [32, 16]
@@ -81,7 +81,7 @@ def test_imported_weights_are_evaluated_and_give_features(home, imported, tmp_pa
 
 
 def test_imported_weights_teach(home, imported, monkeypatch):
-    monkeypatch.setattr(figures, "draw", lambda *_args, **_options: {})
+    monkeypatch.setattr(Rlq, "figures", lambda *_args, **_options: ())
     settings = (f"tad.teacher={imported[0]}", "schedule.epochs=1", "optim.milestones=[]", "schedule.clothes_from=0")
     student = ("backbone.name=resnet18.tv_in1k", "cap.pose.enabled=false", "cap.gender.enabled=false")
     fast = ("schedule.baselines=false", "tad.sampling=0.5", "clothes.augment=false")
@@ -141,9 +141,9 @@ def test_an_import_that_fails_half_way_leaves_the_old_folder(home, published, im
 )
 def test_the_number_of_identities_tells_the_data_set(identities, name):
     released = SimpleNamespace(identities=identities)
-    assert convert.guess_data(Path("w"), released, None)[:2] == (name, identities)
-    assert convert.guess_data(Path("w"), released, "synthetic")[:2] == ("synthetic", identities)
-    assert convert.guess_data(Path("w"), released, name)[:2] == (name, identities)
+    assert guess_data(Path("w"), released, None)[:2] == (name, identities)
+    assert guess_data(Path("w"), released, "synthetic")[:2] == ("synthetic", identities)
+    assert guess_data(Path("w"), released, name)[:2] == (name, identities)
 
 
 def test_a_set_that_trains_another_number_of_people_is_pointed_out(home, tmp_path):
