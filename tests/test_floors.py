@@ -29,7 +29,7 @@ FILES = sorted(path for path in HOUSE.rglob("*.py") if path != HOUSE / "__init__
 LIGHT = (  # these answer before torch is loaded
     *("core.cache", "core.config", "core.console", "core.digest", "core.errors", "core.files", "core.local_page"),
     *("core.scores", "core.seeding", "core.settings", "core.shapes", "core.text", "core.yaml_file"),
-    *("methods.base", "runs.folder"),
+    *("methods.base", "methods.benchmark", "runs.folder"),
     *("tracking", "cli"),
 )
 HEAVY = ("torch", "torchvision", "timm", "sklearn", "matplotlib", "albumentations", "optuna", "mlflow", "flask")

@@ -24,7 +24,7 @@ MESSAGES = {
         "deepchange, last, ltcc, ntu120, prcc, synthetic, synthetic_celeb, vc_clothes"
     ),
     "unknown run": (
-        "there is no run nobody in runs; runs there: aaaa1111 (RLQ prcc); a run elsewhere goes by its folder"
+        "there is no run nobody in runs; existing runs: aaaa1111 (RLQ prcc); name a run elsewhere by its folder"
     ),
     "missing inputs": (
         "the run cannot start; missing or broken:\n"
@@ -38,7 +38,7 @@ MESSAGES = {
         "  - poses: there is no HERE/data/prcc/rlq/keypoints.json; rlq pose import and rlq pose extract make "
         "keypoints, and cap.pose.file takes keypoints or pose clusters from elsewhere\n"
         "  - genders: there is no HERE/data/prcc/rlq/gender.csv; rlq gender annotate --data prcc makes it\n"
-        "what can run without them: rlq train prcc.yaml --set tad.enabled=false --set clothes.augment=false "
+        "to run without them: rlq train prcc.yaml --set tad.enabled=false --set clothes.augment=false "
         "--set cap.pose.enabled=false --set cap.gender.enabled=false"
     ),
     "broken pictures": (

@@ -14,7 +14,7 @@ from rlq.bench.results import Goal, Results, Table
 from rlq.bench.setups import METHOD, REAL, TINY, label_of, steps_of
 from rlq.core.distributed import has_bfloat16
 from rlq.data.transforms import TestTransform
-from rlq.methods.base import BenchSetup, ImageFunction
+from rlq.methods.benchmark import BenchSetup, ImageFunction
 from rlq.methods.catalogue import find_method
 from rlq.models.compiling import compiled, forget_compiled
 from rlq.models.folding import fold_batch_norms, largest_deviation

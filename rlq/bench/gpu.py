@@ -17,7 +17,7 @@ from rlq.bench.setups import REAL, TINY, label_of, steps_of, timed
 from rlq.data.batches import Batch, collate_pairs, collate_target
 from rlq.data.datasets import loader
 from rlq.data.degradation import DegradationRanges
-from rlq.methods.base import BenchSetup
+from rlq.methods.benchmark import BenchSetup
 from rlq.models.compiling import forget_compiled
 from rlq.training.meters import LossMeter, WaitClock
 

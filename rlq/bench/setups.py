@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Literal
 
-from rlq.methods.base import BenchSetup, BenchStep
+from rlq.methods.benchmark import BenchSetup, BenchStep
 from rlq.methods.catalogue import find_method
 
 METHOD = "rlq"

@@ -11,7 +11,7 @@ from rlq.bench.plain_network import PlainCal, WholeForwards
 from rlq.bench.results import Goal, Results, Table
 from rlq.bench.setups import REAL, TINY, Precision, label_of, steps_of, timed
 from rlq.core.distributed import has_bfloat16
-from rlq.methods.base import BenchSetup
+from rlq.methods.benchmark import BenchSetup
 from rlq.models.backbone import build_blocks
 from rlq.models.compiling import forget_compiled
 from rlq.models.heads import CosineHead

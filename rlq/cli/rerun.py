@@ -33,4 +33,4 @@ def rerun(run: str, runs: Path, *, check: bool, anyway: bool) -> None:
             raise RlqError(f"something has changed since {name} ran:{lines}\n--anyway runs it in spite of that")
         click.echo(f"rerun    {name}" + (f", in spite of differences:{lines}" if differences else ": no differences"))
         if not check:
-            click.echo(reruns.closing_words(original, reruns.rerun(original)))
+            click.echo(reruns.comparison_text(original, reruns.rerun(original)))

@@ -1,6 +1,6 @@
-"""What a method is to the rest of the toolkit: the seam that runs, weights, sweeps, tables and analyses use.
+"""The interface of methods, which runs, weights, sweeps, tables and analyses use.
 
-A method is a folder below `rlq/methods/` and one line in `rlq/methods/catalogue.py`. This file loads no torch.
+A method is a folder below `rlq/methods/` and one line in `rlq/methods/catalogue.py`. No torch is loaded here.
 """
 
 from abc import ABC, abstractmethod
@@ -13,10 +13,11 @@ from rlq.core.console import Console
 from rlq.core.errors import RlqError
 from rlq.core.scores import ScoreTable
 from rlq.core.settings import ExperimentSettings, shaping
+from rlq.methods.benchmark import BenchSetup, BenchStep
 
 if TYPE_CHECKING:
     import numpy as np
-    from torch import Tensor, nn
+    from torch import nn
 
     from rlq.core.distributed import Place
     from rlq.data.catalogue import Reading
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from rlq.training.loop import History, Job, Metrics
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"  # the two files of a weights folder
-SOURCE = "source.json"  # beside them: where imported weights come from
+SOURCE = "source.json"  # beside them: the origin of imported weights
 
 
 class Loaded(NamedTuple):
@@ -33,20 +34,20 @@ class Loaded(NamedTuple):
 
     settings: Any  # of the method's own class
     folder: Path
-    origin: str  # the words after `rlq train` that run it: the file and the changes, quoted for a shell
+    origin: str  # what follows `rlq train` to run it: the file and the changes, quoted for a shell
 
 
 class DataUse(NamedTuple):
     """A data set that an experiment reads."""
 
     name: str
-    root: Path  # as the settings have it; of inputs, the folder that was read
+    root: Path  # as in the settings; in inputs, the folder that was read
     role: str = "train"  # train, or another word for MLflow such as external
     digest: str = ""  # fingerprint of what was read
 
 
 class Prerequisite(NamedTuple):
-    """A run that must exist before another one starts, such as a teacher. Its result is a folder of weights."""
+    """A run that must exist before another one starts, such as a teacher. It results in a folder of weights."""
 
     setting: str  # the dotted name of the setting that names it, such as tad.teacher
     source: str  # its value: an experiment file (.yaml, relative to the experiment's folder), or a run or weights
@@ -55,12 +56,12 @@ class Prerequisite(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The last part of the setting: teacher."""
+        """Return the last part of the setting, such as teacher."""
         return self.setting.rpartition(".")[2]
 
     @property
     def is_experiment(self) -> bool:
-        """Whether it is an experiment file, which is trained when there is no such run yet."""
+        """Return whether it is an experiment file, which is trained if there is no such run yet."""
         return self.source.endswith((".yaml", ".yml"))
 
 
@@ -85,19 +86,19 @@ class Inputs(Protocol):
 
     @property
     def settings(self) -> Any:
-        """The resolved settings: as given, but for what the data has no labels for."""
+        """Return the resolved settings: as given, without losses for which the data has no labels."""
 
     @property
     def sources(self) -> Sequence[DataUse]:
-        """The data sets; the one that is trained on comes first."""
+        """Return the data sets; the one that is trained on comes first."""
 
     @property
     def labels_fingerprint(self) -> str:
-        """16 hex digits of the labels beside the pictures."""
+        """Return 16 hex digits of the labels beside the pictures."""
 
     @property
     def notes(self) -> Sequence[str]:
-        """Remarks for the person who starts the run."""
+        """Return notes that are printed when the run starts."""
 
 
 class Model(Protocol):
@@ -105,23 +106,23 @@ class Model(Protocol):
 
     @property
     def settings(self) -> Any:
-        """Those of the run that trained it."""
+        """Return the settings of the run that trained it."""
 
     @property
     def network(self) -> Any:
-        """The torch module."""
+        """Return the torch module."""
 
     @property
     def sample(self) -> Literal["picture", "tracklet"]:
-        """What it was trained on; a network of pictures takes tracklets frame by frame."""
+        """Return what it was trained on; a network of pictures takes tracklets frame by frame."""
 
     @property
     def branches(self) -> Mapping[str, slice]:
-        """The columns of named parts of the feature; empty where it has none."""
+        """Return the columns of named parts of the feature; empty if it has none."""
 
     @property
     def degradations(self) -> "DegradationRanges":
-        """The ranges by which pictures are degraded in measurements."""
+        """Return the ranges from which degradations are drawn in measurements."""
 
     def embed(
         self,
@@ -135,47 +136,8 @@ class Model(Protocol):
         """Return float32 [n, D] of unit length, in the order of the samples, on every process."""
 
 
-class BenchSetup(NamedTuple):
-    """How large the networks and batches are whose training steps are timed, and how the steps are computed."""
-
-    backbone: str  # a network of timm
-    size: tuple[int, int]  # height, width of the pictures
-    rows: int  # of a batch of labelled pictures
-    pairs: int  # of a batch of pictures and their degraded versions
-    people: int
-    outfits: int = 84  # clothes classes per person: 3 that are worn, 81 pairs of colours for recoloured copies
-    device: Any = "cpu"  # a torch.device or its name
-    channels_last: bool = True  # the memory format of the networks
-    compiled: bool = False  # with torch.compile
-
-
-class StepBuilder(Protocol):
-    """Builds a training step around a network."""
-
-    def __call__(
-        self,
-        precision: Literal["float32", "bfloat16"],
-        *,
-        fused: bool = True,
-        forward: Callable[..., Any] | None = None,
-    ) -> Callable[[Any], Any]:
-        """Return the step as a function of a batch.
-
-        `fused` chooses torch's fused optimiser; steps with equal `fused` share their optimisers. `forward` is called in
-        place of the network.
-        """
-
-
-class BenchStep(NamedTuple):
-    """A training step to time."""
-
-    model: Any  # what it trains: a Model of random weights, in training mode
-    batch: Any  # of random pictures with all labels, on the device
-    build: StepBuilder
-
-
 class Method(ABC):
-    """One method. What has an obvious default has it here; what is optional refuses in one clear sentence."""
+    """One method. Optional functions that it does not define raise RlqError."""
 
     name: ClassVar[str]
     settings: ClassVar[type[ExperimentSettings]]
@@ -184,13 +146,13 @@ class Method(ABC):
     # Before a run
 
     def reading(self, settings: Any) -> "Reading":
-        """Return how the data set is read and ranked, where its papers know several ways."""
+        """Return how the data set is read and ranked, for sets with several ways of doing so."""
         from rlq.data.catalogue import Reading
 
         return Reading()
 
     def sets(self, settings: Any) -> list[DataUse]:
-        """Return the data sets to find or make, the one that is trained on first."""
+        """Return the data sets to find or write, the one that is trained on first."""
         return [DataUse(settings.data.dataset, Path(settings.data.root))]
 
     def prerequisites(self, settings: Any) -> list[Prerequisite]:
@@ -198,9 +160,9 @@ class Method(ABC):
         return []
 
     def shaping(self, settings: Any, needed: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the tree of everything that shapes a result, which fingerprints digest.
+        """Return the tree of everything that shapes a result; fingerprints are digests of it.
 
-        `needed` has the same tree of each prerequisite that is an experiment, by its setting.
+        `needed` has the same tree for each prerequisite that is an experiment, by its setting.
         """
         tree = with_values(shaping(settings), needed)
         del tree["variant"]
@@ -208,7 +170,7 @@ class Method(ABC):
 
     @abstractmethod
     def gather(self, loaded: Loaded, console: Console) -> Inputs:
-        """Read data and labels. Raises DataError that lists all that is missing, with a command that does without."""
+        """Read data and labels. Raises DataError that lists all missing inputs, with a command that works without."""
 
     # The run
 
@@ -216,34 +178,34 @@ class Method(ABC):
     def build(
         self, inputs: Any, ready: Mapping[str, Ready], *, place: "Place", console: Console, folder: Path
     ) -> "Job":
-        """Put together what the loop drives. `ready` has the prerequisites by their settings' dotted names.
+        """Return what the training loop runs. `ready` has the prerequisites by their settings' dotted names.
 
-        Draws initial weights from torch's global generator, which the caller seeds.
+        Initial weights are drawn from torch's global generator, which the caller seeds.
         """
 
     @abstractmethod
     def describe(self, inputs: Any, place: "Place") -> str:
-        """Return one or two lines that say what is trained, on what."""
+        """Return one or two lines about what is trained on which data."""
 
     def baselines(self, inputs: Any, job: "Job", *, place: "Place", console: Console) -> "Metrics":
-        """Measure what the scores are compared with, before the first step."""
+        """Measure the baselines of the scores, before the first step."""
         return {}
 
     @abstractmethod
     def finish(
         self, inputs: Any, job: "Job", history: "History", *, tracker: Any, place: "Place", console: Console
     ) -> "Metrics":
-        """Measure the best epoch's network, draw figures, and hand all of it to the tracker; in the main process."""
+        """Measure the best epoch's network, draw figures and log both. Called in the main process alone."""
 
     @abstractmethod
     def summary(self, metrics: "Metrics", inputs: Any) -> str:
-        """Return the table of scores that a finished run prints, with its notes."""
+        """Return the table of scores that a finished run prints, with notes."""
 
     # Weights that exist
 
     @abstractmethod
     def load(self, source: Path, device: Any) -> Model:
-        """Load a weights folder, or an exported file. Raises DataError when it holds something else."""
+        """Load a weights folder, or an exported file. Raises DataError if it holds something else."""
 
     def degradations(self, settings: Any) -> "DegradationRanges":
         """Return the ranges by which pictures are degraded for this experiment's measurements."""
@@ -253,13 +215,13 @@ class Method(ABC):
         return section.ranges() if section is not None else DegradationRanges()
 
     def label_file(self, settings: Any, label: str) -> str | None:
-        """Return the label file (gender, say) that the settings name, None where they name none."""
+        """Return the label file, such as that of genders, which the settings name; None if they name none."""
         return None
 
-    # For searches and measurements
+    # For benchmarks and quick trials
 
     def smoke(self) -> dict[str, Any]:
-        """Return settings, by dotted name, that make a run last for a few steps, to try the machinery."""
+        """Return settings by dotted name that shorten a run to a few steps, to try whether it works."""
         return {
             "schedule.epochs": 2,
             "schedule.evaluate_every": 1,
@@ -271,36 +233,29 @@ class Method(ABC):
         }
 
     def bench_steps(self, setup: BenchSetup) -> Mapping[str, Callable[[], BenchStep]]:
-        """Return functions that build the training steps to time, by the steps' names.
+        """Return functions that build the training steps to time, by the names of the steps.
 
-        Steps of one call share networks where the passes of a run do.
+        Steps of one call share networks if the passes of a run do.
         """
         self._refuse("has no benchmark of its steps")
 
     # Optional
 
     def fast(self, model: Any, device: Any) -> Model:
-        """Return a model that gives nearly the same features faster."""
-        self._refuse("has no faster form; leave --fast out")
+        """Return a model that computes nearly the same features faster."""
+        self._refuse("has no faster model; leave out --fast")
 
     def export(self, source: Path, output: Path, console: Console) -> None:
         """Write the inference network as .safetensors or .onnx."""
         self._refuse("cannot be exported")
 
     def portable(self, model: Any) -> "nn.Module":
-        """Return the network as a function from uint8 RGB [B, H, W, 3] to unit features [B, D], free of rlq."""
+        """Return the network as a function from uint8 RGB [B, H, W, 3] to unit features [B, D], which needs no rlq."""
         self._refuse("cannot be registered as a model for other programs")
 
     def import_checkpoint(self, file: Path, *, dataset: str | None, root: str) -> Imported:
-        """Read a file of weights that the method's authors publish."""
+        """Read a weights file published by the method's authors."""
         self._refuse("has no published weights to import")
 
     def _refuse(self, reason: str) -> NoReturn:
         raise RlqError(f"the method {self.name} {reason}")
-
-
-class ImageFunction(Protocol):
-    """A network's features of a batch of pictures, before mirroring and scaling."""
-
-    def __call__(self, images: "Tensor") -> "Tensor":
-        """images [B, 3, H, W] -> [B, D]."""

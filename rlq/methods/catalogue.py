@@ -1,4 +1,4 @@
-"""The methods by the names that experiment files give them: the one place where such a word becomes code."""
+"""The methods by their names in experiment files. Only here does such a name become code."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +16,7 @@ METHODS: dict[str, Method] = {"rlq": Rlq()}
 
 
 def find_method(name: object) -> Method:
-    """Return a method by its name. Raises SettingsError that lists the known ones."""
+    """Return a method by its name. Raises SettingsError that lists the known names."""
     method = METHODS.get(name) if isinstance(name, str) else None
     if method is None:
         raise SettingsError(f"method = {name!r}: there is no such method; known are {', '.join(sorted(METHODS))}")
@@ -29,10 +29,10 @@ def method_of(settings: ExperimentSettings) -> Method:
 
 
 def named_in(tree: Mapping[str, Any]) -> Method:
-    """Return the method that an experiment's tree names; one that names none is of the first method."""
+    """Return the method that an experiment's tree names; without a name, it is the first method."""
     return find_method(tree.get("method", FIRST_METHOD))
 
 
 def load_model(source: Path, device: torch.device) -> Model:
-    """Load a weights folder or an exported file by the method that it names. Raises DataError, SettingsError."""
+    """Load a weights folder or an exported file with the method that it names. Raises DataError or SettingsError."""
     return find_method(read_config(source).method).load(source, device)

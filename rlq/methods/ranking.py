@@ -1,4 +1,4 @@
-"""What methods share whose network gives features that rank a gallery: baselines, final measurements, the summary."""
+"""The common part of methods whose features rank a gallery: baselines, final measurements, the summary."""
 
 import json
 from abc import abstractmethod
@@ -13,6 +13,7 @@ import torch
 
 from rlq.core.console import Console
 from rlq.core.distributed import Place, share_buffers, share_from_main
+from rlq.core.files import write_file
 from rlq.core.scores import RANKING, ScoreTable
 from rlq.core.seeding import generator
 from rlq.core.text import percent, table
@@ -32,15 +33,14 @@ from rlq.evaluation.single_shot import SHOTS
 from rlq.methods.base import Method, Model
 from rlq.methods.ranking_inputs import RankingInputs
 from rlq.tracking import Tracker
-from rlq.training.checkpoint import write_whole
 from rlq.training.loop import History, Job, Metrics
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BASELINES = "baselines.json"  # in a run's folder
-SHOWN = (192, 96)  # height and width of a picture in a figure
-QUERIES, TOP = 6, 8  # of a rank list
+PICTURE_SIZE = (192, 96)  # height and width of a picture in a figure
+QUERIES, TOP = 6, 8  # rows and columns of a figure of rank lists
 
 
 class DrawnFigure(NamedTuple):
@@ -48,7 +48,7 @@ class DrawnFigure(NamedTuple):
 
     name: str  # among the artifacts
     figure: "Figure"
-    shows_people: bool = True  # tracking.pictures=false keeps such figures off the tracking server
+    shows_people: bool = True  # with tracking.pictures=false, such figures are not sent to the tracking server
 
 
 @dataclass(frozen=True)
@@ -85,13 +85,13 @@ def features_of(model: Model, place: Place, console: Console) -> FeaturesOf:
 def evaluation_of(
     network: Any, inputs: RankingInputs, reading: Reading, *, place: Place, console: Console
 ) -> Callable[[], dict[str, float | None]]:
-    """Return the function that evaluates a network of pictures, which has `embed`, as it is while it is trained."""
+    """Return a function that evaluates a network of pictures in its present state; the network has `embed`."""
     source = PictureSource.of(inputs.settings.data, place, console, inputs.reader)
     features = partial(embed_samples, network.embed, source=source)
     evaluator = Evaluator(inputs.data, features, place=place, shots=reading.shots)
 
     def evaluate() -> dict[str, float | None]:
-        share_buffers(network)  # or the pictures of one evaluation would pass different networks
+        share_buffers(network)  # else the processes would evaluate different networks
         network.eval()
         try:
             return flat_metrics(evaluator.rank())
@@ -132,19 +132,18 @@ class RankingMethod(Method):
         yield DrawnFigure("figures/rank_list.png", rank_lists(tested, *features, seed=inputs.settings.seed))
 
     def baselines(self, inputs: RankingInputs, job: Job, *, place: Place, console: Console) -> Metrics:
-        """With schedule.baselines, measure chance, colour histograms and the network as it starts, once per run."""
+        """With schedule.baselines, measure chance, colour histograms and the untrained network, once per run."""
         if not inputs.settings.schedule.baselines:
             return {}
-        kept = job.folder / BASELINES
-        found = share_from_main(json.loads(kept.read_text()) if place.is_main and kept.is_file() else None)
-        if found is not None:
-            return found
-        found = {f"untrained/{name}": value for name, value in job.evaluate().items() if value is not None}
+        file = job.folder / BASELINES
+        measured = share_from_main(json.loads(file.read_text()) if place.is_main and file.is_file() else None)
+        if measured is not None:
+            return measured
+        metrics = {f"untrained/{name}": value for name, value in job.evaluate().items() if value is not None}
         if place.is_main:
-            found |= self._without_learning(inputs)
-            text = json.dumps(found)
-            write_whole(kept, lambda temporary: temporary.write_text(text))
-        return share_from_main(found)
+            metrics |= self._without_network(inputs)
+            write_file(file, json.dumps(metrics))
+        return share_from_main(metrics)
 
     def finish(
         self,
@@ -156,26 +155,26 @@ class RankingMethod(Method):
         place: Place,
         console: Console,
     ) -> Metrics:
-        """Measure the best epoch's network, draw figures, and hand all of it to the tracker; in the main process."""
-        settings, alone = inputs.settings, Place(place.device)
+        """Measure the best epoch's network, draw figures and log both. Called in the main process alone."""
+        settings, alone = inputs.settings, Place(place.device)  # other processes do not take part
         model = self.trained(inputs, job, place.device)
-        found = self.measure(model, inputs, place=alone, console=console)
+        metrics = self.measure(model, inputs, place=alone, console=console)
         tested = inputs.own_test or inputs.data
         shots = self.reading(settings).shots
         features = Evaluator(tested, features_of(model, alone, console), place=alone).features()
         rankings = rank_features(tested, *features, shots)
         if inputs.own_test is not None:
-            found |= {f"test/{name}": value for name, value in flat_metrics(rankings).items() if value is not None}
+            metrics |= {f"test/{name}": value for name, value in flat_metrics(rankings).items() if value is not None}
         tracker.log_dict(per_query(tested, rankings), PER_QUERY)
-        tracker.log_metrics(found, step=0)
+        tracker.log_metrics(metrics, step=0)
         if settings.tracking.figures:
-            for one in self.figures(model, inputs, tested, features, place=alone, console=console):
-                one.figure.savefig(job.folder / Path(one.name).name, dpi=100)
-                if settings.tracking.pictures or not one.shows_people:
-                    tracker.log_figure(one.figure, one.name)
+            for drawn in self.figures(model, inputs, tested, features, place=alone, console=console):
+                drawn.figure.savefig(job.folder / Path(drawn.name).name, dpi=100)
+                if settings.tracking.pictures or not drawn.shows_people:
+                    tracker.log_figure(drawn.figure, drawn.name)
         params = {"data.dataset": settings.data.dataset, "variant": settings.title, "epoch": history.best_epoch}
         tracker.log_model(job.folder / "best", self.name, params)
-        return found
+        return metrics
 
     def summary(self, metrics: Metrics, inputs: RankingInputs) -> str:
         """Return the shown scores of every protocol: the baselines, then this run's best and last epoch."""
@@ -184,21 +183,22 @@ class RankingMethod(Method):
         text = score_table(metrics, self.scores, names, settings.title, settings.schedule.epochs)
         notes = [f"{protocol.name}: {protocol.note}" for protocol in data.protocols if protocol.note]
         if any(name.startswith("test/") for name in metrics):
-            notes.append("held-out training people chose the epoch and gave the numbers above the last line's")
+            notes.append("held-out training people chose the epoch and gave all numbers but those of the last line")
         if data.single_shot:
             notes.append(f"gallery: {SHOTS[self.reading(settings).shots]}")
         return "\n".join([text, *notes])
 
-    def _without_learning(self, inputs: RankingInputs) -> Metrics:
+    def _without_network(self, inputs: RankingInputs) -> Metrics:
+        """Return the scores of chance and of colour histograms."""
         data, shots = inputs.data, self.reading(inputs.settings).shots
-        found: Metrics = {}
+        metrics: Metrics = {}
         for protocol in data.protocols:
             by_chance = chance(data.query, data.gallery, protocol, single_shot=is_single_shot(data, shots))
             for name, value in by_chance.items():
-                found |= {f"chance/{protocol.name}/{name}": value} if value is not None else {}
+                metrics |= {f"chance/{protocol.name}/{name}": value} if value is not None else {}
         query, gallery = (histogram_features(records, inputs.reader) for records in (data.query, data.gallery))
         rankings = rank_features(data, query, gallery, shots)
-        return found | {f"histogram/{n}": value for n, value in flat_metrics(rankings).items() if value is not None}
+        return metrics | {f"histogram/{n}": value for n, value in flat_metrics(rankings).items() if value is not None}
 
 
 def score_table(metrics: Metrics, scores: ScoreTable, groups: Sequence[str], variant: str, epochs: int) -> str:
@@ -216,7 +216,7 @@ def score_table(metrics: Metrics, scores: ScoreTable, groups: Sequence[str], var
 
 
 def rank_lists(data: ReidData, query: np.ndarray, gallery: np.ndarray, *, seed: int) -> "Figure":
-    """Draw random queries of the first protocol, and what each finds.
+    """Draw random queries of the first protocol, each with the nearest gallery pictures.
 
     query [Q, D] and gallery [G, D] are features.
     """
@@ -235,11 +235,11 @@ def rank_lists(data: ReidData, query: np.ndarray, gallery: np.ndarray, *, seed: 
     )
     return rank_list_figure(
         [shown_picture(data.query[row]) for row in chosen],
-        [[shown_picture(data.gallery[columns[i]]) for i in found.gallery] for found in lists],
-        [found.hits.tolist() for found in lists],
+        [[shown_picture(data.gallery[columns[i]]) for i in ranked.gallery] for ranked in lists],
+        [ranked.hits.tolist() for ranked in lists],
     )
 
 
 def shown_picture(record: Record) -> np.ndarray:
-    """Return the picture that stands for a record in figures, uint8 [192, 96, 3]."""
-    return resize(read_picture(record.cover), SHOWN)
+    """Return the picture of a record for figures, uint8 [192, 96, 3]."""
+    return resize(read_picture(record.cover), PICTURE_SIZE)

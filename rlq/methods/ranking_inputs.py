@@ -23,11 +23,11 @@ class RankingInputs(Inputs, Protocol):
 
     @property
     def data(self) -> ReidData:
-        """The target set; with data.selection = holdout, its query and gallery are held-out training people."""
+        """Return the target set; with data.selection = holdout, its query and gallery are held-out training people."""
 
     @property
     def own_test(self) -> ReidData | None:
-        """With data.selection = holdout, the set with its own query and gallery."""
+        """Return the set with its own query and gallery if data.selection = holdout, else None."""
 
     @property
     def reader(self) -> PictureReader:
@@ -46,45 +46,48 @@ class TargetInputs:
 
     @property
     def sources(self) -> tuple[DataUse, ...]:
-        """The target set."""
+        """Return the target set."""
         return (DataUse(self.settings.data.dataset, self.data.root, "train", self.data.fingerprint),)
 
     @property
     def labels_fingerprint(self) -> str:
-        """The digest of no labels."""
+        """Return the digest of no labels."""
         return short_digest("")
 
 
 def read_target(settings: ExperimentSettings, reading: Reading) -> tuple[ReidData, ReidData | None]:
-    """Read the set that is trained on and chosen by; where people are held out, also the set with its own test.
+    """Return the set for training and for choosing an epoch; if people are held out, also the set with its own test.
 
-    Raises DataError when there is nothing to train on or to choose by.
+    Raises DataError if it has no training pictures, or no query and gallery to choose an epoch by.
     """
     options = settings.data
     data = read_data(options.dataset, Path(options.root), celeb_camera=reading.celeb_camera)
     if not data.train:
-        raise DataError(f"{data.name} in {data.root} has no training pictures; rlq evaluate ranks its test")
+        raise DataError(
+            f"{data.name} in {data.root} has no training pictures; train on another set, and rank this one by "
+            "rlq evaluate"
+        )
     if options.selection == "holdout":
         return split_holdout(data, options.holdout, settings.seed), data if data.query else None
     if not data.query:
         raise DataError(
-            f"{data.name} in {data.root} has no query and gallery; --set data.selection=holdout holds training "
-            "people out and chooses on them"
+            f"{data.name} in {data.root} has no query and gallery; with --set data.selection=holdout, "
+            "held-out training people choose the epoch"
         )
     return data, None
 
 
 def check_selectable(settings: ExperimentSettings, data: ReidData, scores: ScoreTable) -> None:
-    """Raise SettingsError unless the metric that chooses the best epoch can be measured on this data."""
+    """Raise SettingsError or DataError unless the metric that chooses the best epoch can be measured on this data."""
     select, name = settings.schedule.select, settings.schedule.select.split("/")[0]
     if name in data.refused:
-        known = data.protocols[0].name
+        protocol_name = data.protocols[0].name
         raise SettingsError(
             f"schedule.select = {select}: {data.name} has no {name}, {data.refused[name]}; "
-            f"--set schedule.select={known}/{scores.main.key}"
+            f"--set schedule.select={protocol_name}/{scores.main.key}"
         )
     check_selection(select, scores.metrics(protocol.name for protocol in data.protocols))
-    (protocol,) = (one for one in data.protocols if one.name == name)
+    (protocol,) = (protocol for protocol in data.protocols if protocol.name == name)
     if not count_queries(data.query, data.gallery, protocol).valid_queries:
         raise DataError(
             f"no query of {data.name} has a match in the gallery under {name}, so no epoch can be chosen by {select}; "

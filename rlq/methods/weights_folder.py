@@ -1,5 +1,5 @@
-"""Weights beside what is needed to build their network: model.safetensors and config.json in one folder, or all of it
-in one exported file. The same form for every method."""
+"""Weights with the description of their network: model.safetensors and config.json in one folder, or one exported file.
+All methods use this format."""
 
 import json
 from pathlib import Path
@@ -8,39 +8,38 @@ from typing import Any, NamedTuple
 from safetensors import SafetensorError, safe_open
 
 from rlq.core.errors import DataError
-from rlq.core.files import parsed_json, written_whole
+from rlq.core.files import parsed_json, write_file
 from rlq.core.settings import ExperimentSettings
 from rlq.methods.base import CONFIG, WEIGHTS
 
-EXPORTED = "rlq-inference-1"  # the format's name in the metadata of an exported file
-FIRST_METHOD = "rlq"  # of weights whose settings name none
+EXPORTED = "rlq-inference-1"  # name of the format in the metadata of an exported file
+FIRST_METHOD = "rlq"  # the method of weights whose settings name none
 
 
 class Config(NamedTuple):
-    """What a weights folder, or the metadata of an exported file, says about its network."""
+    """The description of a network, from a weights folder or from the metadata of an exported file."""
 
     settings: dict[str, Any]
-    facts: dict[str, Any]  # what else the method needs to build the network, such as the number of identities
+    facts: dict[str, Any]  # other values that the method needs to build the network, such as the number of identities
     weights: Path  # the safetensors file
-    origin: str  # for messages: where this was read
+    origin: str  # the file it was read from, for messages
     is_exported: bool
 
     @property
     def method(self) -> str:
-        """The name of the method that the weights belong to."""
+        """Return the name of the method that the weights belong to."""
         return str(self.settings.get("method", FIRST_METHOD))
 
     @property
     def place(self) -> str:
-        """The word for what describes the weights: config.json or metadata."""
+        """Return the word for the place of this description: config.json or metadata."""
         return "metadata" if self.is_exported else CONFIG
 
 
 def write_config(folder: Path, settings: ExperimentSettings, **facts: Any) -> None:
-    """Write what read_config reads."""
+    """Write the description that read_config reads."""
     tree = {"format": 1, **facts, "settings": settings.model_dump(mode="json")}
-    with written_whole(folder / CONFIG) as temporary:
-        temporary.write_text(json.dumps(tree, indent=1) + "\n")
+    write_file(folder / CONFIG, json.dumps(tree, indent=1) + "\n")
 
 
 def read_config(source: Path) -> Config:
@@ -59,7 +58,7 @@ def read_config(source: Path) -> Config:
 
 
 def _read_metadata(file: Path) -> dict[str, Any]:
-    """Read the settings that an exported file keeps about itself."""
+    """Read the settings in the metadata of an exported file."""
     try:
         with safe_open(file, "np") as tensors:
             metadata = tensors.metadata() or {}

@@ -1,1 +1,1 @@
-"""Runs: from an experiment file to a trained, evaluated and recorded folder, and back."""
+"""Runs: an experiment file becomes a folder with a trained, evaluated and tracked network, and is run again from it."""

@@ -1,4 +1,4 @@
-"""What a finished run prints, and how long its parts took."""
+"""The closing lines of a finished run, and the seconds that its parts took."""
 
 import time
 from collections.abc import Mapping
@@ -8,27 +8,28 @@ from rlq.runs.result import Result
 
 
 class Stopwatch:
-    """The seconds of each part of a run, measured one after the other."""
+    """The seconds of each part of a run, measured one after another."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self._since = time.monotonic()
 
     def lap(self, name: str) -> None:
-        """Count the time since the last lap as that of a part."""
+        """Record the time since the last lap as that of a part."""
         now = time.monotonic()
         self.seconds[name], self._since = now - self._since, now
 
 
-def closing_text(result: Result, table: str, links: Mapping[str, str]) -> str:
-    """Return the table of scores, what the run cost, where it lies and what to do next.
+def summary_text(result: Result, table: str, links: Mapping[str, str]) -> str:
+    """Return the table of scores, the costs of the run, its place, and commands to continue with.
 
     `links` are the addresses of the run's pages by their labels.
     """
     settings, metrics, folder = result.settings, result.metrics, result.folder
     times = ", ".join(f"{name} {value:.0f} s" for name, value in result.seconds.items() if value >= 0.5)
-    usual = settings.tracking.folder == TrackingSettings().folder  # else ids and names are not looked up there
-    word, ui = (result.run_id[:8], "make ui") if usual else (str(folder), f"make ui RUNS={settings.tracking.folder}")
+    is_default = settings.tracking.folder == TrackingSettings().folder  # elsewhere, commands do not look up ids
+    word = result.run_id[:8] if is_default else str(folder)
+    ui = "make ui" if is_default else f"make ui RUNS={settings.tracking.folder}"
     lines = ["", table, f"time     {times}"]
     if "model/gigaflops" in metrics:
         lines.append(

@@ -1,4 +1,4 @@
-"""Runs that must exist before another one starts, such as teachers: loaded by file, with inherited settings."""
+"""Load the runs that must exist before another one starts, such as teachers, with inherited settings."""
 
 import shlex
 from pathlib import Path
@@ -14,7 +14,7 @@ def experiment_of(loaded: Loaded, needed: Prerequisite) -> Loaded:
     """Load the experiment of a prerequisite: its own file with the settings that it inherits. Raises SettingsError."""
     file = loaded.folder / needed.source
     if not file.is_file():
-        raise SettingsError(f"{needed.setting} = {needed.source}: there is no {file}")
+        raise SettingsError(f"{needed.setting} = {needed.source}: there is no file {file}")
     tree = merge(read_tree(file), needed.inherited)
     return Loaded(validate(named_in(tree).settings, tree, file.name), file.parent, shlex.quote(str(file)))
 
@@ -25,5 +25,5 @@ def given_weights(needed: Prerequisite, runs: Path) -> Path:
         return find_weights(needed.source, needed.weights, runs)[0]
     except RlqError as error:
         raise SettingsError(
-            f"{needed.setting} = {needed.source} is no experiment file (.yaml), folder of weights or run: {error}"
+            f"{needed.setting} = {needed.source} should be an experiment file (.yaml), weights folder or run: {error}"
         ) from error

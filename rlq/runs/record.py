@@ -1,4 +1,4 @@
-"""A run's record: its folder, and its run in the tracker with settings, tags and what it continues."""
+"""The record of a run: its folder, and its run in the tracker with settings and tags, new or continued."""
 
 import secrets
 import shutil
@@ -13,8 +13,8 @@ import torch
 from rlq.core import distributed
 from rlq.core.config import flatten, replaced, to_yaml
 from rlq.core.distributed import Place, type_name
-from rlq.core.errors import RlqError, SettingsError
-from rlq.core.files import cut_name, written_whole
+from rlq.core.errors import Pruned, RlqError, SettingsError
+from rlq.core.files import cut_name, write_file
 from rlq.core.settings import ExperimentSettings
 from rlq.methods.base import Inputs, Loaded, Ready
 from rlq.methods.catalogue import method_of
@@ -34,18 +34,19 @@ from rlq.tracking import (
     resolve_uri,
     source_digest,
 )
+from rlq.training.signals import Stopped
 
 
 @dataclass(frozen=True)
 class Membership:
-    """A run's place among others, and its folder where that is not a new one."""
+    """The relation of a run to others, and its folder if that is not a new one."""
 
-    kind: str = "run"  # the tag rlq.kind; a sweep has trials, an ablation variants
+    kind: str = "run"  # the tag rlq.kind; those of a sweep are trials, those of an ablation variants
     parent: str | None = None  # MLflow run id
-    name: str | None = None  # None: tracking.name, or made of method and data set
+    name: str | None = None  # None: tracking.name, or title and data set
     tags: Mapping[str, str] = field(default_factory=dict)
-    folder: Path | None = None  # if it holds an unfinished run, that is resumed; a finished one is only read
-    continues: Path | None = None  # folder of a run that died, whose state and curves this new one takes over
+    folder: Path | None = None  # an unfinished run in it is resumed; a finished one is only read
+    continues: Path | None = None  # folder of a killed run, whose state and curves this new one takes over
 
 
 def open_record(
@@ -64,7 +65,7 @@ def open_record(
     if not place.is_main:
         return NullTracker()
     settings = loaded.settings
-    name = about.name if about else member.name or settings.tracking.name or _usual_name(settings)
+    name = about.name if about else member.name or settings.tracking.name or _default_name(settings)
     tracker = open_run(
         folder=folder,
         uri=resolve_uri(Path(settings.tracking.folder)),
@@ -77,7 +78,7 @@ def open_record(
     files = _write_settings(loaded, folder)
     write_about(folder, About(tracker.run_id, name, member.kind, loaded.origin, "RUNNING"))
     if member.continues is not None and about is None:
-        _log_again(tracker, member.continues)
+        _copy_metrics(tracker, member.continues)
     tracker.log_params(flatten(settings))
     for source in inputs.sources:
         tracker.log_dataset(source.name, source.digest, source.root, source.role)
@@ -102,7 +103,7 @@ def _tags(
         "rlq.processes": str(place.world),
         "rlq.device": device_name(place),
         "rlq.compute_type": type_name(settings.compute.precision, place.device),
-        **{f"rlq.{setting.rpartition('.')[2]}": one.name for setting, one in ready.items()},
+        **{f"rlq.{setting.rpartition('.')[2]}": prerequisite.name for setting, prerequisite in ready.items()},
         **git_tags(Path.cwd()),
         **{f"version.{library}": version for library, version in library_versions().items()},
         **member.tags,
@@ -110,16 +111,16 @@ def _tags(
 
 
 def data_tags(inputs: Inputs) -> dict[str, str]:
-    """Return the fingerprints of everything that a run reads, by their tags."""
+    """Return the fingerprints of all data sets and labels of a run, by their tags."""
     target, *others = inputs.sources
-    found = {"rlq.data_fingerprint": target.digest, "rlq.labels_fingerprint": inputs.labels_fingerprint}
-    return found | {f"rlq.{source.role}_fingerprint": source.digest for source in others}
+    tags = {"rlq.data_fingerprint": target.digest, "rlq.labels_fingerprint": inputs.labels_fingerprint}
+    return tags | {f"rlq.{source.role}_fingerprint": source.digest for source in others}
 
 
 def _write_settings(loaded: Loaded, folder: Path) -> list[Path]:
-    """Write the resolved experiment with its prerequisites' beside it: all that a resume or a rerun needs."""
+    """Write the resolved experiment and those of its prerequisites, which resume and rerun need."""
     files = [folder / SETTINGS]
-    _write_yaml(files[0], _with_local_files(loaded, folder, files))
+    write_file(files[0], to_yaml(_with_local_files(loaded, folder, files)))
     return files
 
 
@@ -131,71 +132,78 @@ def _with_local_files(loaded: Loaded, folder: Path, files: list[Path]) -> Experi
             continue
         names = {file.name for file in files}
         name = Path(needed.source).name
-        if name in names:  # such as experiment.yaml, as a run folder calls its own file
-            usual = [f"{needed.name}.yaml", *(f"{needed.name}{number}.yaml" for number in range(2, len(files) + 3))]
-            name = next(one for one in usual if one not in names)
+        if name in names:  # such as experiment.yaml, the name of the run's own file
+            free = [f"{needed.name}.yaml", *(f"{needed.name}{number}.yaml" for number in range(2, len(files) + 3))]
+            name = next(candidate for candidate in free if candidate not in names)
         files.append(folder / name)
-        _write_yaml(folder / name, _with_local_files(experiment_of(loaded, needed), folder, files))
+        write_file(folder / name, to_yaml(_with_local_files(experiment_of(loaded, needed), folder, files)))
         settings = replaced(settings, needed.setting, name)
     return settings
 
 
-def _write_yaml(path: Path, settings: ExperimentSettings) -> None:
-    """Whole, because a run whose settings were torn off could never be resumed."""
-    with written_whole(path) as temporary:
-        temporary.write_text(to_yaml(settings))
-
-
-def end_record(place: Place, folder: Path, tracker: Tracker, status: Status, reason: str = "") -> None:
+def end_record(place: Place, folder: Path, tracker: Tracker, error: BaseException | None = None) -> None:
+    """End a run in the tracker and in its folder: as FINISHED, or after an error as KILLED or FAILED."""
     if not place.is_main:
         return
+    status: Status = "FINISHED" if error is None else status_after(error)
     try:
-        if reason:
-            tracker.log_tags({"rlq.ended_by": reason[:500]})
-        tracker.end(status)  # the run may get its id only now, if the server has been away so far
+        if error is not None:
+            tracker.log_tags(ended_by(error))
+        tracker.end(status)  # after an outage of the server, the run gets its id only here
         write_about(folder, replace(read_about(folder), run_id=tracker.run_id, status=status))
     except (RlqError, OSError):
-        if status == "FINISHED":
+        if error is None:
             raise
-        # the reason that it ended is worth more than that a full disk does not take it
+        # The caller raises `error`, which matters more than a record that could not be written.
 
 
-def take_over(dead: Path, loaded: Loaded, folder: Path) -> None:
-    """Begin where a run that died left off: its state, best weights and baselines.
+def status_after(error: BaseException) -> Status:
+    """Return the status of a run that this error ended: KILLED if it was stopped or pruned, else FAILED."""
+    return "KILLED" if isinstance(error, Stopped | KeyboardInterrupt | Pruned) else "FAILED"
+
+
+def ended_by(error: BaseException) -> dict[str, str]:
+    """Return the tag that gives the reason for which a run ended."""
+    return {"rlq.ended_by": (str(error) or type(error).__name__)[:500]}
+
+
+def take_over(killed: Path, loaded: Loaded, folder: Path) -> None:
+    """Copy the state, best weights and baselines of a killed run, so that training continues from there.
 
     Raises SettingsError if it was another experiment.
     """
-    if not (dead / "last.pt").is_file():
-        return  # it died before its first step was saved
-    if fingerprint(load(dead / SETTINGS)) != fingerprint(loaded):
-        raise SettingsError(f"{dead} is of another experiment, it cannot be continued by this one")
+    if not (killed / "last.pt").is_file():
+        return  # it was killed before its first state was saved
+    if fingerprint(load(killed / SETTINGS)) != fingerprint(loaded):
+        raise SettingsError(f"{killed} holds a run of other settings, which this experiment cannot continue")
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("best", BASELINES, "last.pt"):  # last.pt says that the others are there
-        if (dead / name).is_dir():
-            shutil.copytree(dead / name, folder / name, dirs_exist_ok=True)
-        elif (dead / name).is_file():
-            shutil.copyfile(dead / name, folder / name)
+    for name in ("best", BASELINES, "last.pt"):  # last.pt is copied last: it means that the others are complete
+        if (killed / name).is_dir():
+            shutil.copytree(killed / name, folder / name, dirs_exist_ok=True)
+        elif (killed / name).is_file():
+            shutil.copyfile(killed / name, folder / name)
 
 
-def _log_again(tracker: Tracker, dead: Path) -> None:
-    """The curves of a run that died, so that those of the run that continues it are whole."""
-    rows = sorted(logged_metrics(dead), key=lambda row: row["step"])
+def _copy_metrics(tracker: Tracker, killed: Path) -> None:
+    """Log the metrics of a killed run, so that the curves of the run that continues it are complete."""
+    rows = sorted(logged_metrics(killed), key=lambda row: row["step"])
     for step, same in groupby(rows, key=lambda row: row["step"]):
         tracker.log_metrics({row["name"]: row["value"] for row in same}, step)
 
 
-def _usual_name(settings: ExperimentSettings) -> str:
+def _default_name(settings: ExperimentSettings) -> str:
     return f"{settings.title} {settings.data.dataset}"
 
 
 def new_folder(settings: ExperimentSettings, name: str | None) -> Path:
-    """runs/<name>-<time>-<four random digits>: a name that no other run has; the same on every process."""
-    words = name or settings.tracking.name or _usual_name(settings)
+    """Return runs/<name>-<time>-<four random digits>, which no other run has; the same on every process."""
+    words = name or settings.tracking.name or _default_name(settings)
     stem = cut_name("".join(c if c.isalnum() or c in "-_." else "-" for c in words))
     now = datetime.now().astimezone()
-    unique = f"{stem}-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"  # runs of one sweep start in one second
+    unique = f"{stem}-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"  # runs of a sweep may start in the same second
     return Path(settings.tracking.folder) / str(distributed.share_from_main(unique))
 
 
 def device_name(place: Place) -> str:
+    """Return the name of the GPU, or cpu."""
     return torch.cuda.get_device_name(place.device) if place.device.type == "cuda" else "cpu"

@@ -1,4 +1,4 @@
-"""Start a run again from what the tracking store holds of it, and see whether it gives the same numbers."""
+"""Repeat a run with the settings in the tracking store, and compare the scores."""
 
 import os
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ from filelock import FileLock
 from rlq.core.console import Console
 from rlq.core.distributed import Place, type_name, usable_device
 from rlq.core.errors import RlqError
+from rlq.core.text import lines_of
 from rlq.methods.base import Loaded
 from rlq.runs import experiment
 from rlq.runs.folder import SETTINGS, find_run
@@ -29,74 +30,74 @@ from rlq.tracking import (
     store_of,
 )
 
-KEPT = ".reruns"  # below the runs folder: the settings of runs that were started again
-SHAPING = ("torch", "torchvision", "timm", "albumentations", "numpy", "scikit-learn")  # libraries whose version counts
+SETTINGS_FOLDER = ".reruns"  # below the runs folder: the settings of repeated runs
+LIBRARIES = ("torch", "torchvision", "timm", "albumentations", "numpy", "scikit-learn")  # which shape results
 SCORES = ("best/", "last/", "paper/", "test/")
-UNKNOWN = "not said by the run, which an earlier rlq has made"
-SHOWN = 10  # metrics named that differ
+UNKNOWN = "not recorded by the run, which an earlier version of rlq made"
+SHOWN = 10  # differing metrics that are listed
 
 
 class Rerun(NamedTuple):
-    """A run that was started again, and how it ended beside the first."""
+    """The result of a repeated run, compared with the original."""
 
     result: Result
-    equal: int  # metrics that are the same to the last bit
-    different: tuple[str, ...]  # the others, in words
+    equal: int  # number of metrics that are equal to the last bit
+    different: tuple[str, ...]  # a line for each other metric
 
 
-class Found(NamedTuple):
-    """A run of the store, and its experiment as it can be loaded here."""
+class Original(NamedTuple):
+    """A run in the store, and its experiment as loaded here."""
 
     stored: StoredRun
     loaded: Loaded
 
 
-def find(word: str, runs: Path) -> Found:
-    """A run by its id, the start of one, its name or its folder, from the store that has it.
+def find(word: str, runs: Path) -> Original:
+    """Return a run by its id, a prefix of it, its name or its folder, from the store that has it.
 
-    Raises RlqError where there is no such run, or it holds no experiment, as the run of a whole sweep.
+    Raises RlqError if there is no such run, or if it has no experiment, like the parent run of a sweep.
     """
     uri, word = _place_of(word, runs)
     stored = find_stored_run(uri, word)
-    folder = runs / KEPT / stored.run_id
+    folder = runs / SETTINGS_FOLDER / stored.run_id
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
         files = fetch_files(uri, stored.run_id, folder, (".yaml", ".yml"))
     if folder / SETTINGS not in files:
         raise RlqError(
-            f"the run {stored.name} ({stored.run_id[:8]}) has no {SETTINGS} in the store; a run of runs is begun again "
-            "by the command that began it, and a run whose store was away by rlq track sync first"
+            f"the run {stored.name} ({stored.run_id[:8]}) has no {SETTINGS} in the store; repeat a parent run by the "
+            "command that started it, and send a run that the store has only in part by rlq track sync"
         )
-    return Found(stored, load(folder / SETTINGS))
+    return Original(stored, load(folder / SETTINGS))
 
 
-def differences(found: Found, console: Console | None = None) -> list[str]:
-    """What is not as it was when the run was made, a line each; empty where the same numbers may be expected.
+def differences(original: Original, console: Console | None = None) -> list[str]:
+    """Return a line for everything that differs from the time of the run; without any, equal scores are expected.
 
-    Reads the data. Raises DataError where some of it is missing.
+    Reads the data. Raises DataError if some of it is missing.
     """
-    settings = found.loaded.settings
-    inputs = experiment.gather(found.loaded, ALONE, console or Console(quiet=True))
+    settings = original.loaded.settings
+    inputs = experiment.gather(original.loaded, ALONE, console or Console(quiet=True))
     now = {
         "rlq.source": source_digest(),
-        "rlq.settings_fingerprint": fingerprint(found.loaded._replace(settings=inputs.settings)),
+        "rlq.settings_fingerprint": fingerprint(original.loaded._replace(settings=inputs.settings)),
         **data_tags(inputs),
     }
     words = {
-        "rlq.source": f"the code of rlq ({_commits(found.stored)})",
-        "rlq.settings_fingerprint": "what this rlq reads out of the run's settings",
+        "rlq.source": f"the code of rlq ({_commits(original.stored)})",
+        "rlq.settings_fingerprint": "the run's settings as this version of rlq reads them",
         "rlq.labels_fingerprint": f"the labels of {settings.data.dataset}, such as poses, genders or masks",
         "rlq.data_fingerprint": f"the pictures or lists of {settings.data.dataset} in {inputs.sources[0].root}",
-        **{f"rlq.{one.role}_fingerprint": f"the pictures of {one.name}" for one in inputs.sources[1:]},
+        **{f"rlq.{source.role}_fingerprint": f"the pictures of {source.name}" for source in inputs.sources[1:]},
     }
-    return [*_changed(found.stored.tags, now, words), *_other_machine(found)]
+    return [*_changed(original.stored.tags, now, words), *_machine_differences(original)]
 
 
-def rerun(found: Found, *, console: Console | None = None) -> Rerun:
-    """Run it again as a new run with the tag `rlq.rerun_of`, and compare the scores. Raises RlqError as a run does."""
-    stored = found.stored
+def rerun(original: Original, *, console: Console | None = None) -> Rerun:
+    """Repeat it as a new run with the tag `rlq.rerun_of`, and compare the scores. Raises RlqError as a run does."""
+    stored = original.stored
     member = Membership(name=stored.name, tags={"rlq.rerun_of": stored.run_id})
-    result = experiment.run(found.loaded, console=console, member=member)
+    result = experiment.run(original.loaded, console=console, member=member)
     names = sorted(name for name in {*stored.metrics, *result.metrics} if name.startswith(SCORES))
     different = [
         f"{name}: {stored.metrics.get(name)} there, {result.metrics.get(name)} here"
@@ -106,30 +107,27 @@ def rerun(found: Found, *, console: Console | None = None) -> Rerun:
     return Rerun(result, len(names) - len(different), tuple(different))
 
 
-def closing_words(found: Found, again: Rerun) -> str:
-    """What `rlq rerun` says at its end."""
-    first = f"{found.stored.name} ({found.stored.run_id[:8]})"
-    if not again.equal and not again.different:
-        return f"compared {first} has no scores in the store; it ended as {found.stored.status}"
-    if not again.different:
-        return f"compared all {again.equal} scores are those of {first}, to the last bit"
-    more = [f"and {len(again.different) - SHOWN} more"] if len(again.different) > SHOWN else []
-    lines = [*again.different[:SHOWN], *more]
-    total = again.equal + len(again.different)
-    return "\n".join(
-        [f"compared {len(again.different)} of {total} scores differ from {first}:", *(f"  {n}" for n in lines)]
-    )
+def comparison_text(original: Original, repeated: Rerun) -> str:
+    """Return the last lines of `rlq rerun`."""
+    first = f"{original.stored.name} ({original.stored.run_id[:8]})"
+    if not repeated.equal and not repeated.different:
+        return f"compared {first} has no scores in the store; it ended as {original.stored.status}"
+    if not repeated.different:
+        return f"compared all {repeated.equal} scores equal those of {first}, to the last bit"
+    total = repeated.equal + len(repeated.different)
+    head = f"compared {len(repeated.different)} of {total} scores differ from {first}:"
+    return "\n".join([head, *lines_of(repeated.different, SHOWN)])
 
 
 def _place_of(word: str, runs: Path) -> tuple[str, str]:
-    """The store to ask, and the word for it there: that of the run's folder, if there is one here."""
+    """Return the store of a run and the word for the run there; a run folder here decides both."""
     try:
         folder = find_run(word, runs)
-    except RlqError:  # perhaps made on another machine
+    except RlqError:  # perhaps the run of another machine
         return resolve_uri(runs), word
     uri, run_id = store_of(folder)
     if not run_id:
-        raise RlqError(f"{folder} has never reached its store; rlq track sync {folder} sends it, then it can run again")
+        raise RlqError(f"{folder} is not in its store yet; send it first: rlq track sync {folder}")
     return uri, run_id
 
 
@@ -141,13 +139,13 @@ def _changed(tags: dict[str, str], now: dict[str, str], words: dict[str, str]) -
             yield f"{words[name]}: {tags[name]} there, {value} here"
 
 
-def _other_machine(found: Found) -> Iterator[str]:
-    tags, versions = found.stored.tags, library_versions()
-    for library in SHAPING:
+def _machine_differences(original: Original) -> Iterator[str]:
+    tags, versions = original.stored.tags, library_versions()
+    for library in LIBRARIES:
         before, here = tags.get(f"version.{library}", "none"), versions.get(library, "none")
         if before != here:
             yield f"{library}: version {before} there, {here} here"
-    compute = found.loaded.settings.compute
+    compute = original.loaded.settings.compute
     device = torch.device(usable_device(compute.device))
     now = {
         "rlq.device": device_name(Place(device)),

@@ -1,4 +1,4 @@
-"""What a finished run gives back, and keeps in its folder."""
+"""The result of a finished run, and its file in the run's folder."""
 
 import json
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from rlq.core.config import complaints
 from rlq.core.errors import RlqError
-from rlq.core.files import parsed_json, written_whole
+from rlq.core.files import parsed_json, write_file
 from rlq.runs.folder import SETTINGS, read_about
 from rlq.runs.load import load
 from rlq.training.loop import History
@@ -18,8 +18,8 @@ RESULT = "result.json"
 
 
 @dataclass(frozen=True)
-class _Kept:
-    """What is in the file."""
+class _Content:
+    """The content of the file."""
 
     run_id: str
     metrics: dict[str, float | None]
@@ -30,12 +30,12 @@ class _Kept:
     device: str
 
 
-_KEPT = TypeAdapter(_Kept)
+_CONTENT = TypeAdapter(_Content)
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a finished run gives back."""
+    """The result of a finished run."""
 
     folder: Path
     run_id: str
@@ -48,7 +48,7 @@ class Result:
 
 
 def write_result(result: Result) -> None:
-    """Keep it in the run's folder."""
+    """Write the file that read_result reads, in the run's folder."""
     tree = {
         "run_id": result.run_id,
         "metrics": result.metrics,
@@ -58,17 +58,16 @@ def write_result(result: Result) -> None:
         "data_fingerprint": result.data_fingerprint,
         "device": result.device,
     }
-    with written_whole(result.folder / RESULT) as temporary:
-        temporary.write_text(json.dumps(tree, indent=1) + "\n")
+    write_file(result.folder / RESULT, json.dumps(tree, indent=1) + "\n")
 
 
 def read_result(folder: Path) -> Result:
-    """The result of a finished run, by its folder. Raises RlqError where there is none."""
+    """Read the result of a finished run from its folder. Raises RlqError if there is none."""
     try:
         tree = parsed_json((folder / RESULT).read_text())
-        _KEPT.validate_python(tree)
-        history = History({int(epoch): found for epoch, found in tree["evaluations"].items()}, tree["best_epoch"])
-        run_id = read_about(folder).run_id  # a server that was away may have given it after the result was written
+        _CONTENT.validate_python(tree)
+        history = History({int(epoch): scores for epoch, scores in tree["evaluations"].items()}, tree["best_epoch"])
+        run_id = read_about(folder).run_id  # after an outage of the server, it is known after the result
         return Result(
             folder=folder,
             run_id=run_id,
@@ -80,5 +79,5 @@ def read_result(folder: Path) -> Result:
             device=tree["device"],
         )
     except (OSError, ValueError) as error:
-        why = complaints(error) if isinstance(error, ValidationError) else error
-        raise RlqError(f"{folder} holds no result of a finished run: {RESULT}: {why}") from error
+        reason = complaints(error) if isinstance(error, ValidationError) else error
+        raise RlqError(f"{folder} holds no result of a finished run: {RESULT}: {reason}") from error

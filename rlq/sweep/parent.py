@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
+from rlq.runs.family import ParentRun
 from rlq.sweep import summary
 from rlq.sweep.plan import CHOSEN_ON_TEST, Plan
 from rlq.sweep.storage import shown
@@ -14,10 +15,8 @@ from rlq.tracking import (
     MlflowTracker,
     TrackingError,
     close_run,
-    family_links,
     git_tags,
     library_versions,
-    open_run,
     resolve_uri,
 )
 
@@ -49,13 +48,7 @@ def make_parent(plan: Plan) -> str:
         **{f"version.{library}": version for library, version in library_versions().items()},
     }
     with _locked(plan):
-        tracker = open_run(
-            folder=_free_folder(plan),
-            uri=uri_of(plan),
-            experiment=plan.base.settings.tracking.experiment,
-            run_name=sweep.name,
-            tags=tags,
-        )
+        tracker = _parent_run(plan, _free_folder(plan)).open(tags)
         tracker.log_params({"sampler": sweep.sampler.name, "trials": sweep.trials, "seeds": list(sweep.seeds)})
         tracker.log_dict(resolved(plan), "sweep.yaml")
         tracker.leave()
@@ -72,7 +65,8 @@ def update(plan: Plan, study: "Study", *, stopped: bool = False) -> list[str]:
     counts = tally(study)
     try:
         with _locked(plan):
-            tracker = _open(plan, parent_of(study))
+            run_id = parent_of(study)
+            tracker = _parent_run(plan, _folder_of(plan, run_id)).open({}, resume=run_id)
             for name, figure in figures.items():
                 tracker.log_figure(figure, name)
             for name, page in summary.pages(study, names).items():
@@ -103,8 +97,9 @@ def close_runs(plan: Plan, trial: "FrozenTrial", reason: str) -> None:
 
 def links(plan: Plan, study: "Study") -> dict[str, str]:
     """Return the addresses of the trials in the MLflow pages."""
-    metric = plan.sweep.objectives[0]
-    return family_links(uri_of(plan), parent_of(study), scores=plan.scores, metric=metric.key, goal=metric.goal)
+    metric, run_id = plan.sweep.objectives[0], parent_of(study)
+    run = _parent_run(plan, _folder_of(plan, run_id))
+    return run.links(run_id, scores=plan.scores, metric=metric.key, goal=metric.goal)
 
 
 def resolved(plan: Plan) -> dict[str, Any]:
@@ -133,15 +128,9 @@ def _log_best(tracker: MlflowTracker, plan: Plan, study: "Study") -> None:
     tracker.log_dict({"best": trials}, "best.json")
 
 
-def _open(plan: Plan, run_id: str) -> MlflowTracker:
-    return open_run(
-        folder=_folder_of(plan, run_id),
-        uri=uri_of(plan),
-        experiment=plan.base.settings.tracking.experiment,
-        run_name=plan.sweep.name,
-        tags={},
-        resume_run_id=run_id,
-    )
+def _parent_run(plan: Plan, folder: Path) -> ParentRun:
+    tracking = plan.base.settings.tracking
+    return ParentRun(plan.sweep.name, folder, Path(tracking.folder), tracking.experiment)
 
 
 def _locked(plan: Plan) -> FileLock:

@@ -17,7 +17,7 @@ from rlq.core.config import flatten
 from rlq.core.console import Console
 from rlq.core.errors import Pruned, RlqError
 from rlq.methods.base import Loaded
-from rlq.runs import experiment
+from rlq.runs import experiment, family
 from rlq.runs.experiment import Membership
 from rlq.runs.folder import read_about
 from rlq.runs.result import RESULT, read_result
@@ -39,7 +39,7 @@ from rlq.sweep.study import (
     is_surplus,
     replace_infeasible,
 )
-from rlq.tracking import MlflowTracker, Status, open_run, resolve_uri
+from rlq.tracking import MlflowTracker
 from rlq.training.signals import Stopped
 
 if TYPE_CHECKING:
@@ -153,18 +153,12 @@ class Objective:
         tracker = self._open(trial, folder, loaded[seeds[0]])
         trial.set_user_attr(RUN, tracker.run_id)
         trial.set_user_attr(FOLDER, str(folder.absolute()))
-        try:
+        with family.ended(tracker):
             results = self._run_seeds(trial, loaded, tracker.run_id)
             means = {n: fmean(one[n] for one in results) for n in results[0] if all(n in one for one in results)}
             tracker.log_metrics(means, step=0)
             scores = [name for name in means if name.startswith(("best/", "test/"))]
             tracker.log_metrics({f"deviation/{n}": stdev(one[n] for one in results) for n in scores}, step=0)
-        except BaseException as error:
-            status: Status = "KILLED" if isinstance(error, Stopped | KeyboardInterrupt | Pruned) else "FAILED"
-            tracker.log_tags({"rlq.ended_by": (str(error) or type(error).__name__)[:500]})
-            tracker.end(status)
-            raise
-        tracker.end()
         return means
 
     def _run_seeds(self, trial: "Trial", loaded: Mapping[int, Loaded], parent: str) -> list[dict[str, float]]:
@@ -185,14 +179,9 @@ class Objective:
 
     def _open(self, trial: "Trial", folder: Path, loaded: Loaded) -> MlflowTracker:
         tracking = loaded.settings.tracking
-        tracker = open_run(
-            folder=folder,
-            uri=resolve_uri(Path(tracking.folder)),
-            experiment=tracking.experiment,
-            run_name=self._name(trial),
-            tags={"rlq.kind": "trial", "rlq.seeds": str(list(self.plan.sweep.seeds)), **self._tags(trial)},
-            parent_run_id=self.parent,
-        )
+        run = family.ParentRun(self._name(trial), folder, Path(tracking.folder), tracking.experiment)
+        tags = {"rlq.kind": "trial", "rlq.seeds": str(list(self.plan.sweep.seeds)), **self._tags(trial)}
+        tracker = run.open(tags, parent=self.parent)
         tracker.log_params({name: value for name, value in flatten(loaded.settings).items() if name != "seed"})
         return tracker
 

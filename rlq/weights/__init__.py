@@ -1,1 +1,1 @@
-"""Weights that exist: evaluate, embed, convert and register them."""
+"""Existing weights: evaluate, embed, convert and register them."""

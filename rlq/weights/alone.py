@@ -1,4 +1,4 @@
-"""Commands that compute in one process, on data that features can rank."""
+"""The common part of commands that compute in one process."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,11 +11,11 @@ from rlq.data.records import ReidData
 
 @contextmanager
 def alone() -> Iterator[Place]:
-    """A place of its own, for commands that several processes would not speed up."""
+    """Yield the place of a single process. Raises RlqError under torchrun."""
     place = distributed.start()
     try:
         if place.world > 1:
-            raise RlqError("this command runs in one process; torchrun is for rlq train")
+            raise RlqError(f"this command runs in one process, not in {place.world}; torchrun is for rlq train only")
         yield place
     finally:
         distributed.stop()

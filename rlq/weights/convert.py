@@ -1,13 +1,10 @@
-"""Published weights in, exported weights out: what `rlq weights` does."""
+"""Import published weights, and export weights for other programs."""
 
-import secrets
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 from rlq.core.console import Console
 from rlq.core.errors import RlqError
-from rlq.core.files import parsed_json
+from rlq.core.files import folder_written_whole, parsed_json
 from rlq.core.settings import TrackingSettings
 from rlq.methods.base import CONFIG, SOURCE, WEIGHTS
 from rlq.methods.catalogue import find_method
@@ -25,16 +22,17 @@ def import_weights(
     force: bool = False,
     console: Console | None = None,
 ) -> Path:
-    """Turn a file that a method's authors publish into a weights folder, and return the folder.
+    """Turn a file published by a method's authors into a weights folder, and return the folder.
 
-    The folder is runs/imported/<stem> by default. Raises DataError for a file that is not exactly one of the published
-    networks, RlqError for a folder that holds other weights, unless `force`.
+    The folder is runs/imported/<stem> by default. Raises DataError for a file that does not hold exactly one of the
+    published networks, and RlqError if the folder holds other weights, unless `force`.
     """
     console = console or Console()
     output = output or Path(TrackingSettings().folder) / "imported" / _stem(file)
     imported = find_method(method).import_checkpoint(file, dataset=dataset, root=root)
     _check_free(output, imported.digest, force)
-    _replace_folder(output, imported.write)
+    with folder_written_whole(output) as draft:
+        imported.write(draft)
     for line in imported.lines:
         console.line(line)
     console.line(f"written   {output}; rlq evaluate {output} ranks {imported.dataset} with it")
@@ -42,14 +40,16 @@ def import_weights(
 
 
 def export_weights(word: str, output: Path, *, which: str = "best", console: Console | None = None) -> None:
-    """Write the inference network of a run or weights folder as .safetensors or .onnx, by the output's ending."""
+    """Write the inference network of a run or weights folder as .safetensors or .onnx, by the suffix of `output`."""
     console = console or Console()
     if output.suffix not in (".safetensors", ".onnx"):
         raise RlqError(f"--output {output} should end in .safetensors or .onnx")
     if output.is_dir():
-        raise RlqError(f"--output {output} is a folder")
+        raise RlqError(f"--output {output} is a folder; it should name a file")
     if output.name == WEIGHTS and (output.parent / CONFIG).exists():
-        raise RlqError(f"--output {output} would replace the weights that {output.parent / CONFIG} describes")
+        raise RlqError(
+            f"--output {output} would replace the weights that {output.parent / CONFIG} describes; name another file"
+        )
     source, _ = find_weights(word, which, Path(TrackingSettings().folder))
     find_method(read_config(source).method).export(source, output, console)
     console.line(f"written  {output}, from {source}")
@@ -60,42 +60,23 @@ def _stem(file: Path) -> str:
 
 
 def _check_free(output: Path, digest: str, force: bool) -> None:
-    """Refuse a folder with anything but weights in it, and one with other weights unless forced."""
+    """Raise RlqError for a folder that holds other files than weights, or other weights unless forced."""
     if not output.exists():
         return
     if not output.is_dir():
         raise RlqError(f"--output {output} is a file; it should name a folder")
     names = sorted(path.name for path in output.iterdir())
-    strange = [name for name in names if name not in (WEIGHTS, CONFIG, SOURCE)]
-    if strange:
-        raise RlqError(f"{output} holds {strange[0]}, which is no part of imported weights; take another --output")
+    others = [name for name in names if name not in (WEIGHTS, CONFIG, SOURCE)]
+    if others:
+        raise RlqError(f"{output} holds {others[0]}, which is not a part of imported weights; name another --output")
     if names and not force and _digest_in(output) != digest:
-        raise RlqError(f"{output} holds other weights; --force replaces them, --output FOLDER leaves them alone")
+        raise RlqError(f"{output} holds other weights; --force replaces them, or name another folder by --output")
 
 
 def _digest_in(folder: Path) -> str | None:
-    """The sha256 of the file that a folder was imported from, if it says so."""
+    """Return the SHA-256 digest of the file that a folder was imported from; None if it is not known."""
     try:
         source = parsed_json((folder / SOURCE).read_text())
-    except (OSError, ValueError):  # then they come from somewhere else
+    except (OSError, ValueError):  # the weights were not imported
         return None
     return source.get("sha256") if isinstance(source, dict) else None
-
-
-def _replace_folder(output: Path, write: Callable[[Path], None]) -> None:
-    """Let `write` fill a new folder, then put it in the place of `output`, which is there whole or as it was."""
-    place, mark = output.absolute(), secrets.token_hex(4)
-    new, old = (place.with_name(f".{place.name}.{mark}.{word}") for word in ("new", "old"))
-    try:
-        new.mkdir(parents=True)
-        write(new)
-        if place.exists():
-            place.rename(old)
-        new.rename(place)
-    except OSError as error:
-        raise RlqError(f"{output} cannot be written: {error.strerror or error}") from error
-    finally:
-        if old.exists() and not place.exists():
-            old.rename(place)
-        for leftover in (new, old):
-            shutil.rmtree(leftover, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Rank a data set with weights that exist."""
+"""Rank a data set with existing weights."""
 
 import json
 from collections.abc import Mapping
@@ -26,16 +26,16 @@ from rlq.weights.alone import alone, rankable
 
 
 class Degrade(NamedTuple):
-    """How the samples of an evaluation are degraded; no kind, not at all."""
+    """How the samples of an evaluation are degraded; not at all without a kind."""
 
     kind: Kind | None = None
-    severity: int | None = None  # 1 to 5; None: by chance within the model's ranges
+    severity: int | None = None  # 1 to 5; None: drawn from the model's ranges
     sides: Degraded = "both"
-    seed: int = 0  # decides what chance does
+    seed: int = 0  # of the draws
 
     @property
     def words(self) -> list[str]:
-        """What tells it from the usual form of its kind, as metric names and tables have it."""
+        """Return the options that are not the defaults, as words for metric names and tables."""
         return [
             *([str(self.severity)] if self.severity is not None else []),
             *([self.sides] if self.sides != "both" else []),
@@ -43,7 +43,7 @@ class Degrade(NamedTuple):
         ]
 
     def ranges(self, whole: DegradationRanges) -> DegradationRanges | None:
-        """Return what is drawn from, out of a model's own ranges."""
+        """Return the ranges to draw from, given a model's own; None without a kind."""
         if self.kind is None:
             return None
         return only(whole, self.kind) if self.severity is None else at_severity(whole, self.kind, self.severity)
@@ -51,26 +51,26 @@ class Degrade(NamedTuple):
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Numbers of every protocol."""
+    """The results of an evaluation."""
 
     rankings: Mapping[str, Results]
     protocols: tuple[Protocol, ...]
-    shots: str | None = None  # multi or single, of a data set whose papers know both
-    degraded: str | None = None  # how samples were degraded, where more than the kind was given
+    shots: str | None = None  # multi or single, for a data set that is ranked in both ways
+    degraded: str | None = None  # how samples were degraded, if more than the kind was given
 
     def to_json(self) -> str:
-        """One object, protocol -> numbers; fractions in full precision, General as GENERAL."""
+        """Return a JSON object: protocol (General as GENERAL) -> numbers; fractions have full precision."""
         names = {protocol.name: protocol.name.upper() for protocol in self.protocols}
         return json.dumps({names[name]: ranking.summary() for name, ranking in self.rankings.items()}, allow_nan=False)
 
     def to_table(self) -> str:
-        """Percent with one decimal, and how many queries had a match."""
+        """Return a table of percentages with one decimal and the numbers of queries and gallery, with notes."""
         rows = []
         for name, ranking in self.rankings.items():
             counts = ranking.summary()
             rates = [percent(counts[score.key]) for score in RANKING_COLUMNS]
-            asked = [str(counts.get(key, "-")) for key in ("queries", "valid_queries", "gallery")]
-            rows.append([name, *rates, *asked])
+            sizes = [str(counts.get(key, "-")) for key in ("queries", "valid_queries", "gallery")]
+            rows.append([name, *rates, *sizes])
         header = ["protocol", *(score.heading for score in RANKING_COLUMNS), "queries", "valid", "gallery"]
         notes = [f"{protocol.name}: {protocol.note}" for protocol in self.protocols if protocol.note]
         shots = [f"gallery: {SHOTS[self.shots]}"] if self.shots else []
@@ -89,25 +89,23 @@ def evaluate(
     celeb_camera: CameraReading | None = None,
     console: Console | None = None,
 ) -> Evaluated:
-    """Rank a data set with the weights of a run or of a folder; numbers of a run go into the run as well.
+    """Rank a data set with the weights of a run or of a folder. The numbers of a run are also logged in the run.
 
-    `shots` (multi or single) overrules the run's data.prcc_shots, `celeb_camera` its data.celeb_camera.
+    `shots` (multi or single) overrides the run's data.prcc_shots, `celeb_camera` its data.celeb_camera.
     """
     if degrade.kind is None and degrade != Degrade():
-        raise RlqError(
-            "--severity, --degrade and --artefact-seed say how pictures are degraded; --artefact names the kind"
-        )
+        raise RlqError("--severity, --degrade and --artefact-seed need --artefact, which names the kind of degradation")
     folder, run = find_weights(word, weights, Path(TrackingSettings().folder))
     console = console or Console()
     with alone() as place:
         model = load_model(folder, place.device)
         settings = model.settings
-        own = method_of(settings).reading(settings)
-        reading = Reading(celeb_camera or own.celeb_camera, shots or own.shots)
+        default = method_of(settings).reading(settings)
+        reading = Reading(celeb_camera or default.celeb_camera, shots or default.shots)
         name, data_root = dataset or settings.data.dataset, Path(root or settings.data.root)
         data = rankable(read_set(name, data_root, console, place=place, celeb_camera=reading.celeb_camera))
         if shots == "single" and not data.single_shot:
-            raise RlqError(f"--shots single is for PRCC's layout; {name} has one way to rank its gallery")
+            raise RlqError(f"--shots single is for PRCC's layout; leave it out for {name}")
         evaluator = Evaluator(
             data,
             features_of(model, place, console),
@@ -121,13 +119,13 @@ def evaluate(
     if run is not None:
         words = ["test" if dataset is None else name, weights, degrade.kind, *degrade.words, shots, celeb_camera]
         prefix = "-".join(word for word in words if word)
-        _into_run(run, settings, {f"{prefix}/{key}": value for key, value in flat_metrics(rankings).items()})
+        _log_in_run(run, settings, {f"{prefix}/{key}": value for key, value in flat_metrics(rankings).items()})
     how = f"{degrade.kind} {' '.join(degrade.words)}" if degrade.words else None
     return Evaluated(rankings, data.protocols, reading.shots if data.single_shot else None, how)
 
 
-def _into_run(run: Path, settings: ExperimentSettings, metrics: Mapping[str, float | None]) -> None:
-    """Add an evaluation to a finished run; the run's own end stays its end."""
+def _log_in_run(run: Path, settings: ExperimentSettings, metrics: Mapping[str, float | None]) -> None:
+    """Add the metrics of an evaluation to a run that has ended; it keeps its status."""
     if not (run / ABOUT).is_file():
         return
     about = read_about(run)
@@ -142,6 +140,5 @@ def _into_run(run: Path, settings: ExperimentSettings, metrics: Mapping[str, flo
         tags={},
         resume_run_id=about.run_id,
     )
-    found = {name: value for name, value in metrics.items() if value is not None}
-    tracker.log_metrics(found, step=0)
+    tracker.log_metrics({name: value for name, value in metrics.items() if value is not None}, step=0)
     tracker.end(about.status)

@@ -1,4 +1,4 @@
-"""Put the network of a run into MLflow's model registry, as a function from pictures to features."""
+"""Register the network of a run in MLflow's model registry, as a function from pictures to features."""
 
 import importlib.metadata
 from collections.abc import Callable
@@ -30,16 +30,16 @@ from rlq.tracking import (
 )
 
 CHECKED_BATCHES = (1, 2, 5)
-TOLERANCE = 1e-3  # the length of a difference of features of length 1
+TOLERANCE = 1e-3  # allowed length of the difference between features of length 1
 
 
 def register(
     word: str, name: str, *, which: str = "best", uri: str | None = None, console: Console | None = None
 ) -> RegisteredVersion:
-    """Make the `which` weights of a run, or a weights folder, the next version of the registered model `name`.
+    """Register the `which` weights of a run, or a weights folder, as the next version of the model `name`.
 
-    It goes to the run's own tracking store unless `uri` names another that has the run, and only after the exported
-    function has given the network's features. Raises RlqError.
+    The run's own tracking store is used, unless `uri` names another one that has the run. The exported function is
+    first compared with the network. Raises RlqError if their features differ.
     """
     console = console or Console()
     check_model_name(name)
@@ -49,7 +49,7 @@ def register(
     if run is not None:
         store, run_id = store_of(run, uri)
         if not run_id:
-            raise RlqError(f"its store does not have this run yet: rlq track sync {run} sends it")
+            raise RlqError(f"{run} is not in its store yet; send it first: rlq track sync {run}")
         tags = {"rlq.run": run_id, "rlq.run_name": read_about(run).name, "rlq.weights": which}
         tags["rlq.settings_fingerprint"] = fingerprint(load(run / SETTINGS))
     model = load_model(source, torch.device("cpu"))
@@ -61,9 +61,12 @@ def register(
     with TemporaryDirectory() as scratch:
         folder = Path(scratch) / "model"
         save_function(function, folder, np.zeros((2, *settings.data.size, 3), np.uint8), width, _requirements())
-        off = _farthest(load_function(folder), model)
+        off = _largest_deviation(load_function(folder), model)
         if not off <= TOLERANCE:
-            raise RlqError(f"not registered: the exported function's features are off by {off:.1e} of their length")
+            raise RlqError(
+                f"{name} is not registered: the exported function's features are off by {off:.1e} of their length, "
+                f"more than {TOLERANCE:.0e}"
+            )
         console.line(f"checked  features of the exported function are off by {off:.1e} of their length")
         registered = register_folder(
             store,
@@ -85,19 +88,19 @@ def register(
     return registered
 
 
-def _farthest(function: Callable[[Tensor], Tensor], model: Any) -> float:
-    """The longest difference from features as `rlq embed` makes them, which have length 1."""
+def _largest_deviation(function: Callable[[Tensor], Tensor], model: Any) -> float:
+    """Return the largest difference from the features of `rlq embed`, which have length 1."""
     size, embed = model.settings.data.size, model.image_features
     transform, off = TestTransform(size), []
     for batch in CHECKED_BATCHES:
         pictures = generator("register", batch).integers(0, 256, (batch, *size, 3), np.uint8)
         images = torch.from_numpy(np.stack([transform(picture) for picture in pictures]))  # [B, 3, H, W]
         with torch.inference_mode():
-            wanted = F.normalize(embed(images) + embed(images.flip(3)))
-            off += (function(torch.from_numpy(pictures)) - wanted).norm(dim=1).tolist()
-    return float(np.max(off))  # not a number if any is none
+            exact = F.normalize(embed(images) + embed(images.flip(3)))
+            off += (function(torch.from_numpy(pictures)) - exact).norm(dim=1).tolist()
+    return float(np.max(off))  # NaN if any is NaN
 
 
 def _requirements() -> list[str]:
-    """What loading takes, for MLflow's own records: rlq is none of it."""
+    """Return the libraries needed to load the function, for MLflow's records; rlq is not among them."""
     return [f"{library}=={importlib.metadata.version(library).partition('+')[0]}" for library in ("mlflow", "torch")]

@@ -13,14 +13,13 @@ from mlflow import MlflowClient
 from naming import assert_names
 from tiny_runs import EXPERIMENTS, Home, without_clocks
 
-from rlq.ablation import family
 from rlq.ablation import run as running
 from rlq.ablation.family import Family
 from rlq.ablation.rows import Row, read_rows
 from rlq.ablation.table import read_table_file
 from rlq.core.console import Console
 from rlq.core.errors import DataError, RlqError, SettingsError
-from rlq.runs import experiment
+from rlq.runs import experiment, family
 from rlq.runs.folder import read_about
 from rlq.training.signals import Stopped
 
@@ -178,7 +177,7 @@ def test_a_parent_run_that_was_killed_behind_its_last_row_is_finished_by_the_nex
 
 def test_the_view_of_a_table_is_sorted_by_what_chooses_its_epochs(home, table, pretended, monkeypatch):
     asked = []
-    monkeypatch.setattr(family, "family_links", lambda *_, metric, scores: asked.append(metric) or {})
+    monkeypatch.setattr(family, "family_links", lambda *_, metric, **__: asked.append(metric) or {})
     ablate(home, table, "schedule.select=General/mAP", only=("BM",), seeds=(1,))
     ablate(home, table, "data.selection=holdout", only=("BM",), seeds=(1,))
     assert asked == ["best/General/mAP", "test/CC/rank1"]

@@ -127,7 +127,7 @@ def test_rows_without_teacher_or_external_set_ask_for_none(tables):
     needs = {}
     for row in tables["tad_variants"].rows:
         settings = load(SYNTHETIC, values=row.settings).settings
-        needs[row.name] = (settings.needs_teacher, settings.external_set, settings.rows_of_a_picture[-1])
+        needs[row.name] = (settings.needs_teacher, settings.external_set, settings.kinds_of_rows[-1])
     assert needs == {
         "BM": (False, None, "recoloured"),
         "BM + LQ Aug": (False, None, "low quality"),

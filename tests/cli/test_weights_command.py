@@ -16,7 +16,7 @@ from naming import assert_names
 from rlq.core import files
 from rlq.core.errors import SettingsError
 from rlq.data.catalogue import read
-from rlq.methods.rlq.author_import import guess_data
+from rlq.methods.rlq.author_import import identify_data
 from rlq.methods.rlq.method import Rlq
 from rlq.runs.folder import find_weights
 
@@ -141,9 +141,9 @@ def test_an_import_that_fails_half_way_leaves_the_old_folder(home, published, im
 )
 def test_the_number_of_identities_tells_the_data_set(identities, name):
     released = SimpleNamespace(identities=identities)
-    assert guess_data(Path("w"), released, None)[:2] == (name, identities)
-    assert guess_data(Path("w"), released, "synthetic")[:2] == ("synthetic", identities)
-    assert guess_data(Path("w"), released, name)[:2] == (name, identities)
+    assert identify_data(Path("w"), released, None)[:2] == (name, identities)
+    assert identify_data(Path("w"), released, "synthetic")[:2] == ("synthetic", identities)
+    assert identify_data(Path("w"), released, name)[:2] == (name, identities)
 
 
 def test_a_set_that_trains_another_number_of_people_is_pointed_out(home, tmp_path):

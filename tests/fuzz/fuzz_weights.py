@@ -18,7 +18,7 @@ from safetensors.torch import save as packed_tensors
 from tiny import tiny_network, tiny_settings
 
 from rlq.methods.base import CONFIG, WEIGHTS
-from rlq.methods.rlq.author_checkpoints import read_released
+from rlq.methods.rlq.author_checkpoints import read_checkpoint
 from rlq.methods.rlq.export import write_safetensors
 from rlq.methods.rlq.network import RlqNetwork
 from rlq.methods.rlq.weights import load_network
@@ -153,7 +153,7 @@ TARGETS = (
     ),
     Target(
         "released",
-        lambda folder: read_released(folder / "published.pth.tar"),
+        lambda folder: read_checkpoint(folder / "published.pth.tar"),
         one_file("published.pth.tar", _pickles()) | changed_seeds((RELEASED,)),
         (RELEASED,),
     ),

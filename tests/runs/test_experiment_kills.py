@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from tiny_runs import EXPERIMENTS, Home, without_clocks
 
-from rlq.ablation import family
+from rlq.ablation import family as table_family
 from rlq.ablation import run as running
 from rlq.core.console import Console
-from rlq.runs import experiment, record
+from rlq.runs import experiment, family, record
 from rlq.runs.folder import read_about, write_about
 from rlq.runs.record import Membership
 from rlq.tracking import MlflowTracker, open_run
@@ -31,8 +31,10 @@ class Kill(BaseException):
     """Stands in for SIGKILL where nothing but the open tracker would hear of an exception."""
 
 
-def killed_at(monkeypatch: pytest.MonkeyPatch, module: ModuleType, act: Callable[[], object]) -> None:
-    """`act`, killed when a module has opened a run in the tracker and is about to say so in the run's folder."""
+def killed_at(
+    monkeypatch: pytest.MonkeyPatch, opener: ModuleType, writer: ModuleType, act: Callable[[], object]
+) -> None:
+    """Call `act` and kill it after `opener` has opened a run in the tracker, before `writer` writes to its folder."""
     opened: list[MlflowTracker] = []
 
     def open_and_keep(**asked: Any) -> MlflowTracker:
@@ -44,15 +46,15 @@ def killed_at(monkeypatch: pytest.MonkeyPatch, module: ModuleType, act: Callable
         raise Kill
 
     with monkeypatch.context() as patch, pytest.raises(Kill):
-        patch.setattr(module, "open_run", open_and_keep)
-        patch.setattr(module, "write_about", kill)
+        patch.setattr(opener, "open_run", open_and_keep)
+        patch.setattr(writer, "write_about", kill)
         act()
 
 
 def test_a_run_killed_before_its_folder_says_what_it_is_is_gone_on_with(home, monkeypatch):
     folder = Path("runs/killed-at-once")
 
-    killed_at(monkeypatch, record, lambda: run(home, folder))
+    killed_at(monkeypatch, record, record, lambda: run(home, folder))
     assert (home.folder / folder / "tracking.jsonl").is_file() and not (home.folder / folder / "run.json").exists()
     result = run(home, folder)
     assert home.tracked(result.run_id).info.status == "FINISHED"
@@ -70,7 +72,7 @@ def test_a_table_killed_before_its_folder_says_what_it_is_is_gone_on_with(home, 
     head = f"title: One way\nbases: {{{EXPERIMENTS}/synthetic.yaml: [CC]}}\nseeds: [1]\n"
     table.write_text(f"{head}rows:\n  - name: one\n")
     before = set((home.folder / "runs").glob("table-*"))
-    killed_at(monkeypatch, family, ablate)
+    killed_at(monkeypatch, family, table_family, ablate)
     (folder,) = set((home.folder / "runs").glob("table-*")) - before
     assert (folder / "tracking.jsonl").is_file() and not (folder / "run.json").exists()
     assert "one" in ablate()

@@ -136,7 +136,7 @@ def test_scores_that_differ_are_named(home, whole_run):
         found = find(whole_run.run_id, Path("runs"))
     other = found.stored.metrics | {"best/CC/rank1": 0.5}
     found = found._replace(stored=again.StoredRun(**{**vars(found.stored), "metrics": other}))
-    words = again.closing_words(found, again.Rerun(whole_run, 20, ("best/CC/rank1: 0.5 there, 0.25 here",)))
+    words = again.comparison_text(found, again.Rerun(whole_run, 20, ("best/CC/rank1: 0.5 there, 0.25 here",)))
     assert re.match(r"compared\b.*\b1\b.*\b21\b.*\bwhole\b", words)
     assert "best/CC/rank1: 0.5 there, 0.25 here" in words
 

@@ -1,4 +1,4 @@
-"""What the training-only parts have learnt, measured on people that training never saw; and what a picture costs."""
+"""The accuracy of the attribute heads on people that were not trained on, and the cost of one picture."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,9 +18,9 @@ from rlq.methods.rlq.settings import RlqSettings
 def attribute_metrics(
     network: RlqNetwork, inputs: Inputs, settings: RlqSettings, place: Place, console: Console
 ) -> dict[str, float]:
-    """Accuracy of the pose and gender heads on query and gallery pictures, and the mean |cos(f_BOT, f_POSE)|.
+    """Return accuracies of the pose and gender heads on query and gallery pictures, and the mean |cos(f_BOT, f_POSE)|.
 
-    A head that the network lacks, or whose labels are not known for these pictures, gives no number.
+    Heads that the network lacks, or that have no labels for these pictures, are left out.
     """
     if network.pose_branch is None and network.gender_head is None:
         return {}
@@ -29,19 +29,19 @@ def attribute_metrics(
     pose, gender, cosine = _outputs(network, paths, source, settings.anchor)
     poses = inputs.poses.test if inputs.poses is not None else None
     genders = inputs.genders.test if inputs.genders is not None else None
-    found: dict[str, float] = {}
+    metrics: dict[str, float] = {}
     if cosine is not None:
-        found["attributes/pose_cosine"] = float(np.abs(cosine).mean())
+        metrics["attributes/pose_cosine"] = float(np.abs(cosine).mean())
     if pose is not None and poses is not None:
-        found["attributes/pose_accuracy"] = float((pose == poses).mean())
+        metrics["attributes/pose_accuracy"] = float((pose == poses).mean())
     if gender is not None and genders is not None:
-        found["attributes/gender_accuracy"] = float((gender == genders).mean())
-    return found
+        metrics["attributes/gender_accuracy"] = float((gender == genders).mean())
+    return metrics
 
 
 def gigaflops(network: RlqNetwork, size: tuple[int, int]) -> float:
-    """Billions of floating-point operations for the features of one picture (an addition and a product are two)."""
-    from torch.utils.flop_counter import FlopCounterMode  # loads what only a compiler needs
+    """Return billions of floating-point operations for the features of one picture; a multiply-add counts as two."""
+    from torch.utils.flop_counter import FlopCounterMode  # its import loads torch's compiler
 
     weight = next(network.parameters())
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
@@ -52,7 +52,7 @@ def gigaflops(network: RlqNetwork, size: tuple[int, int]) -> float:
 def _outputs(
     network: RlqNetwork, paths: Sequence[Path], source: PictureSource, anchor: str
 ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
-    """Predicted pose and gender of each picture, and the cosine of its pose feature and identity feature, each [N]."""
+    """Return predicted poses and genders, and the cosines of pose feature and identity feature, each [N] or None."""
     rows: dict[str, list[np.ndarray]] = {"pose": [], "gender": [], "cosine": []}
     network.eval()
     with torch.inference_mode():

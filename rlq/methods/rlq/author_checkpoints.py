@@ -1,10 +1,8 @@
-"""The weights that the authors publish (*.pth.tar): read without executing anything, and put into our network.
+"""The weights that the authors publish (*.pth.tar): read without executing code, and copied into our network.
 
-Nothing is taken by guess: every tensor of the network is filled from the file, and every tensor of the file is used or
-named as left out.
+Every tensor of the network is filled from the file, and every tensor of the file is used or listed as left out.
 """
 
-import hashlib
 import math
 import pickle
 import re
@@ -20,18 +18,27 @@ from numpy._core.multiarray import scalar
 from torch import Tensor
 
 from rlq.core.config import validate
+from rlq.core.digest import file_digest
 from rlq.core.errors import DataError
 from rlq.core.safe_load import UNREADABLE, allocates_bytearray, compressed_parts
-from rlq.methods.rlq.author_names import ID_HEAD, ID_HEAD_APART, POSE_HEAD, Layout, find_layout, published_name, some
+from rlq.methods.rlq.author_names import (
+    ID_HEAD,
+    ID_HEAD_APART,
+    POSE_HEAD,
+    Layout,
+    find_layout,
+    first_names,
+    published_name,
+)
 from rlq.methods.rlq.network import RlqNetwork
 from rlq.methods.rlq.settings import RlqSettings
 
 MODEL, HEAD, CLOTHES = "model_state_dict", "classifier_state_dict", "clothes_classifier_state_dict"
 KEYS = (MODEL, HEAD, CLOTHES, "rank1", "epoch")
-SIZE = (384, 192)  # of the pictures that the authors train and test with
+SIZE = (384, 192)  # of pictures in the authors' training and tests
 MOST_CLASSES = 10**6
 
-# `rank1` may be a NumPy number. This is all that reading one takes, by NumPy's present name and by that of NumPy 1.
+# `rank1` may be a NumPy number. These are needed to read one, by the present name and by that of NumPy 1.
 NUMPY_NUMBER: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
     (scalar, "numpy._core.multiarray.scalar"),
     (scalar, "numpy.core.multiarray.scalar"),
@@ -42,13 +49,13 @@ NUMPY_NUMBER: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
 
 @dataclass(frozen=True)
 class Released:
-    """What a file of the authors holds, under the names that it uses."""
+    """The content of a file of the authors, with its names."""
 
     tensors: Mapping[str, Tensor]  # of the network; the CAL branch's ID head as classifier_state_dict.classifier.*
-    left_out: Mapping[str, tuple[int, ...]]  # name -> shape of what our network has no place for
+    left_out: Mapping[str, tuple[int, ...]]  # name -> shape of tensors that our network does not have
     layout: Layout
-    identities: int | None  # classes of the ID heads; None when the file has none
-    clusters: int | None  # pose clusters, without the class of pictures in which no pose was found
+    identities: int | None  # classes of the ID heads; None if the file has none
+    clusters: int | None  # pose clusters, without the class of pictures without a detected pose
     epoch: int | None  # counted from 0
     rank1: float | None
     unread: tuple[str, ...] = ()  # other keys of the file, such as an optimiser's
@@ -59,39 +66,42 @@ class Rebuilt(NamedTuple):
 
     network: RlqNetwork
     settings: RlqSettings
-    zeros: list[str]  # our names of what the file does not hold and is 0
+    zeros: list[str]  # our names of tensors that the file does not hold; they are 0
 
 
-def read_released(path: Path) -> tuple[Released, str]:
-    """Read and check a file of the authors; also its sha256. Raises DataError that names what is wrong with it."""
+def read_checkpoint(path: Path) -> tuple[Released, str]:
+    """Read and check a file of the authors; return its content and SHA-256 digest. Raises DataError."""
     try:
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        digest = file_digest(path)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
     tree = _unpickle(path)
     try:
-        return sort_out(tree), digest
+        return parse_checkpoint(tree), digest
     except DataError as error:
         raise DataError(f"{path} {error}") from error
 
 
-def sort_out(tree: Any) -> Released:
-    """Check what a file of the authors holds. Raises DataError whose message follows the file's name."""
+def parse_checkpoint(tree: Any) -> Released:
+    """Check the content of a file of the authors. Raises DataError; its message follows the file's name."""
     if not isinstance(tree, dict) or MODEL not in tree:
-        found = some(tree) if isinstance(tree, dict) and tree else f"a {type(tree).__name__}"
-        raise DataError(f"holds no {MODEL}, but {found}: it is no published checkpoint of RLQ or CAL")
+        content = first_names(tree) if isinstance(tree, dict) and tree else f"a {type(tree).__name__}"
+        raise DataError(f"holds no {MODEL}, but {content}; wanted is a published checkpoint of RLQ or CAL")
     model, head, clothes = (_tensors(tree.get(key, {}), key) for key in (MODEL, HEAD, CLOTHES))
     if HEAD in tree and set(head) != {"classifier.weight", "classifier.bias"}:
-        raise DataError(f"should hold classifier.weight and classifier.bias in {HEAD}, not {some(head) or 'nothing'}")
+        raise DataError(
+            f"should hold classifier.weight and classifier.bias in {HEAD}, not {first_names(head) or 'nothing'}"
+        )
     if CLOTHES in tree and set(clothes) != {"weight"}:
-        raise DataError(f"should hold weight alone in {CLOTHES}, not {some(clothes) or 'nothing'}")
+        raise DataError(f"should hold weight alone in {CLOTHES}, not {first_names(clothes) or 'nothing'}")
     tensors = model | {f"{HEAD}.{name}": value for name, value in head.items()}
     layout = find_layout(model)
     rows = _rows(tensors, ID_HEAD if "bot" in layout.branches else ID_HEAD_APART)
     poses = _rows(tensors, POSE_HEAD) if layout.pose_split is not None else None
     if poses is not None and poses < 3:
-        raise DataError(f"has a pose head ({POSE_HEAD}) of {poses} classes; two clusters and `no pose` are the least")
+        raise DataError(
+            f"has a pose head ({POSE_HEAD}) of {poses} classes; wanted are at least 3: two clusters and `no pose`"
+        )
     return Released(
         tensors=tensors,
         left_out={f"{CLOTHES}.{name}": tuple(value.shape) for name, value in clothes.items()},
@@ -105,70 +115,69 @@ def sort_out(tree: Any) -> Released:
 
 
 def rebuild(released: Released, *, dataset: str, root: str, identities: int) -> Rebuilt:
-    """The network with all weights of the file. Raises DataError, as sort_out does, when names or shapes are not its.
+    """Return our network with all weights of the file. Raises DataError, as parse_checkpoint does, if they do not fit.
 
-    An ID head of the CAL branch that the file lacks becomes 0: features do not depend on it.
+    If the file lacks the CAL branch's ID head, it becomes 0, as features do not depend on it.
     """
     settings = _settings(released, dataset, root)
     network = RlqNetwork(settings, identities=identities, pretrained=False)
-    own = network.state_dict()
-    names = {name: published_name(name, released.layout) for name in own}
+    state = network.state_dict()
+    names = {name: published_name(name, released.layout) for name in state}
     head_given = any(name.startswith(ID_HEAD_APART) for name in released.tensors)
     zeros = [] if head_given else [name for name, theirs in names.items() if theirs.startswith(ID_HEAD_APART)]
-    wanted = {theirs: own[name] for name, theirs in names.items() if name not in zeros}
-    problems = _differences(wanted, released.tensors)
+    expected = {theirs: state[name] for name, theirs in names.items() if name not in zeros}
+    problems = _differences(expected, released.tensors)
     if problems:
         raise DataError(f"does not hold the weights of {released.layout.describe()}: {'; '.join(problems)}")
     network.load_state_dict(
-        {name: torch.zeros_like(own[name]) if name in zeros else released.tensors[names[name]] for name in own}
+        {name: torch.zeros_like(state[name]) if name in zeros else released.tensors[names[name]] for name in state}
     )
     return Rebuilt(network, settings, zeros)
 
 
 def _unpickle(path: Path) -> Any:
-    """The content of a torch.save file. Nothing but tensors, plain data and a NumPy number gets past the reader."""
+    """Return the content of a torch.save file: only tensors, plain data and a NumPy number are read."""
     try:
         _refuse_compressed(path)
         with torch.serialization.safe_globals(NUMPY_NUMBER), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch muses about files that it is about to refuse
+            warnings.simplefilter("ignore")  # torch warns about files before it refuses them
             return torch.load(path, map_location="cpu", weights_only=True)
     except UNREADABLE as error:
-        asked = re.search(r"GLOBAL ([\w.]+)", str(error)) if isinstance(error, pickle.UnpicklingError) else None
-        if asked:
+        code = re.search(r"GLOBAL ([\w.]+)", str(error)) if isinstance(error, pickle.UnpicklingError) else None
+        if code:
             raise DataError(
-                f"{path} is refused: it wants {asked[1]} when it is read, and weights need no such thing; "
-                "nothing of it was executed"
+                f"{path} is refused: reading it would call {code[1]}, which weights do not need; nothing was executed"
             ) from error
         raise DataError(
-            f"{path} cannot be read as weights of torch.save (broken, cut short, or another kind of file)"
+            f"{path} cannot be read as weights of torch.save: it is damaged, incomplete or another kind of file"
         ) from error
 
 
 def _refuse_compressed(path: Path) -> None:
-    """torch.save stores its parts as they are; packed ones may unpack to more than the memory holds."""
+    """Raise DataError for a compressed file. torch.save compresses nothing, and such a file may exceed the memory."""
     if allocates_bytearray(path):
-        raise DataError(f"{path} is refused: it asks for memory of any size when it is read, which weights do not")
+        raise DataError(f"{path} is refused: reading it would allocate memory of any size, which weights do not need")
     packed = compressed_parts(path)
     if packed:
-        raise DataError(f"{path} is refused: it is a packed archive ({some(packed)}), which torch.save never writes")
+        raise DataError(f"{path} is refused: it is compressed ({first_names(packed)}), which torch.save never does")
 
 
 def _tensors(state: Any, key: str) -> dict[str, Tensor]:
-    """The tensors of one dictionary, without the prefix that DistributedDataParallel gives to all of them."""
+    """Return the tensors of one dictionary, without the prefix of DistributedDataParallel."""
     if not isinstance(state, dict):
         raise DataError(f"should hold a dictionary of tensors as {key}, not a {type(state).__name__}")
-    odd = [name for name, value in state.items() if not isinstance(name, str) or not _is_plain(value, name)]
-    if odd:
-        raise DataError(f"should hold dense tensors of float32 (counters int64) in {key}: {some(odd)}")
+    wrong = [name for name, value in state.items() if not isinstance(name, str) or not _is_plain(value, name)]
+    if wrong:
+        raise DataError(f"should hold dense tensors of float32 (counters int64) in {key}, not {first_names(wrong)}")
     broken = [name for name, value in state.items() if not torch.isfinite(value).all()]
     if broken:
-        raise DataError(f"has numbers that are not finite in {key}: {some(broken)}")
+        raise DataError(f"has numbers that are not finite in {key}: {first_names(broken)}")
     wrapped = bool(state) and all(name.startswith("module.") for name in state)
     return {name.removeprefix("module.") if wrapped else name: value for name, value in state.items()}
 
 
 def _is_plain(value: Any, name: str) -> bool:
-    """Whether it is a tensor as a network has it, and as large in the file as it says."""
+    """Return whether it is a tensor of a network's kind that is fully stored in the file."""
     kind = torch.int64 if name.endswith("num_batches_tracked") else torch.float32
     return (
         isinstance(value, Tensor)
@@ -180,17 +189,20 @@ def _is_plain(value: Any, name: str) -> bool:
 
 
 def _rows(tensors: Mapping[str, Tensor], head: str) -> int | None:
-    """How many classes a head has; None when it is not there."""
+    """Return how many classes a head has; None if it is missing."""
     weight = tensors.get(f"{head}.weight")
     if weight is None:
         return None
     if weight.ndim != 2 or not 0 < len(weight) <= MOST_CLASSES:
-        raise DataError(f"has {head}.weight of shape {list(weight.shape)}, which is no head [classes, features]")
+        raise DataError(
+            f"has {head}.weight of shape {list(weight.shape)}; wanted is [classes, features], with 1 to "
+            f"{MOST_CLASSES:,} classes"
+        )
     return len(weight)
 
 
 def _number(tree: Mapping[str, Any], key: str, kind: type) -> Any:
-    """`epoch` or `rank1` as a plain number; None when it is not there."""
+    """Return `epoch` or `rank1` as a plain number; None if it is missing."""
     value = tree.get(key)
     allowed = (int,) if kind is int else (int, float)  # a NumPy float64 is a float
     if value is None:
@@ -201,7 +213,7 @@ def _number(tree: Mapping[str, Any], key: str, kind: type) -> Any:
 
 
 def _settings(released: Released, dataset: str, root: str) -> RlqSettings:
-    """The defaults, with everything that the file decides. A gender head is in no file of the authors."""
+    """Return the default settings with those that the file implies. No file of the authors has a gender head."""
     layout = released.layout
     pose: dict[str, Any] = {"enabled": layout.pose_split is not None}
     if layout.pose_split is not None:
@@ -216,18 +228,19 @@ def _settings(released: Released, dataset: str, root: str) -> RlqSettings:
     return validate(RlqSettings, tree, "the settings of the imported weights")
 
 
-def _differences(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[str]:
-    missing = [name for name in wanted if name not in given]
-    unknown = [name for name in given if name not in wanted]
+def _differences(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[str]:
+    """Return what is missing, unknown and of another shape, each with its first names."""
+    missing = [name for name in expected if name not in given]
+    unknown = [name for name in given if name not in expected]
     misshapen = [
-        f"{name} {list(given[name].shape)} for {list(value.shape)}"
-        for name, value in wanted.items()
+        f"{name} {list(given[name].shape)}, should be {list(value.shape)}"
+        for name, value in expected.items()
         if name in given and given[name].shape != value.shape
     ]
-    found = {"missing": missing, "not in that network": unknown, "of another shape": misshapen}
-    return [f"{len(names)} {what} ({some(names)})" for what, names in found.items() if names]
+    names_of = {"missing": missing, "not in that network": unknown, "of another shape": misshapen}
+    return [f"{len(names)} {what} ({first_names(names)})" for what, names in names_of.items() if names]
 
 
 def finite_or_text(value: float | None) -> float | str | None:
-    """For JSON, which has no word for infinities."""
+    """Return a value for JSON, which has no infinities: those become text."""
     return value if value is None or math.isfinite(value) else str(value)

@@ -1,4 +1,4 @@
-"""A file of the authors' weights as a weights folder of ours."""
+"""Turn a file of the authors' weights into a weights folder."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 from rlq.core.errors import DataError
 from rlq.data.catalogue import CATALOGUE, data_set
 from rlq.methods.base import SOURCE, WEIGHTS, Imported
-from rlq.methods.rlq.author_checkpoints import Rebuilt, Released, finite_or_text, read_released, rebuild
+from rlq.methods.rlq.author_checkpoints import Rebuilt, Released, finite_or_text, read_checkpoint, rebuild
 from rlq.methods.weights_folder import write_config
 from rlq.training.checkpoint import save_weights
 
@@ -15,12 +15,12 @@ NO_GENDER = "no gender head: the authors' files hold none"
 
 
 def import_checkpoint(file: Path, *, dataset: str | None, root: str) -> Imported:
-    """Read a file of the authors. The number of identities tells the data set, unless it is given.
+    """Read a file of the authors. The number of identities identifies the data set, unless `dataset` names it.
 
-    Raises DataError for a file that is not exactly one of the published networks.
+    Raises DataError for a file that does not hold exactly one of the published networks.
     """
-    released, digest = read_released(file)
-    name, identities, reason = guess_data(file, released, dataset)
+    released, digest = read_checkpoint(file)
+    name, identities, reason = identify_data(file, released, dataset)
     try:
         rebuilt = rebuild(released, dataset=name, root=root, identities=identities)
     except DataError as error:
@@ -42,33 +42,40 @@ def import_checkpoint(file: Path, *, dataset: str | None, root: str) -> Imported
     return Imported(digest, name, write, tuple(lines))
 
 
-def guess_data(file: Path, released: Released, given: str | None) -> tuple[str, int, str]:
-    """The data set's name, the number of identities, and how both are known."""
-    trained_on = {
-        name: known.published.splits["train"]["identities"]
-        for name, known in CATALOGUE.items()
-        if known.published is not None and "identities" in known.published.splits.get("train", {})
+def identify_data(file: Path, released: Released, given: str | None) -> tuple[str, int, str]:
+    """Return the data set's name, the number of identities, and how both are known. Raises DataError."""
+    training_people = {
+        name: entry.published.splits["train"]["identities"]
+        for name, entry in CATALOGUE.items()
+        if entry.published is not None and "identities" in entry.published.splits.get("train", {})
     }
-    listed = ", ".join(f"{name} {count}" for name, count in trained_on.items())
+    counts = ", ".join(f"{name} {count}" for name, count in training_people.items())
     if given is not None:
-        data_set(given)  # says which names there are
-        identities = released.identities or trained_on.get(given)
+        data_set(given)  # raises DataError for an unknown name
+        identities = released.identities or training_people.get(given)
         if identities is None:
-            raise DataError(f"{file} has no identity head, and how many people {given} trains is not known ({listed})")
-        return given, identities, _as_said(given, identities, trained_on.get(given))
+            raise DataError(
+                f"{file} has no identity head, and the number of training people of {given} is not known; name a set "
+                f"with a known number by --data: {counts}"
+            )
+        return given, identities, _reason_given(given, identities, training_people.get(given))
     if released.identities is None:
-        raise DataError(f"{file} has no identity head to tell its data set by; say it with --data ({listed})")
-    fitting = [name for name, count in trained_on.items() if count == released.identities]
+        raise DataError(f"{file} has no identity head, so its data set is not known; name it by --data ({counts})")
+    fitting = [name for name, count in training_people.items() if count == released.identities]
     if len(fitting) != 1:
         raise DataError(
-            f"{file} has heads for {released.identities} people, the number of {len(fitting)} data sets ({listed}); "
-            "say which one with --data"
+            f"{file} has heads for {released.identities} people, as have {len(fitting)} data sets ({counts}); name its "
+            "data set by --data"
         )
-    return fitting[0], released.identities, f"the set with {released.identities} training identities; or say --data"
+    return (
+        fitting[0],
+        released.identities,
+        f"the set with {released.identities} training identities; or say --data",
+    )
 
 
-def _as_said(name: str, identities: int, published: int | None) -> str:
-    """A set of another size may well be meant, such as a part of it; a slip of the pen should show."""
+def _reason_given(name: str, identities: int, published: int | None) -> str:
+    """Return the reason for a set named by --data, with both numbers if its published size is another."""
     other = published not in (None, identities)
     return "as you say" + (f"; {name} trains {published} people, this file {identities}" if other else "")
 
@@ -76,7 +83,7 @@ def _as_said(name: str, identities: int, published: int | None) -> str:
 def _source(
     file: Path, digest: str, released: Released, rebuilt: Rebuilt, identities: int, data: str
 ) -> dict[str, Any]:
-    """What is kept about where the weights come from."""
+    """Return the content of SOURCE, the origin of the weights. Its sentences are part of the file format."""
     left_out = [
         f"{name} {list(shape)}: the clothes head serves training only" for name, shape in released.left_out.items()
     ]

@@ -1,8 +1,8 @@
-"""How the authors name the parts of their networks, and which network a list of such names describes.
+"""The authors' names of the parts of their networks, and the network that a list of such names describes.
 
-Their networks are torchvision's ResNets, cut into children and numbered anew in every part: `common` holds the first of
-conv1, bn1, relu, maxpool, layer1 .. layer4, a branch the others. Ours number the same children inside their blocks, so
-that only what stands in front differs.
+Their networks are torchvision's ResNets, cut into children that are numbered from 0 in every part: `common` holds the
+first of conv1, bn1, relu, maxpool, layer1 .. layer4, a branch the others. Ours number the same children inside their
+blocks, so that only the prefixes of names differ.
 """
 
 import re
@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from rlq.core.errors import DataError
 from rlq.core.settings import BackboneSettings
+from rlq.core.text import listed
 
 ID_HEAD, ID_HEAD_APART = "identity_classifier.classifier", "classifier_state_dict.classifier"
 POSE_HEAD = "identity_classifier2.classifier"
@@ -27,7 +28,7 @@ CONVOLUTION = re.compile(r"(?P<child>\d+)\.(?P<block>\d+)\.conv(?P<number>\d)\.w
 
 
 class Layout(NamedTuple):
-    """Which of the authors' networks it is, in the words of our settings."""
+    """A network of the authors, in the terms of our settings."""
 
     backbone: str
     branches: tuple[str, ...]  # cal and bot, or cal alone for plain CAL
@@ -35,7 +36,7 @@ class Layout(NamedTuple):
     pose_split: int | None  # block after which the pose branch leaves; None without one
 
     def describe(self) -> str:
-        """One line for people."""
+        """Return one line that describes the network."""
         if len(self.branches) == 1:
             return f"plain CAL, {self.backbone}, one branch"
         shared = f"sharing blocks 1 to {self.split}" if self.split else "disjoint"
@@ -49,31 +50,32 @@ class _Layer(NamedTuple):
 
 
 def find_layout(names: Collection[str]) -> Layout:
-    """The network that has these names. Raises DataError when the authors publish none such.
+    """Return the network that has these names. Raises DataError if the authors publish no such network.
 
-    Judges by the layers that each part has; whether every tensor is there and fits is for the caller to compare.
+    Only the layers of each part are compared; the caller compares names and shapes of all tensors.
     """
     parts = {part: _layers(names, part) for part in ("base", "common", "branch2", "branch3")}
     plain = bool(parts["base"])
     layers = parts["base"] if plain else [*parts["common"], *parts["branch2"]]
     if not layers:
-        raise DataError(f"names no part of the authors' networks (common, branch1, branch2 or base), but {some(names)}")
+        parts_wanted = "common, branch1, branch2 or base"
+        raise DataError(f"has no part of the authors' networks ({parts_wanted}), but {first_names(names)}")
     kinds = {layer.kind for layer in layers}
     backbone = BACKBONES.get((kinds.pop(), tuple(layer.blocks for layer in layers))) if len(kinds) == 1 else None
     if backbone is None:
-        found = ", ".join(f"{layer.blocks} {layer.kind}" for layer in layers)
+        blocks = ", ".join(f"{layer.blocks} {layer.kind}" for layer in layers)
         raise DataError(
-            f"has layers of {found} blocks in {'base' if plain else 'common and branch2'}; "
-            f"known are {', '.join(sorted(set(BACKBONES.values())))} of four layers"
+            f"has layers of {blocks} blocks in {'base' if plain else 'common and branch2'}; "
+            f"wanted are the four layers of {', '.join(sorted(set(BACKBONES.values())))}"
         )
-    if plain:  # where a single branch is cut changes nothing: as our own experiments do by default
+    if plain:  # the split of a single branch changes nothing, so it is the default one
         return Layout(backbone, ("cal",), BackboneSettings().split, None)
     with_pose = any(name.startswith(("branch3.", "bn3.", "identity_classifier2.")) for name in names)
     return Layout(backbone, ("cal", "bot"), len(parts["common"]), 4 - len(parts["branch3"]) if with_pose else None)
 
 
 def published_name(name: str, layout: Layout) -> str:
-    """What the authors call a parameter or buffer of our network."""
+    """Return the authors' name of a parameter or buffer of our network."""
     plain = len(layout.branches) == 1
     match name.split("."):
         case ["trunk", number, *rest]:
@@ -92,19 +94,18 @@ def published_name(name: str, layout: Layout) -> str:
             return f"{POSE_HEAD}.{rest}"
         case ["id_heads", branch, rest]:
             return f"{ID_HEAD if branch == 'bot' else ID_HEAD_APART}.{rest}"
-    raise ValueError(f"{name} is no part of a network that the authors publish")
+    raise ValueError(f"{name} is not a part of the authors' networks")
 
 
-def some(names: Iterable[str]) -> str:
-    """Up to three names, and how many there are."""
-    listed = sorted(map(str, names))
-    return ", ".join(listed[:3]) + (f" and {len(listed) - 3} more" if len(listed) > 3 else "")
+def first_names(names: Iterable[str]) -> str:
+    """Return up to three names in order, and the number of the others."""
+    return listed(sorted(map(str, names)), 3)
 
 
 def _child(part: str, first: int, number: int, rest: list[str]) -> str:
-    """Block `number` of a part that begins with the network's block `first`, both counted from 0.
+    """Return the authors' name in block `number` of a part that begins with the network's block `first`, both from 0.
 
-    A network's block 0 is the stem and layer1 in one, and its parts have the numbers that the authors give them.
+    Our block 0 joins the stem and layer1; the numbers of its children are those of the authors.
     """
     if first + number == 0:
         return ".".join([part, *rest])
@@ -112,13 +113,13 @@ def _child(part: str, first: int, number: int, rest: list[str]) -> str:
 
 
 def _layers(names: Collection[str], part: str) -> list[_Layer]:
-    """The layers of a part in their order; the stem's children hold no blocks and so are none."""
+    """Return the layers of a part in their order. The stem's children hold no blocks, so they are not layers."""
     blocks: dict[int, set[int]] = {}
     convolutions: dict[int, int] = {}
     for name in names:
-        found = CONVOLUTION.fullmatch(name.removeprefix(f"{part}.")) if name.startswith(f"{part}.") else None
-        if found:
-            child = int(found["child"])
-            blocks.setdefault(child, set()).add(int(found["block"]))
-            convolutions[child] = max(convolutions.get(child, 0), int(found["number"]))
+        match = CONVOLUTION.fullmatch(name.removeprefix(f"{part}.")) if name.startswith(f"{part}.") else None
+        if match:
+            child = int(match["child"])
+            blocks.setdefault(child, set()).add(int(match["block"]))
+            convolutions[child] = max(convolutions.get(child, 0), int(match["number"]))
     return [_Layer(len(blocks[c]), "bottleneck" if convolutions[c] == 3 else "basic") for c in sorted(blocks)]

@@ -1,4 +1,4 @@
-"""Training steps of RLQ that are timed: networks of random weights and batches of noise, built as a run builds them."""
+"""Training steps of RLQ to time, built as in a run: networks of random weights, batches of noise."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from rlq.core.config import apply_changes, validate
 from rlq.core.distributed import compute_type
 from rlq.data.batches import Batch, PairBatch
-from rlq.methods.base import BenchSetup, BenchStep
+from rlq.methods.benchmark import BenchSetup, BenchStep
 from rlq.methods.ranking import PictureModel
 from rlq.methods.rlq.cap import CapStep
 from rlq.methods.rlq.learner import Learner
 from rlq.methods.rlq.network import RlqNetwork, clothes_head
 from rlq.methods.rlq.settings import RlqSettings
-from rlq.methods.rlq.tad import TadStep, Wanted
+from rlq.methods.rlq.tad import TadStep, TeacherFeatures
 from rlq.models.compiling import compile_forward, compiled
 from rlq.models.freezing import freeze
 from rlq.training.optim import adam
@@ -34,13 +34,13 @@ def bench_steps(setup: BenchSetup) -> dict[str, Callable[[], BenchStep]]:
         "CAL": cal.cap,
         "RLQ CAP": whole.cap,
         "RLQ TAD": whole.tad,
-        "RLQ TAD, teacher's features kept": whole.tad_of_kept_features,
+        "RLQ TAD, teacher's features kept": whole.tad_without_teacher,
         "TAD of the base model": whole.tad_of_base,
     }
 
 
 class _Experiment:
-    """The parts of one experiment; each is built when a step first needs it."""
+    """The parts of one experiment. Each is built when a step first needs it."""
 
     def __init__(self, setup: BenchSetup, *changes: str) -> None:
         self.setup, self.settings = setup, experiment(setup, *changes)
@@ -49,6 +49,7 @@ class _Experiment:
 
     @cached_property
     def network(self) -> RlqNetwork:
+        """Build the student."""
         network = build_network(self.settings, self.setup)
         if self.setup.compiled:
             compile_forward(network)
@@ -56,7 +57,7 @@ class _Experiment:
 
     @cached_property
     def teacher(self) -> RlqNetwork:
-        """A base model, frozen."""
+        """Build the teacher, a frozen base model."""
         return freeze(build_network(experiment(self.setup, *BASE), self.setup))
 
     def cap(self) -> BenchStep:
@@ -76,24 +77,24 @@ class _Experiment:
         features = compiled(self.teacher.branch_features)
         return self._tad(self.network, self.settings, lambda batch, hq: features(hq))
 
-    def tad_of_kept_features(self) -> BenchStep:
-        """Build the TAD step that does not call the teacher."""
+    def tad_without_teacher(self) -> BenchStep:
+        """Build the TAD step that does not call the teacher, as with tad.teacher_features = once."""
         step = self.tad()
         with torch.no_grad():
-            kept = self.teacher.branch_features(step.batch.hq)
-        return self._tad(self.network, self.settings, lambda batch, hq: kept)
+            computed = self.teacher.branch_features(step.batch.hq)
+        return self._tad(self.network, self.settings, lambda batch, hq: computed)
 
     def tad_of_base(self) -> BenchStep:
-        """Build the TAD step of the network without its pose branch and gender head, of the same modules."""
+        """Build the TAD step of the base model, which is the network without its pose branch and gender head."""
         settings = experiment(self.setup, *BASE)
         base, network = build_network(settings, self.setup), self.network
         base.trunk, base.branches, base.id_heads = network.trunk, network.branches, network.id_heads
         return self._tad(base, settings, None)
 
-    def _tad(self, network: RlqNetwork, settings: RlqSettings, wanted: Wanted | None) -> BenchStep:
+    def _tad(self, network: RlqNetwork, settings: RlqSettings, teacher_features: TeacherFeatures | None) -> BenchStep:
         def build(*arguments: Any, forward: Callable[..., Any] | None = None, **options: Any) -> TadStep:
             learner = self._learner(*arguments, forward=forward or network, **options)
-            return TadStep(learner, self.teacher, settings, wanted)
+            return TadStep(learner, self.teacher, settings, teacher_features)
 
         return BenchStep(self._model(network, settings), pair_batch(self.setup), build)
 
@@ -108,7 +109,7 @@ class _Experiment:
 
 
 def experiment(setup: BenchSetup, *changes: str) -> RlqSettings:
-    """Return the recipe with clothes from the first epoch on."""
+    """Return the default experiment with clothes losses from the first epoch on."""
     tree = {
         "data": {"dataset": "ltcc", "size": list(setup.size)},
         "backbone": {"name": setup.backbone, "pretrained": False},
@@ -125,7 +126,7 @@ def build_network(settings: RlqSettings, setup: BenchSetup) -> RlqNetwork:
 
 
 def build_learner(network: RlqNetwork, settings: RlqSettings, setup: BenchSetup, *, fused: bool = True) -> Learner:
-    """Return what a step needs around a network, in float32; without `fused`, torch's usual Adam."""
+    """Return a learner around a network, in float32; `fused`: with torch's fused Adam, else its default one."""
     device, optim, classes = torch.device(setup.device), settings.optim, setup.people * setup.outfits
     head = clothes_head(network, classes)
 
@@ -147,7 +148,7 @@ def build_learner(network: RlqNetwork, settings: RlqSettings, setup: BenchSetup,
 
 
 def target_batch(setup: BenchSetup) -> Batch:
-    """Return noise with all labels, four rows of each person; labels stay on the CPU, as a loader leaves them."""
+    """Return noise with all labels, four rows per person. Labels stay on the CPU, as loaders leave them."""
     rows = torch.arange(setup.rows)
     pids = rows // PER_PERSON % setup.people
     if torch.device(setup.device).type == "cuda":
@@ -162,7 +163,7 @@ def target_batch(setup: BenchSetup) -> Batch:
 
 
 def pair_batch(setup: BenchSetup) -> PairBatch:
-    """Return pairs of noise and other noise."""
+    """Return pairs of unrelated noise."""
     hq, lq = _noise(setup, 2 * setup.pairs).chunk(2)
     return PairBatch(hq, lq, tuple(f"{pair}.png" for pair in range(setup.pairs)), 0)
 

@@ -1,4 +1,4 @@
-"""Weights to give away: the part of the network that computes features, with all that is needed to use it."""
+"""Exported weights: the part of the network that computes features, with metadata that says how to use it."""
 
 import json
 import warnings
@@ -13,16 +13,17 @@ from torch import Tensor, nn
 from rlq import __version__
 from rlq.core.console import Console
 from rlq.core.errors import RlqError
+from rlq.core.files import write_file
 from rlq.core.seeding import generator
 from rlq.data.transforms import DEVIATION, MEAN
 from rlq.methods.rlq.network import RlqNetwork
 from rlq.methods.rlq.settings import RlqSettings
-from rlq.methods.rlq.weights import leave_features_only, load_network
+from rlq.methods.rlq.weights import load_network, remove_training_parts
 from rlq.methods.weights_folder import EXPORTED
 from rlq.training.checkpoint import write_whole
 
-# How far ONNX may be off: the length of the difference as a share of the feature's length. In a network as deep as
-# ResNet-50 rounding in float32 alone can make 1e-4 of it; no cosine moves by more than the share.
+# Allowed deviation of ONNX: the length of the difference as a share of the feature's length. In a network as deep as
+# ResNet-50, rounding in float32 alone can cause 1e-4. No cosine changes by more than this share.
 TOLERANCE = 1e-3
 CHECKED_BATCHES = (1, 3)
 
@@ -30,64 +31,64 @@ CHECKED_BATCHES = (1, 3)
 def export(source: Path, output: Path, console: Console) -> None:
     """Write the inference network of a weights folder or exported file as .safetensors or .onnx, by `output`'s ending.
 
-    Raises RlqError when ONNX computes other features, or a library of the extra `export` is missing.
+    Raises RlqError if ONNX computes other features, or if a library of the extra `export` is missing.
     """
     if output.suffix == ".onnx":
-        need_onnx()
+        import_onnx()
     network, settings = load_network(source, torch.device("cpu"))
     if output.suffix == ".onnx":
-        facts, off = write_onnx(network, settings, output)
+        metadata, off = write_onnx(network, settings, output)
         console.line(f"checked  onnxruntime's features are off by {off:.1e} of their length (allowed: {TOLERANCE:.0e})")
     else:
-        facts = write_safetensors(network, settings, output)
-    console.line(f"input    {facts['input']}; here {facts['size']}")
-    console.line(f"output   {facts['output']}")
+        metadata = write_safetensors(network, settings, output)
+    console.line(f"input    {metadata['input']}; here {metadata['size']}")
+    console.line(f"output   {metadata['output']}")
 
 
 def write_safetensors(network: RlqNetwork, settings: RlqSettings, path: Path) -> dict[str, str]:
-    """Write trunk, branches and necks, with `about` them as metadata, which is returned; load_network reads it."""
-    state = leave_features_only(network).state_dict()
+    """Write trunk, branches and necks with metadata, and return the metadata; load_network reads the file."""
+    state = remove_training_parts(network).state_dict()
     tensors = {name: value.detach().cpu().contiguous() for name, value in state.items()}
-    metadata = about(network, settings)
+    metadata = metadata_of(network, settings)
     write_whole(path, lambda temporary: save_file(tensors, temporary, metadata=metadata))
     return metadata
 
 
 def write_onnx(network: RlqNetwork, settings: RlqSettings, path: Path) -> tuple[dict[str, str], float]:
-    """Write `image` [B, 3, H, W] -> `feature` [B, D] for any B; return the metadata and how far ONNX was off.
+    """Write `image` [B, 3, H, W] -> `feature` [B, D] for any B; return the metadata and the deviation of ONNX.
 
-    The file appears only once onnxruntime has given the network's features on batches of two sizes. Raises RlqError
-    when they differ, or when a library of the extra `export` is missing.
+    The file is written only if onnxruntime computes the network's features on batches of two sizes. Raises RlqError if
+    they differ, or if a library of the extra `export` is missing.
     """
-    onnx = need_onnx()
-    network = leave_features_only(network).cpu().to(memory_format=torch.contiguous_format).eval()
-    metadata = about(network, settings)
+    onnx = import_onnx()
+    network = remove_training_parts(network).cpu().to(memory_format=torch.contiguous_format).eval()
+    metadata = metadata_of(network, settings)
     model = _translate(network, settings)
     onnx.helper.set_model_props(model, metadata)
     content = model.SerializeToString()
-    off = _farthest(content, network, settings)
+    off = _largest_deviation(content, network, settings)
     if not off <= TOLERANCE:
         raise RlqError(
-            f"{path} is not written: onnxruntime's features are off by {off:.1e} of their length, "
-            f"more than {TOLERANCE:.0e}"
+            f"{path} is not written: onnxruntime's features are off by {off:.1e} of their length, allowed are "
+            f"{TOLERANCE:.0e}; export .safetensors instead"
         )
-    write_whole(path, lambda temporary: temporary.write_bytes(content))
+    write_file(path, content)
     return metadata, off
 
 
-def need_onnx() -> Any:
-    """The module onnx, once all that an export takes is there. Raises RlqError that says how to get it."""
+def import_onnx() -> Any:
+    """Return the module onnx. Raises RlqError that says what to install if a library for exports is missing."""
     try:
         import onnx
         import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as error:
-        raise RlqError(f"ONNX takes {error.name}, which is not installed: pip install 'rlq[export]'") from error
+        raise RlqError(f"ONNX needs {error.name}, which is not installed: pip install 'rlq[export]'") from error
     return onnx
 
 
-def about(network: RlqNetwork, settings: RlqSettings) -> dict[str, str]:
-    """What somebody needs to know who has the file alone."""
+def metadata_of(network: RlqNetwork, settings: RlqSettings) -> dict[str, str]:
+    """Return all that a program needs to use the file."""
     order = [name for name in ("bot", "cal") if name in network.branch_names]
     width = network.feature_width
     return {
@@ -108,7 +109,7 @@ def about(network: RlqNetwork, settings: RlqSettings) -> dict[str, str]:
 
 
 class _Features(nn.Module):
-    """The network as a function of pictures alone."""
+    """The network as a function from pictures to features."""
 
     def __init__(self, network: RlqNetwork) -> None:
         super().__init__()
@@ -119,8 +120,8 @@ class _Features(nn.Module):
 
 
 def _translate(network: RlqNetwork, settings: RlqSettings) -> Any:
-    """The network as an ONNX model, the number of pictures left open."""
-    example = torch.zeros(2, 3, *settings.data.size)  # of one picture, torch would take the number for a constant
+    """Return the network as an ONNX model for any number of pictures."""
+    example = torch.zeros(2, 3, *settings.data.size)  # with one picture, torch would treat the number as a constant
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecations inside the exporter
         program = torch.onnx.export(
@@ -137,8 +138,8 @@ def _translate(network: RlqNetwork, settings: RlqSettings) -> Any:
     return program.model_proto
 
 
-def _farthest(content: bytes, network: RlqNetwork, settings: RlqSettings) -> float:
-    """The longest difference between features of onnxruntime and of the network, as a share of the feature's length."""
+def _largest_deviation(content: bytes, network: RlqNetwork, settings: RlqSettings) -> float:
+    """Return the largest difference between onnxruntime's features and the network's, relative to their length."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
@@ -147,7 +148,7 @@ def _farthest(content: bytes, network: RlqNetwork, settings: RlqSettings) -> flo
         random = generator("export", batch)
         images = random.standard_normal((batch, 3, *settings.data.size), dtype=np.float32)
         with torch.no_grad():
-            wanted = network.embed(torch.from_numpy(images)).numpy()
-        (found,) = session.run(["feature"], {"image": images})
-        off += (np.linalg.norm(found - wanted, axis=1) / np.linalg.norm(wanted, axis=1)).tolist()
-    return float(np.max(off))  # not a number if any is none
+            exact = network.embed(torch.from_numpy(images)).numpy()
+        (features,) = session.run(["feature"], {"image": images})
+        off += (np.linalg.norm(features - exact, axis=1) / np.linalg.norm(exact, axis=1)).tolist()
+    return float(np.max(off))  # NaN if any is NaN

@@ -1,4 +1,4 @@
-"""The figures of a finished run: rank lists, artefacts, pose clusters, and the map of good and bad pictures."""
+"""The figures of a finished run: rank lists, degradations, pose clusters, and a map of pictures and degraded ones."""
 
 from collections.abc import Iterator
 
@@ -19,8 +19,8 @@ from rlq.methods.ranking import DrawnFigure, PictureModel, rank_lists
 from rlq.methods.rlq.inputs import Inputs
 from rlq.methods.rlq.settings import RlqSettings
 
-SAMPLES = 6  # pictures of a sheet's row
-MAPPED = 300  # pictures of the map, each good and bad
+SAMPLES = 6  # pictures in a row of a sheet
+MAPPED = 300  # pictures of the map, each also degraded
 
 
 def figures(
@@ -32,7 +32,7 @@ def figures(
     place: Place,
     console: Console,
 ) -> Iterator[DrawnFigure]:
-    """Draw what the experiment has: rank lists, degradations, the map of good and degraded pictures, pose clusters.
+    """Draw rank lists; with TAD, degradations and a map of pictures and degraded ones; pose clusters if there are any.
 
     `features` are those of `tested`'s queries [Q, D] and gallery [G, D].
     """
@@ -42,8 +42,8 @@ def figures(
         ranges = model.degradations
         sheet = degradation_sheet(inputs.external_train, ranges, seed=settings.seed)
         yield DrawnFigure("figures/artefacts.png", sheet)
-        map_of_both = good_and_degraded(model, inputs.external_train, place=place, console=console)
-        yield DrawnFigure("figures/tsne.png", map_of_both, shows_people=False)
+        feature_map = map_of_degraded(model, inputs.external_train, place=place, console=console)
+        yield DrawnFigure("figures/tsne.png", feature_map, shows_people=False)
     if inputs.poses is not None:
         poses = inputs.poses
         sheet = cluster_sheet(inputs.data.train, poses.train, poses.keypoints, seed=settings.seed)
@@ -51,23 +51,23 @@ def figures(
 
 
 def degradation_sheet(records: list[Record], ranges: DegradationRanges, *, seed: int) -> Figure:
-    """A row of good pictures, then a row of the same ones under each artefact of the mix."""
+    """Draw a row of pictures, then a row of the same ones under each degradation of the mix."""
     rng = generator(seed, "artefact sheet")
     chosen = [records[i] for i in np.sort(rng.permutation(len(records))[:SAMPLES])]
     pictures = [read_picture(record.path) for record in chosen]
-    rows, captions = [[resize(one, SHOWN) for one in pictures]], [["good"] * len(pictures)]
+    rows, captions = [[resize(picture, SHOWN) for picture in pictures]], [["good"] * len(pictures)]
     for kind in (kind for kind in KINDS if ranges.mix.get(kind, 0) > 0):
         drawn = [draw_degradation(rng, only(ranges, kind)) for _ in pictures]
-        rows.append([resize(degrade(one, how), SHOWN) for one, how in zip(pictures, drawn, strict=True)])
+        rows.append([resize(degrade(picture, how), SHOWN) for picture, how in zip(pictures, drawn, strict=True)])
         captions.append([f"{kind} {how.size}" for how in drawn])
     return picture_grid(rows, captions)
 
 
-def good_and_degraded(model: PictureModel, records: list[Record], *, place: Place, console: Console) -> Figure:
-    """Draw the map of some pictures' features, each picture as it is and degraded."""
+def map_of_degraded(model: PictureModel, records: list[Record], *, place: Place, console: Console) -> Figure:
+    """Draw a map of the features of some pictures, each as it is and degraded."""
     seed = model.settings.seed
     chosen = np.sort(generator(seed, "map").permutation(len(records))[:MAPPED])
     samples = [records[i].pictures for i in chosen]
-    good = model.embed(samples, place=place, console=console)
+    plain = model.embed(samples, place=place, console=console)
     degraded = model.embed(samples, place=place, console=console, degrading=Degrading(model.degradations, seed))
-    return tsne_figure(good, degraded, seed=seed)
+    return tsne_figure(plain, degraded, seed=seed)

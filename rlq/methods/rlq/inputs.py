@@ -1,48 +1,48 @@
-"""Everything that an experiment reads before it trains; what is missing is told all at once, with a way out."""
+"""All inputs of an experiment. Missing inputs are reported at once, with a command that works without them."""
 
-import hashlib
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from rlq.core.cache import FOLDER as CACHE
 from rlq.core.console import Console
 from rlq.core.errors import DataError
+from rlq.core.text import listed
 from rlq.data.catalogue import read as read_data
-from rlq.data.clothes import ClothesClasses, Recolouring, mask_path, mask_problems, missing_masks, read_unusable
+from rlq.data.clothes import ClothesClasses, Recolouring, mask_path, read_unusable
 from rlq.data.image_cache import DecodedPictures, keep_decoded
-from rlq.data.image_check import inspect, unreadable
 from rlq.data.pictures import CachedReader, PictureReader, read_picture
 from rlq.data.records import Record, ReidData, TrainLabels, class_indices
 from rlq.data.samplers import keep_fraction, keep_identities
 from rlq.methods.base import DataUse
 from rlq.methods.ranking_inputs import read_target
 from rlq.methods.rlq.coarse_labels import GenderLabels, PoseLabels, gender_labels, labels_digest, pose_source
-from rlq.methods.rlq.pose_cache import kept_pose_labels
+from rlq.methods.rlq.input_checks import broken_masks, broken_pictures
+from rlq.methods.rlq.pose_cache import cached_pose_labels
 from rlq.methods.rlq.settings import TARGET, RlqSettings, reading_of, without_clothes_labels
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Pictures and labels of one run; None where the experiment does without."""
+    """Pictures and labels of one run; None for parts that the experiment does not use."""
 
-    settings: RlqSettings  # as asked for, but for losses that the data has no labels for
+    settings: RlqSettings  # as given, without losses for which the data has no labels
     data: ReidData  # with data.selection = holdout, its query and gallery are held-out training people
     labels: TrainLabels
     clothes: ClothesClasses
     recolouring: Recolouring | None
     poses: PoseLabels | None
     genders: GenderLabels | None
-    external: ReidData | None  # None too when the pairs of TAD are target pictures
-    external_train: list[Record]  # whose good and bad versions TAD compares
-    own_test: ReidData | None = None  # under data.selection = holdout: the set with its own query and gallery
+    external: ReidData | None  # None also if TAD uses target pictures
+    external_train: list[Record]  # which TAD compares with their degraded versions
+    own_test: ReidData | None = None  # with data.selection = holdout: the set with its own query and gallery
     reader: PictureReader = read_picture  # with data.cache, one that looks in the decoded pictures first
-    notes: tuple[str, ...] = ()  # what somebody should know before it trains
+    notes: tuple[str, ...] = ()  # printed when the run starts
 
     @property
     def sources(self) -> tuple[DataUse, ...]:
-        """The target set, and the external set if it is read."""
+        """Return the target set, and the external set if it is read."""
         target = DataUse(self.settings.data.dataset, self.data.root, "train", self.data.fingerprint)
         if self.external is None:
             return (target,)
@@ -50,7 +50,7 @@ class Inputs:
 
     @property
     def labels_fingerprint(self) -> str:
-        """16 hex digits of what training reads beside the pictures: poses, genders, masks."""
+        """Return 16 hex digits of the labels that training reads: poses, genders, masks."""
         masks: list[Path] = []
         unusable: list[str] = []
         if (copies := self.recolouring) is not None:
@@ -61,38 +61,39 @@ class Inputs:
 
 
 class _Missing:
-    """What could not be read so far, and the settings that do without it."""
+    """Inputs that could not be read so far, and the settings that work without them."""
 
     def __init__(self) -> None:
         self.reasons: list[str] = []
         self.without: list[str] = []
 
     def add(self, part: str, error: DataError, *without: str) -> None:
+        """Note a missing part, and changes of settings with which a run does not need it."""
         self.reasons.append(f"{part}: {error}")
         self.without += without
 
 
 def gather_inputs(settings: RlqSettings, origin: str, console: Console | None = None) -> Inputs:
-    """Read the data sets and attributes of an experiment; `origin` is what follows `rlq train` to run it.
+    """Read the data sets and labels of an experiment; `origin` is what follows `rlq train` to run it.
 
-    Raises DataError that lists all that is missing, with the command that does without it.
+    Raises DataError that lists all missing inputs, with a command that works without them.
     """
     missing = _Missing()
     data, own_test = _target(settings, missing)
     external = _external(settings, missing)
     labels = class_indices(data.train) if data is not None else None
     if data is None or labels is None:
-        _stop(missing, origin, data_there=False)
+        _raise_missing(missing, origin, data_was_read=False)
     if not data.clothes_known:
         settings = without_clothes_labels(settings)
     sets = [data] if external is None else [data, external]
-    broken = _broken(sets, settings, missing, console or Console(quiet=True))
-    recolouring_of, classes = _recolouring(settings, data, labels, missing, sizes=data.name not in broken)
+    broken = _sets_with_broken_pictures(sets, settings, missing, console or Console(quiet=True))
+    recolouring, classes = _recolouring(settings, data, labels, missing, sizes=data.name not in broken)
     poses = genders = None
     try:
         file = pose_source(settings, data)
         if data.name not in broken:  # poses are measured in pixels of their pictures
-            poses = kept_pose_labels(settings, data, file)
+            poses = cached_pose_labels(settings, data, file)
     except DataError as error:
         missing.add("poses", error, "cap.pose.enabled=false")
     try:
@@ -100,18 +101,18 @@ def gather_inputs(settings: RlqSettings, origin: str, console: Console | None = 
     except DataError as error:
         missing.add("genders", error, "cap.gender.enabled=false")
     if missing.reasons:
-        _stop(missing, origin, data_there=True)
+        _raise_missing(missing, origin, data_was_read=True)
     caches, refusals = _keep_decoded([own_test or data, external], settings)
     return Inputs(
         settings=settings,
         data=data,
         labels=labels,
         clothes=classes,
-        recolouring=recolouring_of,
+        recolouring=recolouring,
         poses=poses,
         genders=genders,
         external=external,
-        external_train=_kept(_compared(data, external, settings), settings),
+        external_train=_sampled(_tad_pictures(data, external, settings), settings),
         own_test=own_test,
         reader=CachedReader(caches) if caches else read_picture,
         notes=(*_notes(data, genders), *refusals),
@@ -138,7 +139,7 @@ def _notes(data: ReidData, genders: GenderLabels | None) -> Iterator[str]:
 
 def _keep_decoded(sets: list[ReidData | None], settings: RlqSettings) -> tuple[list[DecodedPictures], list[str]]:
     """With data.cache, return the decoded pictures of each set, and a note for each set that the disk cannot hold."""
-    folder = Path(settings.tracking.folder) / ".cache"
+    folder = Path(settings.tracking.folder) / CACHE
     caches, notes = [], []
     for data in sets:
         if data is not None and settings.data.cache:
@@ -151,7 +152,7 @@ def _keep_decoded(sets: list[ReidData | None], settings: RlqSettings) -> tuple[l
 
 
 def _target(settings: RlqSettings, missing: _Missing) -> tuple[ReidData | None, ReidData | None]:
-    """The set that is trained on and chosen by, and the same with its own test where that is something else."""
+    """Return the set for training and for choosing an epoch; if people are held out, also the set with its own test."""
     try:
         data, own_test = read_target(settings, reading_of(settings))
         return _pictures_only(data), own_test
@@ -162,7 +163,7 @@ def _target(settings: RlqSettings, missing: _Missing) -> tuple[ReidData | None, 
 
 def _pictures_only(data: ReidData) -> ReidData:
     if data.holds_tracklets:
-        raise DataError(f"{data.name} holds tracklets; the method rlq trains on pictures of people")
+        raise DataError(f"{data.name} holds tracklets; method = rlq trains on single pictures")
     return data
 
 
@@ -177,15 +178,15 @@ def _external(settings: RlqSettings, missing: _Missing) -> ReidData | None:
         return None
 
 
-def _compared(data: ReidData, external: ReidData | None, settings: RlqSettings) -> list[Record]:
-    """The pictures of TAD; of the target itself those that are trained on, without anybody held out."""
+def _tad_pictures(data: ReidData, external: ReidData | None, settings: RlqSettings) -> list[Record]:
+    """Return the pictures of TAD. From the target set these are the training pictures, without held-out people."""
     if settings.tad.enabled and settings.tad.external == TARGET:
         return data.train
     return external.train if external is not None else []
 
 
-def _kept(records: list[Record], settings: RlqSettings) -> list[Record]:
-    """What tad.sampling (identities) and tad.fraction (pictures of each) leave of them."""
+def _sampled(records: list[Record], settings: RlqSettings) -> list[Record]:
+    """Return the share of identities given by tad.sampling and the share of pictures given by tad.fraction."""
     if not records:
         return []
     if settings.tad.sampling < 1:
@@ -198,14 +199,14 @@ def _kept(records: list[Record], settings: RlqSettings) -> list[Record]:
 def _recolouring(
     settings: RlqSettings, data: ReidData, labels: TrainLabels, missing: _Missing, *, sizes: bool
 ) -> tuple[Recolouring | None, ClothesClasses]:
-    """`sizes`: whether masks are compared with their pictures, which can be read then."""
+    """Return how copies are recoloured, and the clothes classes. `sizes`: compare masks with their pictures."""
     clothes = settings.clothes
     kind = clothes.labels if clothes.augment else "none"
     classes = ClothesClasses(labels.owner, len(labels.pid_names), clothes.palette, kind)
     if not clothes.augment:
         return None, classes
     masks = Path(clothes.masks) if clothes.masks else data.side_files / "masks"
-    problems = _mask_problems(settings, data, masks, sizes=sizes)
+    problems = broken_masks(data, masks, Path(settings.tracking.folder), sizes=sizes)
     if problems:
         mask, reason = problems[0]
         message = (
@@ -230,62 +231,29 @@ def _unusable(setting: str | None, usual: Path) -> frozenset[str]:
     return read_unusable(Path(setting) if setting else usual)
 
 
-def _broken(sets: list[ReidData], settings: RlqSettings, missing: _Missing, console: Console) -> set[str]:
-    """Look once at every picture of each set, and name the sets that have broken ones; one that was found whole is not
-    read again."""
-    found = set()
+def _sets_with_broken_pictures(
+    sets: list[ReidData], settings: RlqSettings, missing: _Missing, console: Console
+) -> set[str]:
+    """Check all pictures of each set, note broken ones, and return the names of the sets that have some."""
+    names = set()
     for data in sets:
-        mark = _mark(settings, data.name, data.fingerprint)
-        if mark.exists():
-            continue
-        files = [path for record in data.records for path in record.pictures]
-        looking = console.progress(inspect(files, os.cpu_count() or 1), f"pictures of {data.name}", len(files))
-        broken = unreadable(files, looking)
+        broken = broken_pictures(data, Path(settings.tracking.folder), console)
         if broken:
-            listed = "; ".join(f"{path} ({reason})" for path, reason in broken[:10])
-            more = f" and {len(broken) - 10} more" if len(broken) > 10 else ""
-            mend = f"; replace or leave them out (rlq data check {data.name} lists all)"
-            missing.add(f"{data.name}, pictures that cannot be read ({len(broken)})", DataError(listed + more + mend))
-            found.add(data.name)
-            continue
-        _set_mark(mark)
-    return found
+            files_and_reasons = listed([f"{path} ({reason})" for path, reason in broken], 10, "; ")
+            remedy = f"; replace or leave them out (rlq data check {data.name} lists all)"
+            part = f"{data.name}, pictures that cannot be read ({len(broken)})"
+            missing.add(part, DataError(files_and_reasons + remedy))
+            names.add(data.name)
+    return names
 
 
-def _mask_problems(settings: RlqSettings, data: ReidData, masks: Path, *, sizes: bool) -> list[tuple[Path, str]]:
-    """Masks at which training would stop; those that were found to fit are only looked for again."""
-    paths = [mask_path(masks, record.path, data.root) for record in data.train]
-    absent = missing_masks(paths)
-    if absent:
-        return [(path, "there is no such file") for path in absent]
-    if not sizes:
-        return []
-    newest = max(path.stat().st_mtime_ns for path in paths)
-    mark = _mark(settings, f"{data.name}-masks", data.fingerprint, masks.absolute(), newest)
-    problems = [] if mark.exists() else mask_problems(data.train, masks, data.root, os.cpu_count() or 1)
-    if not problems:
-        _set_mark(mark)
-    return problems
-
-
-def _mark(settings: RlqSettings, name: str, *facts: object) -> Path:
-    """A file that stands for a check that ended well, of just these facts."""
-    digest = hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
-    return Path(settings.tracking.folder) / ".checked" / f"{name}-{digest}"
-
-
-def _set_mark(mark: Path) -> None:
-    mark.parent.mkdir(parents=True, exist_ok=True)
-    mark.touch()
-
-
-def _stop(missing: _Missing, origin: str, *, data_there: bool) -> NoReturn:
+def _raise_missing(missing: _Missing, origin: str, *, data_was_read: bool) -> NoReturn:
     lines = ["the run cannot start; missing or broken:", *(f"  - {reason}" for reason in missing.reasons)]
-    if not data_there:
-        lines.append("  (keypoints, genders and parsing masks are looked for next, in the folder rlq/ of the set)")
-    if data_there and missing.without and len(missing.without) >= len(missing.reasons):
+    if not data_was_read:
+        lines.append("  (keypoints, genders and parsing masks are checked after that, in the folder rlq/ of the set)")
+    if data_was_read and missing.without and len(missing.without) >= len(missing.reasons):
         changes = " ".join(f"--set {change}" for change in missing.without)
-        lines.append(f"what can run without them: rlq train {origin} {changes}")
-    elif not data_there:
-        lines.append("without any data of your own: make train   (the whole method on built-in pedestrians)")
+        lines.append(f"to run without them: rlq train {origin} {changes}")
+    elif not data_was_read:
+        lines.append("to try the method without data of your own: make train   (built-in pedestrians)")
     raise DataError("\n".join(lines))

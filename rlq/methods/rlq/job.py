@@ -1,4 +1,4 @@
-"""Which step, when: puts network, optimisers, loaders and evaluation of RLQ together for the loop."""
+"""The training of RLQ: network, optimisers, loaders, steps and evaluation, put together for the loop."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
+from rlq.core.cache import FOLDER as CACHE
 from rlq.core.console import Console
 from rlq.core.distributed import Place, compute_type, type_name, wrap
 from rlq.core.errors import SettingsError
@@ -24,9 +25,10 @@ from rlq.methods.rlq.cap import CapStep
 from rlq.methods.rlq.inputs import Inputs
 from rlq.methods.rlq.learner import Learner
 from rlq.methods.rlq.network import RlqNetwork, clothes_head
-from rlq.methods.rlq.settings import RlqOptimSettings, RlqSettings, reading_of
-from rlq.methods.rlq.tad import TadStep, Wanted
-from rlq.methods.rlq.teacher_features import keep_features
+from rlq.methods.rlq.sections import RlqOptimSettings
+from rlq.methods.rlq.settings import RlqSettings, reading_of
+from rlq.methods.rlq.tad import TadStep, TeacherFeatures
+from rlq.methods.rlq.teacher_features import cached_features
 from rlq.methods.rlq.weights import start_from
 from rlq.methods.weights_folder import write_config
 from rlq.models.compiling import compile_forward, compiled, forget_compiled
@@ -34,7 +36,7 @@ from rlq.models.heads import CosineHead
 from rlq.training.loop import Job, Metrics, Pass
 from rlq.training.optim import adam, learning_rate, set_learning_rate
 
-LARGE_HEAD = 2_000  # MB from which on the size of the clothes head is told
+LARGE_HEAD = 2_000  # MB of a clothes head above which a warning is printed
 
 
 def build(
@@ -46,9 +48,9 @@ def build(
     console: Console,
     folder: Path,
 ) -> Job:
-    """Everything that the loop drives. Draws initial weights from torch's global generator, which the caller seeds.
+    """Return what the training loop runs. Initial weights come from torch's global generator, which the caller seeds.
 
-    `teacher` is None where settings.needs_teacher is false; the TAD pass, if there is one, then goes without.
+    `teacher` is None if settings.needs_teacher is false; a TAD pass then works without one.
     """
     network = RlqNetwork(settings, identities=len(inputs.labels.pid_names))
     if settings.init_from:
@@ -77,7 +79,7 @@ def build(
         set_rates=partial(_set_rates, settings.optim, learner),
         evaluate=evaluation_of(network, inputs, reading_of(settings), place=place, console=console),
         folder=folder,
-        describe=lambda there: write_config(there, settings, identities=identities),
+        describe=lambda weights: write_config(weights, settings, identities=identities),
         check_every=settings.compute.check_every,
     )
 
@@ -108,23 +110,23 @@ def _set_rates(optim: RlqOptimSettings, learner: Learner, epoch: int) -> Metrics
 
 
 def describe(settings: RlqSettings, inputs: Inputs, place: Place) -> str:
-    """Two lines for the person who waits: what is trained, on what."""
-    kinds = settings.rows_of_a_picture
+    """Return two lines about what is trained on which data."""
+    kinds = settings.kinds_of_rows
     rows = settings.data.batch * len(kinds)
-    told = f" ({', '.join(kinds)})" if settings.cap.low_quality else ""
-    kind = type_name(settings.compute.precision, place.device)
+    listed = f" ({', '.join(kinds)})" if settings.cap.low_quality else ""
+    number_type = type_name(settings.compute.precision, place.device)
     return (
         f"data     {inputs.data.name}: {len(inputs.data.train)} training pictures of {len(inputs.labels.pid_names)} "
         f"people, {len(inputs.data.query)} queries, {len(inputs.data.gallery)} gallery pictures"
         + (f"; external {settings.tad.external}: {len(inputs.external_train)}" if inputs.external_train else "")
         + f"\nrun      {settings.title}, {settings.backbone.name}, {settings.schedule.epochs} epochs; "
-        f"{settings.data.batch} pictures = {rows} rows{told} per device, {place.world} x {place.device.type} "
-        f"({rows * place.world} rows in all), {kind}"
+        f"{settings.data.batch} pictures = {rows} rows{listed} per device, {place.world} x {place.device.type} "
+        f"({rows * place.world} rows in all), {number_type}"
     )
 
 
 def _warn_of_size(inputs: Inputs, network: RlqNetwork, console: Console) -> None:
-    """Say what the clothes head will take before it is built, when that is much."""
+    """Print how much memory a large clothes head takes, before it is built."""
     size = head_megabytes(inputs.clothes, network.feature_width)
     if "cal" not in network.branch_names or size < LARGE_HEAD:
         return
@@ -137,7 +139,7 @@ def _warn_of_size(inputs: Inputs, network: RlqNetwork, console: Console) -> None
 
 
 def _leaves_parts_out(settings: RlqSettings) -> bool:
-    """Whether some step gives some head no gradient."""
+    """Return whether some head gets no gradient in some step."""
     losses = settings.losses
     return settings.tad.enabled or not all((losses.id_cal, losses.id_bot, losses.pose_ce, losses.gender_ce))
 
@@ -145,13 +147,16 @@ def _leaves_parts_out(settings: RlqSettings) -> bool:
 def _check_teacher(network: RlqNetwork, teacher: RlqNetwork | None, settings: RlqSettings) -> None:
     if teacher is None:
         return
-    lacking = [name for name in settings.branches if name not in teacher.branch_names]
-    if lacking:
-        raise SettingsError(f"the teacher has no {', '.join(lacking)} branch; tad.teacher should be a base model")
+    missing = [name for name in settings.branches if name not in teacher.branch_names]
+    if missing:
+        raise SettingsError(
+            f"tad.teacher = {settings.tad.teacher} has no {', '.join(missing)} branch; name a base model with "
+            f"branches = {list(settings.branches)}"
+        )
     if teacher.feature_width != network.feature_width:
         raise SettingsError(
-            f"the teacher's features are {teacher.feature_width} wide, the student's {network.feature_width}; "
-            "both need backbones of the same width"
+            f"tad.teacher = {settings.tad.teacher} has features of {teacher.feature_width} numbers, the student of "
+            f"{network.feature_width}; give both the same backbone.name"
         )
 
 
@@ -191,13 +196,13 @@ def _cap_pass(settings: RlqSettings, inputs: Inputs, learner: Learner, place: Pl
 
 
 def _classes(inputs: Inputs) -> dict[str, Classes]:
-    """Return the labels that the heads of CAP learn."""
-    found = {}
+    """Return the labels for the attribute heads of CAP."""
+    classes = {}
     if inputs.poses is not None:
-        found["pose"] = Classes(inputs.poses.train, inputs.poses.mirrored)
+        classes["pose"] = Classes(inputs.poses.train, inputs.poses.mirrored)
     if inputs.genders is not None:
-        found["gender"] = Classes(inputs.genders.train)
-    return found
+        classes["gender"] = Classes(inputs.genders.train)
+    return classes
 
 
 def _tad_pass(
@@ -208,25 +213,25 @@ def _tad_pass(
     place: Place,
     console: Console,
 ) -> Pass:
-    names = {pid: number for number, pid in enumerate(sorted({record.pid for record in inputs.external_train}))}
-    batches = _batches(settings, [names[record.pid] for record in inputs.external_train], "tad", place)
+    numbers = {pid: number for number, pid in enumerate(sorted({record.pid for record in inputs.external_train}))}
+    batches = _batches(settings, [numbers[record.pid] for record in inputs.external_train], "tad", place)
     transform, ranges = TrainTransform(settings.data.size), settings.tad.ranges()
     pictures = ExternalPairs(inputs.external_train, transform, ranges, settings.seed, reader=inputs.reader)
     batches_of_pairs = _loader(settings, pictures, batches, collate_pairs, place)
-    wanted = _wanted(settings, inputs, teacher, place, console) if teacher is not None else None
-    return Pass("tad", TadStep(learner, teacher, settings, wanted), batches_of_pairs, batches.set_epoch)
+    features = _teacher_features(settings, inputs, teacher, place, console) if teacher is not None else None
+    return Pass("tad", TadStep(learner, teacher, settings, features), batches_of_pairs, batches.set_epoch)
 
 
-def _wanted(
+def _teacher_features(
     settings: RlqSettings, inputs: Inputs, teacher: RlqNetwork, place: Place, console: Console
-) -> Wanted | None:
-    """How the teacher's features are had, where not by calling it."""
+) -> TeacherFeatures | None:
+    """Return the source of the teacher's features; None means that the step calls the teacher."""
     if settings.tad.teacher_features == "once":
         paths = [record.path for record in inputs.external_train]
-        cache = Path(settings.tracking.folder) / ".cache"
+        cache = Path(settings.tracking.folder) / CACHE
         source = PictureSource.of(settings.data, place, console, inputs.reader)
-        kept = keep_features(teacher, paths, cache, source)
-        return lambda batch, hq: kept.of(batch.paths, hq.device)
+        cached = cached_features(teacher, paths, cache, source)
+        return lambda batch, hq: cached.of(batch.paths, hq.device)
     if settings.compute.compile:
         features = compiled(teacher.branch_features)
         return lambda batch, hq: features(hq)

@@ -1,4 +1,4 @@
-"""What a training step of RLQ updates."""
+"""The parameters that a training step of RLQ updates, with their optimisers."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from rlq.models.heads import CosineHead
 
 
 class Learner(NamedTuple):
-    """What a step updates, and how its forward pass is computed."""
+    """Network, clothes head and optimisers of a step, and how its forward pass is computed."""
 
     model: Callable[..., Outputs]  # the network, wrapped when several processes share the work
     clothes_head: CosineHead | None
@@ -23,13 +23,14 @@ class Learner(NamedTuple):
     channels_last: bool
 
     def images(self, images: Tensor) -> Tensor:
-        """A batch on the device, in the memory format that convolutions like."""
+        """Return a batch on the device, in the memory format of the network."""
         order = torch.channels_last if self.channels_last else torch.contiguous_format
         return images.to(self.device, non_blocking=True).contiguous(memory_format=order)
 
     def labels(self, labels: Tensor) -> Tensor:
+        """Return labels on the device."""
         return labels.to(self.device, non_blocking=True)
 
     def autocast(self) -> torch.autocast:
-        """bfloat16 for the blocks; necks, heads and losses stay in float32."""
+        """Return a context in which blocks compute in `compute_type`; necks, heads and losses stay in float32."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.compute_type == torch.bfloat16)

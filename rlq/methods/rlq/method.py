@@ -1,4 +1,4 @@
-"""RLQ (arXiv 2505.12580) behind the seam of methods."""
+"""RLQ (arXiv 2505.12580) as a Method."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -16,7 +16,8 @@ from rlq.core.settings import shaping
 from rlq.data.catalogue import Reading
 from rlq.data.degradation import DegradationRanges
 from rlq.data.records import ReidData
-from rlq.methods.base import BenchSetup, BenchStep, DataUse, Imported, Loaded, Prerequisite, Ready
+from rlq.methods.base import DataUse, Imported, Loaded, Prerequisite, Ready
+from rlq.methods.benchmark import BenchSetup, BenchStep
 from rlq.methods.ranking import DrawnFigure, PictureModel, RankingMethod
 from rlq.methods.ranking_inputs import check_selectable
 from rlq.methods.rlq import author_import, bench, export, fast, job
@@ -44,14 +45,14 @@ class Rlq(RankingMethod):
 
     def sets(self, settings: RlqSettings) -> list[DataUse]:
         """Return the target set, then the external set if there is one."""
-        found = super().sets(settings)
+        sets = super().sets(settings)
         if settings.external_set is not None:
             root = Path(settings.tad.external_root or settings.data.root)
-            found.append(DataUse(settings.external_set, root, "external"))
-        return found
+            sets.append(DataUse(settings.external_set, root, "external"))
+        return sets
 
     def prerequisites(self, settings: RlqSettings) -> list[Prerequisite]:
-        """Return the teacher, which gets the student's external set, picture size, backbone, compute and tracking."""
+        """Return the teacher. It inherits the student's external set, picture size, backbone, compute and tracking."""
         if not settings.needs_teacher:
             return []
         student = settings.model_dump(mode="json")
@@ -63,9 +64,9 @@ class Rlq(RankingMethod):
             "compute": student["compute"],
             "tracking": student["tracking"] | {"name": None},
         }
-        if settings.schedule.max_steps is not None:  # to try the machinery: the teacher need not learn either
-            own = ("epochs", "evaluate_every", "clothes_from", "max_steps")
-            inherited["schedule"] = {key: student["schedule"][key] for key in own}
+        if settings.schedule.max_steps is not None:  # for a quick trial of the program, the teacher is short too
+            short = ("epochs", "evaluate_every", "clothes_from", "max_steps")
+            inherited["schedule"] = {key: student["schedule"][key] for key in short}
             inherited["optim"] = {key: student["optim"][key] for key in ("milestones", "warmup")}
         return [Prerequisite(TEACHER, settings.tad.teacher, inherited)]
 
@@ -80,7 +81,7 @@ class Rlq(RankingMethod):
         return tree
 
     def gather(self, loaded: Loaded, console: Console) -> Inputs:
-        """Read data and labels. Raises DataError that lists all that is missing, with a command that does without."""
+        """Read data and labels. Raises DataError that lists all missing inputs, with a command that works without."""
         inputs = gather_inputs(loaded.settings, loaded.origin, console)
         check_selectable(inputs.settings, inputs.data, self.scores)
         return inputs
@@ -91,7 +92,7 @@ class Rlq(RankingMethod):
         return job.build(inputs.settings, inputs, teacher, place=place, console=console, folder=folder)
 
     def describe(self, inputs: Inputs, place: Place) -> str:
-        """Return two lines that say what is trained, on what."""
+        """Return two lines about what is trained on which data."""
         return job.describe(inputs.settings, inputs, place)
 
     def trained(self, inputs: Inputs, job: Job, device: torch.device) -> PictureModel:
@@ -99,15 +100,15 @@ class Rlq(RankingMethod):
         return replace(self.load(job.folder / "best", device), reader=inputs.reader)
 
     def measure(self, model: PictureModel, inputs: Inputs, *, place: Place, console: Console) -> Metrics:
-        """Count parameters and operations, and measure the attribute heads on people that training never saw."""
+        """Count parameters and operations, and measure the attribute heads on people that were not trained on."""
         counts = count_parameters(model.network)
-        found: Metrics = {
+        metrics: Metrics = {
             "model/parameters": float(counts.whole),
             "model/parameters_as_paper": float(counts.paper),
             "model/parameters_inference": float(counts.inference),
             "model/gigaflops": gigaflops(model.network, model.settings.data.size),
         }
-        return found | attribute_metrics(model.network, inputs, model.settings, place, console)
+        return metrics | attribute_metrics(model.network, inputs, model.settings, place, console)
 
     def figures(
         self,
@@ -119,13 +120,13 @@ class Rlq(RankingMethod):
         place: Place,
         console: Console,
     ) -> Iterator[DrawnFigure]:
-        """Draw rank lists, degradations, the map of both kinds of pictures, and pose clusters."""
-        from rlq.methods.rlq.figures import figures  # matplotlib and scikit-learn load here, not before the first step
+        """Draw rank lists, degradations, a map of pictures and degraded ones, and pose clusters."""
+        from rlq.methods.rlq.figures import figures  # loads matplotlib and scikit-learn, which training does not need
 
         return figures(model, inputs, tested, features, place=place, console=console)
 
     def load(self, source: Path, device: torch.device) -> PictureModel:
-        """Load a weights folder, or an exported file. Raises DataError when it holds something else."""
+        """Load a weights folder, or an exported file. Raises DataError if it holds something else."""
         return load_model(source, device)
 
     def degradations(self, settings: RlqSettings) -> DegradationRanges:
@@ -137,7 +138,7 @@ class Rlq(RankingMethod):
         return {"pose": settings.cap.pose.file, "gender": settings.cap.gender.file}.get(label)
 
     def smoke(self) -> dict[str, Any]:
-        """Return settings that make a run last for a few steps, clothes among them."""
+        """Return settings that shorten a run to a few steps, some of them with clothes losses."""
         return super().smoke() | {"schedule.clothes_from": 1}
 
     def bench_steps(self, setup: BenchSetup) -> Mapping[str, Callable[[], BenchStep]]:
@@ -145,7 +146,7 @@ class Rlq(RankingMethod):
         return bench.bench_steps(setup)
 
     def fast(self, model: PictureModel, device: torch.device) -> PictureModel:
-        """Fold batch norms and compute in bfloat16 where the hardware does."""
+        """Return a model with folded batch norms that computes in bfloat16 if the hardware does."""
         return fast.fast_model(model, device)
 
     def export(self, source: Path, output: Path, console: Console) -> None:
@@ -153,9 +154,9 @@ class Rlq(RankingMethod):
         export.export(source, output, console)
 
     def portable(self, model: PictureModel) -> nn.Module:
-        """Return the network as a function from uint8 RGB [B, H, W, 3] to unit features [B, D], free of rlq."""
+        """Return the network as a function from uint8 RGB [B, H, W, 3] to unit features [B, D], which needs no rlq."""
         return PicturesToFeatures(model.network)
 
     def import_checkpoint(self, file: Path, *, dataset: str | None, root: str) -> Imported:
-        """Read a file of the authors' weights."""
+        """Read a weights file of the authors."""
         return author_import.import_checkpoint(file, dataset=dataset, root=root)

@@ -12,7 +12,7 @@ from rlq.models.heads import CosineHead, LinearHead, PooledNeck
 
 
 class Outputs(NamedTuple):
-    """What one forward pass gives; None where the experiment has no such part. D = 2 x channels."""
+    """The results of one forward pass; None for parts that the experiment does not have. D = 2 x channels."""
 
     cal: Tensor | None  # [B, D] feature of the clothes-adversarial branch
     bot: Tensor | None  # [B, D] feature of the bag-of-tricks branch
@@ -23,13 +23,13 @@ class Outputs(NamedTuple):
     gender_logits: Tensor | None  # [B, 2]
 
     def of(self, position: str) -> list[Tensor]:
-        """The features at a position: cal, bot or both (CAL first)."""
+        """Return the features at a position: cal, bot or both (CAL first)."""
         chosen = {"cal": [self.cal], "bot": [self.bot], "both": [self.cal, self.bot]}[position]
         return [feature for feature in chosen if feature is not None]
 
 
 class Branch(nn.Module):
-    """The blocks that a branch owns, and its neck."""
+    """The blocks of one branch, and its neck."""
 
     def __init__(self, blocks: nn.ModuleList, channels: int) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class Branch(nn.Module):
         self.neck = PooledNeck(channels)
 
     def forward(self, maps: Tensor, tap: int | None = None) -> tuple[Tensor, Tensor | None]:
-        """maps [B, C, h, w] -> feature [B, D], and the maps after the `tap`-th own block (counted from 1)."""
+        """Return the feature [B, D] of maps [B, C, h, w], and the maps after block `tap` of the branch (from 1)."""
         tapped = None
         for number, block in enumerate(self.blocks, start=1):
             maps = block(maps)
@@ -47,15 +47,15 @@ class Branch(nn.Module):
 
 
 class RlqNetwork(nn.Module):
-    """Shared trunk, one branch per entry of `branches`, and the train-only pose branch.
+    """Shared trunk, one branch per entry of `branches`, and the pose branch, which only training uses.
 
     With shared split s and pose split p, both 0..4: the trunk is blocks 1..s (block 1 holds the stem), a branch the
-    rest. The pose branch takes the trunk's output after block p if p <= s, else the BOT branch's, and has blocks
-    p+1..4 of its own; p = 0 is a network of its own, p = 4 only a neck of its own. All start from equal weights.
+    rest. The input of the pose branch is the output of block p, of the trunk if p <= s, else of the BOT branch; it has
+    blocks p+1..4. With p = 0 it is a separate network, with p = 4 only a neck. All start from equal weights.
     """
 
     def __init__(self, settings: RlqSettings, *, identities: int, pretrained: bool | str | None = None) -> None:
-        """`pretrained` overrules `backbone.pretrained`: false when other weights are loaded next."""
+        """Build the network. `pretrained` overrides `backbone.pretrained`: false if other weights are loaded next."""
         super().__init__()
         backbone, cap = settings.backbone, settings.cap
         weights = backbone.pretrained if pretrained is None else pretrained
@@ -79,10 +79,10 @@ class RlqNetwork(nn.Module):
             self.gender_head = LinearHead(width * (2 if cap.gender.on == "both" else 1), 2)
 
     def forward(self, images: Tensor, *, attributes: bool = True) -> Outputs:
-        """images [B, 3, H, W] -> all features and logits; shared blocks run once.
+        """Return all features and logits of images [B, 3, H, W].
 
-        Without `attributes` there are no pose and gender outputs; the pose branch still runs, without gradient, as
-        its batch norms follow every picture that is trained on.
+        Without `attributes` there are no pose and gender outputs. The pose branch runs all the same, without gradient,
+        so that its batch norms see every training picture.
         """
         features, pose_input = self._features(images, with_pose=self.pose_branch is not None)
         pose = None
@@ -93,7 +93,7 @@ class RlqNetwork(nn.Module):
         return self.classify(features, pose, attributes=attributes)
 
     def classify(self, features: Mapping[str, Tensor], pose: Tensor | None, *, attributes: bool = True) -> Outputs:
-        """Return these features, [B, D] of each branch and of the pose branch, with the logits that the heads give."""
+        """Return these features, each [B, D], with the logits of the heads."""
         logits = {name: self.id_heads[name](feature) for name, feature in features.items()}
         outputs = Outputs(
             cal=features.get("cal"),
@@ -109,11 +109,11 @@ class RlqNetwork(nn.Module):
         return outputs._replace(gender_logits=self.gender_head(torch.cat(outputs.of(self.gender_on), dim=1)))
 
     def branch_features(self, images: Tensor) -> dict[str, Tensor]:
-        """Only the identity features, by branch, each [B, D]: what a teacher gives."""
+        """Return the identity features by branch, each [B, D]. A teacher computes only these."""
         return self._features(images, with_pose=False)[0]
 
     def embed(self, images: Tensor) -> Tensor:
-        """images [B, 3, H, W] -> f_ReID [B, D x branches]: BOT, then CAL. Heads and pose branch do not run."""
+        """Return f_ReID [B, D x branches] of images [B, 3, H, W]: BOT, then CAL. Heads and pose branch do not run."""
         features = self.branch_features(images)
         return torch.cat([features[name] for name in ("bot", "cal") if name in features], dim=1)
 
@@ -133,14 +133,16 @@ class RlqNetwork(nn.Module):
 
 
 class ParameterCounts(NamedTuple):
-    """Numbers of parameters. The clothes head, which serves training only, is in none of them."""
+    """Numbers of parameters, all without the clothes head, which only training uses."""
 
-    whole: int  # the whole network with every head
-    paper: int  # as the paper counts: without ID_CAL and gender head
-    inference: int  # what runs when features are computed
+    whole: int  # the network with all heads
+    paper: int  # as in the paper: without ID_CAL and gender head
+    inference: int  # parts that compute features
 
 
 def count_parameters(network: RlqNetwork) -> ParameterCounts:
+    """Count the parameters of a network."""
+
     def size(module: nn.Module | None) -> int:
         return sum(p.numel() for p in module.parameters()) if module is not None else 0
 
@@ -154,5 +156,5 @@ def count_parameters(network: RlqNetwork) -> ParameterCounts:
 
 
 def clothes_head(network: RlqNetwork, classes: int) -> CosineHead | None:
-    """The cosine classifier of clothes on f_CAL; None for a network without a CAL branch."""
+    """Return a new cosine classifier of clothes on f_CAL; None for a network without a CAL branch."""
     return CosineHead(network.feature_width, classes) if "cal" in network.branch_names else None

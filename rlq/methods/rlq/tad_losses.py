@@ -1,5 +1,7 @@
-"""The terms of task-agnostic distillation (RLQ, arXiv 2505.12580, equations 2 and 3): a student's features of a picture
-and of its degraded version should be those that a teacher has of the picture."""
+"""The terms of task-agnostic distillation (RLQ, arXiv 2505.12580, equations 2 and 3).
+
+A student's features of a picture and of its degraded version should equal a teacher's features of the picture.
+"""
 
 from torch import Tensor
 
@@ -8,26 +10,26 @@ from rlq.losses.divergence import Reduction, kl_divergence
 
 
 def tad_distillation(teacher: dict[str, Tensor], student: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The terms of equation 2, `distill_<branch>_<hq|lq>`: their sum is L_D.
+    """Return the terms of equation 2, `distill_<branch>_<hq|lq>`, whose sum is L_D.
 
-    teacher: per branch ("cal", "bot") the features [B, D] of the good pictures. student: for the same branches the
-    features [2B, D] of the good pictures and, below them, of their bad versions in the same order.
+    teacher: per branch ("cal", "bot") the features [B, D] of the pictures. student: for the same branches the features
+    [2B, D] of the pictures and, below them, of their degraded versions in the same order.
     """
     terms = {}
-    for branch, wanted in teacher.items():
+    for branch, target in teacher.items():
         hq, lq = halves(student[branch])
-        terms[f"distill_{branch}_hq"] = squared_direction_distance(wanted, hq)
-        terms[f"distill_{branch}_lq"] = squared_direction_distance(wanted, lq)
+        terms[f"distill_{branch}_hq"] = squared_direction_distance(target, hq)
+        terms[f"distill_{branch}_lq"] = squared_direction_distance(target, lq)
     return terms
 
 
 def tad_consistency(student: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The terms of the variant SS_MSE, `ss_mse_<branch>`: how far a student's features of good and bad pictures are.
+    """Return the terms of the variant SS_MSE, `ss_mse_<branch>`: distances between features of both versions.
 
-    student: per branch ("cal", "bot") the features [2B, D] of the good pictures and, below them, of their bad versions
+    student: per branch ("cal", "bot") the features [2B, D] of the pictures and, below them, of their degraded versions
     in the same order. The gradient flows into both halves. RLQ (arXiv 2505.12580), table 7, names these distances
-    without a formula. Our reading [R] is equation 2 with the student's own good features in the teacher's place: unit
-    vectors, so that beside the teacher's four they are six terms of one scale, and the step cannot win by shrinking.
+    without a formula. Our reading [R] is equation 2 with the student's own features of the pictures instead of the
+    teacher's. They are unit vectors, so that all terms have one scale, and smaller features do not reduce the loss.
     """
     return {f"ss_mse_{branch}": squared_direction_distance(*halves(both)) for branch, both in student.items()}
 
@@ -40,10 +42,10 @@ def tad_self_supervision(
     reduction: Reduction = "elements",
     stopgrad_hq: bool = False,
 ) -> dict[str, Tensor]:
-    """The terms of RLQ's equation 3, `kl_<name>`: their sum is L_S.
+    """Return the terms of RLQ's equation 3, `kl_<name>`, whose sum is L_S.
 
     logits: per classifier ("clothes", "id_cal", "id_bot") its output [2B, C] over the classes of the *target* data
-    for good pictures and, below them, for their bad versions. The good half is the target of each divergence.
+    for the pictures and, below them, for their degraded versions. The first half is the target of each divergence.
     """
     terms = {}
     for name, both in logits.items():

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from rlq.core.errors import SettingsError
 from rlq.losses.divergence import Reduction
-from rlq.methods.rlq.settings import LossSettings, RlqSettings
+from rlq.methods.rlq.sections import LossSettings
+from rlq.methods.rlq.settings import RlqSettings
 
 
 def weights(losses: LossSettings) -> dict[str, float]:
@@ -36,15 +37,17 @@ def weights(losses: LossSettings) -> dict[str, float]:
 
 
 def weighted_sum(terms: Mapping[str, Tensor], settings: RlqSettings) -> Tensor:
-    """Return the loss that is trained: every term times its weight. Raises SettingsError when none has a gradient."""
+    """Return the sum of all terms times their weights. Raises SettingsError if none has a gradient."""
     if not any(term.requires_grad for term in terms.values()):
-        raise SettingsError("losses gives no term of this pass both a weight and a gradient: nothing would be learnt")
+        raise SettingsError(
+            "losses: no term of this pass has a weight and a gradient, so nothing would be trained; raise a weight"
+        )
     weight_of = weights(settings.losses)
     return reduce(torch.add, [weight_of[name] * term for name, term in terms.items()])
 
 
 class Scaling(TypedDict):
-    """How kl_divergence and tad_self_supervision scale their terms."""
+    """Arguments of kl_divergence and tad_self_supervision for the scale of their terms."""
 
     tau: float
     coefficient: float
@@ -52,6 +55,6 @@ class Scaling(TypedDict):
 
 
 def scaling(settings: RlqSettings) -> Scaling:
-    """Return `losses.kl` as kl_divergence takes it."""
+    """Return `losses.kl` as arguments of kl_divergence."""
     kl = settings.losses.kl
     return {"tau": kl.tau, "coefficient": kl.coefficient, "reduction": kl.reduction}

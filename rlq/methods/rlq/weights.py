@@ -1,4 +1,4 @@
-"""The network of RLQ out of a weights folder or an exported file, and weights to start from."""
+"""Networks of RLQ from weights folders and exported files, and initial weights from earlier runs."""
 
 from pathlib import Path
 
@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from rlq.core.config import validate
 from rlq.core.errors import DataError, SettingsError
+from rlq.core.text import listed
 from rlq.methods.base import WEIGHTS
 from rlq.methods.rlq.network import RlqNetwork
 from rlq.methods.rlq.settings import RlqSettings
@@ -18,21 +19,21 @@ from rlq.training.checkpoint import load_weights
 def load_network(source: Path, device: torch.device) -> tuple[RlqNetwork, RlqSettings]:
     """Load the network of a weights folder or of an exported .safetensors file, frozen, on a device.
 
-    That of an exported file has no heads: it gives features, `branch_features` and `embed`, and nothing else. The
-    run's own random numbers are not drawn from. Raises DataError when there is something else.
+    A network from an exported file has no heads: it computes `branch_features` and `embed` only. Global random
+    generators keep their state. Raises DataError if the weights are broken or not those of RLQ.
     """
     config = read_config(source)
     identities = 1 if config.is_exported else _identities(config)
     try:
         settings = validate(RlqSettings, config.settings, config.origin)
     except SettingsError as error:
-        raise DataError(f"these weights are of another version of rlq, or broken: {error}") from error
+        raise DataError(f"these weights are broken, or of another version of rlq: {error}") from error
     tensors = load_weights(config.weights)
     _check_shapes(settings, identities, tensors, config)
     with torch.random.fork_rng(devices=[]):  # building a network draws its initial weights
         network = RlqNetwork(settings, identities=identities, pretrained=False)
     if config.is_exported:
-        leave_features_only(network)
+        remove_training_parts(network)
     _load(network, tensors, config)
     return freeze(network.to(device).to(memory_format=torch.channels_last)), settings
 
@@ -40,54 +41,59 @@ def load_network(source: Path, device: torch.device) -> tuple[RlqNetwork, RlqSet
 def _identities(config: Config) -> int:
     identities = config.facts.get("identities")
     if not isinstance(identities, int) or not 0 < identities < 10**7:
-        raise DataError(f"{config.origin} should hold `identities` (a number) and `settings`")
+        raise DataError(f"{config.origin} has identities = {identities!r}; wanted is a number from 1 to {10**7 - 1:,}")
     return identities
 
 
-def leave_features_only(network: RlqNetwork) -> RlqNetwork:
-    """Take away in place what serves training alone: all heads and the pose branch."""
+def remove_training_parts(network: RlqNetwork) -> RlqNetwork:
+    """Remove in place the parts that only training needs: all heads and the pose branch. Return the network."""
     network.id_heads = nn.ModuleDict()
     network.pose_branch = network.pose_head = network.gender_head = None
     return network
 
 
 def start_from(network: RlqNetwork, source: str) -> list[str]:
-    """Take over every weight of the same name and shape from a weights folder, run folder or .safetensors file.
+    """Copy every weight of the same name and shape from a weights folder, run folder or .safetensors file.
 
-    Returns the names that were not there, which keep their values (heads for other people, say). Raises DataError
-    when nothing of the blocks fits.
+    Return the names of the other weights, which keep their values, such as heads for other people. Raises DataError
+    unless all weights of the blocks can be copied.
     """
     path = Path(source)
     candidates = [path, path / WEIGHTS, path / "best" / WEIGHTS]
     file = next((candidate for candidate in candidates if candidate.is_file()), None)
     if file is None:
-        raise DataError(f"init_from = {source}: no weights at {', '.join(map(str, candidates))}")
-    given, own = load_weights(file), network.state_dict()
-    fitting = {name: value for name, value in given.items() if name in own and own[name].shape == value.shape}
-    blocks = [name for name in own if name.startswith(("trunk.", "branches."))]
+        raise DataError(f"init_from = {source}: there are no weights at {', '.join(map(str, candidates))}")
+    given, state = load_weights(file), network.state_dict()
+    fitting = {name: value for name, value in given.items() if name in state and state[name].shape == value.shape}
+    blocks = [name for name in state if name.startswith(("trunk.", "branches."))]
     absent = [name for name in blocks if name not in fitting]
     if absent:
-        raise DataError(f"init_from = {file} lacks {len(absent)} of {len(blocks)} tensors of the blocks: {absent[:3]}")
+        raise DataError(
+            f"init_from = {file} lacks {len(absent)} of {len(blocks)} tensors of the blocks: {listed(absent, 3)}; name "
+            "weights of the same backbone and branches"
+        )
     network.load_state_dict(fitting, strict=False)
-    return [name for name in own if name not in fitting]
+    return [name for name in state if name not in fitting]
 
 
 def _check_shapes(settings: RlqSettings, identities: int, tensors: dict[str, Tensor], config: Config) -> None:
-    """Check before memory is allocated: a network that these weights do not fill may be larger than any memory."""
+    """Check shapes before memory is allocated: a network of other shapes may be larger than any memory."""
     with torch.device("meta"):
         plan = RlqNetwork(settings, identities=identities, pretrained=False)
-    wanted = (leave_features_only(plan) if config.is_exported else plan).state_dict()
-    odd = [name for name, value in wanted.items() if name in tensors and tensors[name].shape != value.shape]
-    if odd:
-        name = odd[0]
-        raise DataError(
-            f"{config.weights} does not fit its {config.place}: {name} is {list(tensors[name].shape)} there, and "
-            f"should be {list(wanted[name].shape)}" + (f"; so are {len(odd) - 1} more" if len(odd) > 1 else "")
-        )
-    missing = [name for name in wanted if name not in tensors]
+    expected = (remove_training_parts(plan) if config.is_exported else plan).state_dict()
+    misfits = [
+        f"{name} is {list(tensors[name].shape)}, should be {list(value.shape)}"
+        for name, value in expected.items()
+        if name in tensors and tensors[name].shape != value.shape
+    ]
+    if misfits:
+        raise DataError(f"{config.weights} does not fit its {config.place}: {listed(misfits, 1)}")
+    missing = [name for name in expected if name not in tensors]
     if missing:
-        lacks = f"{', '.join(missing[:3])} of {len(wanted)} tensors"
-        raise DataError(f"{config.weights} does not fit its {config.place}: it lacks {lacks}")
+        raise DataError(
+            f"{config.weights} does not fit its {config.place}: it lacks {len(missing)} of {len(expected)} tensors: "
+            f"{listed(missing, 3)}"
+        )
 
 
 def _load(network: RlqNetwork, tensors: dict[str, Tensor], config: Config) -> None:

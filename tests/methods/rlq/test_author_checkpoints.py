@@ -11,7 +11,7 @@ from authors import CLOTHES, REAL, Branches, Head, PlainCal, noise, rewrite, sav
 from torch import nn
 
 from rlq.core.errors import DataError
-from rlq.methods.rlq.author_checkpoints import read_released, rebuild, sort_out
+from rlq.methods.rlq.author_checkpoints import parse_checkpoint, read_checkpoint, rebuild
 from rlq.methods.rlq.author_names import find_layout
 
 
@@ -45,7 +45,7 @@ def test_every_split_gives_the_authors_features_and_logits(split, pose):
     torch.manual_seed(split)
     authors = trained(Branches(split=split, pose=pose))
     saved = state_of(authors)
-    network, settings, zeros = rebuilt(sort_out(saved))
+    network, settings, zeros = rebuilt(parse_checkpoint(saved))
     assert furthest(network, authors) < 1e-4
     assert settings.backbone.name == "resnet18.tv_in1k" and settings.backbone.split == split
     assert settings.cap.pose.enabled == (pose is not None) and not settings.cap.gender.enabled
@@ -59,7 +59,7 @@ def test_the_published_form_of_three_resnet50_branches_gives_the_authors_feature
     torch.manual_seed(3)
     authors = trained(Branches(REAL, pose=1, identities=77, clusters=15))
     save(authors, tmp_path / "w.pth.tar", identities=77)
-    network, settings, _ = rebuilt(read_released(tmp_path / "w.pth.tar")[0], 77)
+    network, settings, _ = rebuilt(read_checkpoint(tmp_path / "w.pth.tar")[0], 77)
     assert furthest(network, authors) < 1e-4
     assert settings.backbone.name == "resnet50.tv_in1k" and settings.backbone.last_stride == 1
     assert (settings.backbone.split, settings.cap.pose.split, settings.cap.pose.clusters) == (2, 1, 15)
@@ -69,14 +69,14 @@ def test_the_published_form_of_three_resnet50_branches_gives_the_authors_feature
 def test_plain_cal_of_a_resnet50_gives_the_authors_features():
     torch.manual_seed(4)
     authors = trained(PlainCal(REAL))
-    network, settings, _ = rebuilt(sort_out(state_of(authors)))
+    network, settings, _ = rebuilt(parse_checkpoint(state_of(authors)))
     assert furthest(network, authors) < 1e-4
     assert settings.branches == ("cal",) and settings.backbone.name == "resnet50.tv_in1k"
     assert not settings.cap.pose.enabled
 
 
 def test_what_the_file_says_and_what_is_left_out_is_told(base):
-    released, digest = read_released(base[1])
+    released, digest = read_checkpoint(base[1])
     assert (released.epoch, released.rank1, released.identities, released.clusters) == (39, 0.625, 7, None)
     assert type(released.rank1) is float and len(digest) == 64
     assert released.left_out == {"clothes_classifier_state_dict.weight": (CLOTHES, 1024)}
@@ -93,7 +93,7 @@ def test_files_of_other_versions_of_torch_and_numpy_give_the_same_network(base, 
         old_name = b"numpy.core.multiarray" if form == "numpy 1" else b"numpy._core.multiarray"
         rewrite(path, other, lambda _, content: content.replace(b"numpy._core.multiarray", old_name))
         assert other.read_bytes().count(old_name) == 1
-    released, _ = read_released(other)
+    released, _ = read_checkpoint(other)
     assert released.rank1 == 0.625
     assert furthest(rebuilt(released).network, authors) < 1e-4
 
@@ -102,18 +102,18 @@ def test_the_prefix_of_distributed_training_is_taken_off(base):
     authors, _, state = base
     names = [key for key in state if key.endswith("state_dict")]
     wrapped = {key: {f"module.{name}": value for name, value in state[key].items()} for key in names}
-    released = sort_out(state | wrapped)
+    released = parse_checkpoint(state | wrapped)
     assert furthest(rebuilt(released).network, authors) < 1e-4
     assert list(released.left_out) == ["clothes_classifier_state_dict.weight"]
 
 
 def test_epoch_and_rank1_need_not_be_there(base):
-    released = sort_out(without(base[2], "epoch", "rank1"))
+    released = parse_checkpoint(without(base[2], "epoch", "rank1"))
     assert (released.epoch, released.rank1) == (None, None)
 
 
 def test_a_cal_head_that_is_not_there_becomes_zero_and_is_named(base):
-    released = sort_out(without(base[2], "classifier_state_dict", "clothes_classifier_state_dict"))
+    released = parse_checkpoint(without(base[2], "classifier_state_dict", "clothes_classifier_state_dict"))
     network, _, zeros = rebuilt(released)
     assert zeros == ["id_heads.cal.weight", "id_heads.cal.bias"]
     assert not network.id_heads["cal"].weight.any() and network.id_heads["bot"].weight.any()
@@ -122,7 +122,7 @@ def test_a_cal_head_that_is_not_there_becomes_zero_and_is_named(base):
 
 
 def test_plain_cal_without_its_head_has_no_number_of_identities():
-    released = sort_out(without(state_of(PlainCal()), "classifier_state_dict"))
+    released = parse_checkpoint(without(state_of(PlainCal()), "classifier_state_dict"))
     assert released.identities is None
     assert rebuilt(released, 150).network.id_heads["cal"].weight.shape == (150, 1024)
 
@@ -191,24 +191,24 @@ WRONG = {
 
 
 def test_what_else_a_file_holds_is_told_as_unread(base):
-    released = sort_out(base[2] | {"optimizer": {}, "lr": 1.0})
-    assert released.unread == ("lr", "optimizer") and sort_out(base[2]).unread == ()
+    released = parse_checkpoint(base[2] | {"optimizer": {}, "lr": 1.0})
+    assert released.unread == ("lr", "optimizer") and parse_checkpoint(base[2]).unread == ()
 
 
 @pytest.mark.parametrize("what", WRONG)
 def test_a_file_that_is_not_exactly_such_a_network_is_refused_by_name(base, what):
     change, message = WRONG[what]
     with pytest.raises(DataError, match=message) as caught:
-        rebuilt(sort_out(change(base[2])))
+        rebuilt(parse_checkpoint(change(base[2])))
     assert "\n" not in str(caught.value)
 
 
 def test_what_is_wrong_follows_the_files_name(tmp_path):
     torch.save({"state_dict": {}, "epoch": 3}, tmp_path / "other.pth")
     with pytest.raises(DataError, match=r"/other\.pth\b.*\bmodel_state_dict\b.*\bepoch, state_dict\b"):
-        read_released(tmp_path / "other.pth")
+        read_checkpoint(tmp_path / "other.pth")
     with pytest.raises(DataError, match=r"gone\.pth"):
-        read_released(tmp_path / "gone.pth")
+        read_checkpoint(tmp_path / "gone.pth")
 
 
 def test_another_network_is_refused_with_three_of_its_names():
@@ -242,10 +242,10 @@ def test_a_file_that_would_run_something_is_refused_and_runs_nothing(tmp_path):
     harm = Harm(trace)
     torch.save({"model_state_dict": {}, "rank1": harm}, file)
     with pytest.raises(DataError, match=r"w\.pth\.tar.*\b\w+\.system\b"):
-        read_released(file)
+        read_checkpoint(file)
     file.write_bytes(pickle.dumps(harm, protocol=2))
     with pytest.raises(DataError, match="w.pth.tar"):
-        read_released(file)
+        read_checkpoint(file)
     assert not trace.exists()
     pickle.loads(file.read_bytes())
     assert trace.exists(), "the file was harmless"
@@ -255,7 +255,7 @@ def test_a_file_that_would_run_something_is_refused_and_runs_nothing(tmp_path):
 def test_of_numpy_only_a_float64_number_is_read(tmp_path, value):
     torch.save({"model_state_dict": {}, "rank1": value}, tmp_path / "w.pth.tar")
     with pytest.raises(DataError, match=r"w\.pth\.tar"):
-        read_released(tmp_path / "w.pth.tar")
+        read_checkpoint(tmp_path / "w.pth.tar")
     assert np.float64 not in torch.serialization.get_safe_globals()
 
 
@@ -275,7 +275,7 @@ def test_broken_and_unrelated_files_are_one_line(tiny_file, tmp_path, what):
     if what == "short part":
         rewrite(tiny_file, file, lambda name, part: part[:64] if "/data/" in name else part)
     with pytest.raises(DataError, match=r"w\.pth\.tar") as caught:
-        read_released(file)
+        read_checkpoint(file)
     assert "\n" not in str(caught.value) and "weights_only" not in str(caught.value)
 
 
@@ -283,23 +283,23 @@ def test_a_packed_file_is_refused_before_it_is_unpacked(tiny_file, tmp_path):
     file = tmp_path / "w.pth.tar"
     rewrite(tiny_file, file, lambda _, part: part, zipfile.ZIP_DEFLATED)
     with pytest.raises(DataError, match=r"w\.pth\.tar.*\btiny\.pth/.*\b4\b"):
-        read_released(file)
+        read_checkpoint(file)
 
 
 def test_a_pose_head_of_two_classes_is_none():
     with pytest.raises(DataError, match=r"\bidentity_classifier2\.classifier\b.*\b2\b"):
-        sort_out(state_of(Branches(pose=1, clusters=1)))
+        parse_checkpoint(state_of(Branches(pose=1, clusters=1)))
 
 
 def test_a_pose_branch_without_its_head_is_refused():
     authors = Branches(pose=1)
     del authors.identity_classifier2
     with pytest.raises(DataError, match=r"\b2\b[^(]*\(identity_classifier2\.classifier\.bias"):
-        rebuilt(sort_out(state_of(authors)))
+        rebuilt(parse_checkpoint(state_of(authors)))
 
 
 def test_no_weight_of_the_network_keeps_its_start(base):
-    released = sort_out(base[2])
+    released = parse_checkpoint(base[2])
     shifted = replace(released, tensors={name: value + 1 for name, value in released.tensors.items()})
     one, other = (rebuilt(r).network.state_dict() for r in (released, shifted))
     assert all(torch.equal(other[name], value + 1) for name, value in one.items())

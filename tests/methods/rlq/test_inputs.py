@@ -11,7 +11,7 @@ from PIL import Image
 from rlq.core.errors import DataError
 from rlq.labels.clusters import write_clusters
 from rlq.labels.gender import plain_id, read_genders
-from rlq.methods.rlq import inputs
+from rlq.methods.rlq import input_checks
 from rlq.methods.rlq.inputs import gather_inputs
 
 
@@ -182,8 +182,8 @@ def test_broken_pictures_are_listed_ten_at_a_time(gather, own_set):
 
 def test_a_set_found_whole_is_not_read_again_until_it_changes(gather, own_set, monkeypatch):
     looked = []
-    usual = inputs.inspect
-    monkeypatch.setattr(inputs, "inspect", lambda paths, processes: looked.append(len(paths)) or usual(paths, 1))
+    usual = input_checks.inspect
+    monkeypatch.setattr(input_checks, "inspect", lambda paths, processes: looked.append(len(paths)) or usual(paths, 1))
     for number, path in enumerate(sorted((own_set / "rgb/test/A").rglob("*.jpg"))[:2], start=1):
         path.write_bytes(path.read_bytes() + b"end")  # decoders do not mind
         gather(*on(own_set))

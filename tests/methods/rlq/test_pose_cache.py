@@ -9,7 +9,7 @@ import pytest
 from rlq.data.catalogue import read
 from rlq.methods.rlq import pose_cache
 from rlq.methods.rlq.coarse_labels import pose_source
-from rlq.methods.rlq.pose_cache import kept_pose_labels
+from rlq.methods.rlq.pose_cache import cached_pose_labels
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def label(home, tmp_path):
         where = (f"data.root={root}", f"tracking.folder={tmp_path / 'runs'}")
         settings = home.load("data.dataset=prcc", *where, *changes).settings
         data = read("prcc", root)
-        return kept_pose_labels(settings, data, pose_source(settings, data))
+        return cached_pose_labels(settings, data, pose_source(settings, data))
 
     label.keypoints, label.cache = root / "rlq/keypoints.json", tmp_path / "runs/.cache"
     return label

@@ -92,7 +92,7 @@ def test_the_number_of_pairs_given_beforehand_is_the_one_that_is_found():
     step = CapStep(tiny_learner(settings, tiny_network(settings)), settings)
     step.begin(1)
     batch = target_batch()
-    pairs = step._look_at_labels(batch)
+    pairs = step._check_labels(batch)
     cosines = torch.randn(8, 12, generator=torch.Generator().manual_seed(0))
     owner = step.learner.owner
     given = clothes_adversarial(cosines, batch.clothes, batch.pids, owner, pairs=pairs)

@@ -12,7 +12,7 @@ from rlq.data.picture_source import PictureSource
 from rlq.data.pictures import read_picture
 from rlq.data.transforms import TestTransform
 from rlq.methods.rlq import teacher_features
-from rlq.methods.rlq.teacher_features import KeptFeatures, keep_features
+from rlq.methods.rlq.teacher_features import CachedFeatures, cached_features
 
 QUIET = Console(quiet=True)
 
@@ -25,7 +25,7 @@ def paths(tmp_path):
 def kept(paths, folder, *, seed=7, settings=None):
     settings = settings or tiny_settings()
     source = PictureSource.of(settings.data, CPU, QUIET)
-    return keep_features(tiny_teacher(settings, seed), paths, folder / "cache", source)
+    return cached_features(tiny_teacher(settings, seed), paths, folder / "cache", source)
 
 
 def test_features_are_the_teachers_of_the_whole_picture_by_path(paths, tmp_path):
@@ -83,7 +83,7 @@ def test_a_file_that_is_something_else_is_refused(paths, tmp_path, content):
     else:
         file.write_bytes(content)
     with pytest.raises(DataError, match=r"teacher-0\.npy"):
-        KeptFeatures(file, paths, ("cal", "bot"), 4)
+        CachedFeatures(file, paths, ("cal", "bot"), 4)
 
 
 def test_features_of_a_teacher_that_is_not_there_are_refused():

@@ -196,13 +196,13 @@ def test_a_spoilt_copy_is_one_row_more_of_every_picture(tmp_path):
     terms = cap.step(batch)
     assert all(torch.isfinite(value) for value in terms.values()) and terms["data/cap_unchanged"] == 0
     told = describe(settings, inputs, CPU).splitlines()[1]
-    rows = ", ".join(settings.rows_of_a_picture)
+    rows = ", ".join(settings.kinds_of_rows)
     assert re.search(rf"\b8\b.*\b16\b.*\b{rows}\b.*\b1\b.*\bcpu\b.*\b16\b", told)
 
 
 def test_all_three_rows_are_told(tmp_path):
     settings, inputs = tiny_settings("cap.low_quality=true", "tad.enabled=false"), noise_inputs(tmp_path)
-    assert settings.rows_of_a_picture == ("original", "recoloured", "low quality")
+    assert settings.kinds_of_rows == ("original", "recoloured", "low quality")
     assert re.search(r"\b8\b.*\b24\b.*\boriginal, recoloured, low quality\b", describe(settings, inputs, CPU))
 
 
