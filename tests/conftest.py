@@ -1,7 +1,8 @@
-"""Fixtures that several folders of tests share."""
+"""Fixtures that several folders of tests share, and which tests share a process."""
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,26 @@ def golden_folder() -> Path:
     return golden()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def create_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path], None]]:
+    """Give every test that needs a new MLflow store a copy of one, as to create it takes more than a second.
+
+    The value is the function that really creates a store.
+    """
+    from rlq.tracking import store
+
+    create, prepared = store._create, tmp_path_factory.mktemp("store") / "mlflow.db"
+
+    def copy(path: Path) -> None:
+        if not prepared.exists():
+            create(prepared)
+        shutil.copyfile(prepared, path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "_create", copy)
+        yield create
+
+
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Home]":
     """A folder with small data sets, in which whole runs take seconds; all tests share it."""
@@ -37,7 +58,15 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Home]":
 @pytest.fixture(scope="session")
 def whole_run(home: "Home") -> "Result":
     """A finished run of the whole method in `home`, and its teacher."""
-    return home.run("tracking.name=whole")
+    return home.run("tracking.name=whole", "tracking.figures=true")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several processes, let one of them run all tests of `home`, and let each other file stay in one process."""
+    for item in items:
+        in_home = "home" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("home" if in_home else f"{item.path.parent.name}/{item.path.stem}"))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -219,6 +219,7 @@ def test_the_last_weights_are_exported_when_asked_for(home, whole_run, tmp_path)
         assert home.command(*words).stdout.splitlines()[-1].endswith(f"/{which}")
 
 
+@pytest.mark.slow
 def test_onnx_is_compared_with_the_network_before_it_is_written(home, whole_run, tmp_path):
     shown = home.command("weights", "export", "whole", "--output", tmp_path / "m.onnx")
     assert shown.exit_code == 0, shown.output
