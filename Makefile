@@ -13,7 +13,7 @@ STAMP := .venv/.installed
 export MLFLOW_DISABLE_TELEMETRY ?= true
 export NO_ALBUMENTATIONS_UPDATE ?= 1
 
-.PHONY: help install train sweep ablate ui bench chaos fuzz test test-slow lint audit docs clean
+.PHONY: help install train sweep ablate ui bench chaos fuzz test test-slow coverage lint audit docs clean
 
 help:
 	@echo "make train [DATASET=prcc]    train the whole method; by default on built-in pedestrians"
@@ -71,7 +71,7 @@ fuzz: $(STAMP)
 # One thread is fastest on pictures this small. Compiled modules are kept, because tests start many processes.
 test test-slow coverage: export OMP_NUM_THREADS ?= 1
 test test-slow coverage: export PYTHONDONTWRITEBYTECODE =
-PYTEST := -m pytest -n 2 --dist loadgroup
+PYTEST := -m pytest -n 2 --dist loadfile
 
 test: $(STAMP)
 	@$(BIN)/python $(PYTEST)

@@ -1,10 +1,12 @@
 """Fixtures that several folders of tests share, and which tests share a process."""
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -61,12 +63,24 @@ def whole_run(home: "Home") -> "Result":
     return home.run("tracking.name=whole", "tracking.figures=true")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several processes, let one of them run all tests of `home`, and let each other file stay in one process."""
-    for item in items:
-        in_home = "home" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("home" if in_home else f"{item.path.parent.name}/{item.path.stem}"))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Distribute whole files over the processes; one process runs all that use `home`, which takes long to make."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFixture(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "home" if uses_home(config.rootpath / file) else file
+
+    return ByFixture(config, log)
+
+
+@cache
+def uses_home(file: Path) -> bool:
+    """Whether tests of a file use `home`, by themselves or by the fixtures of their folder."""
+    sources = [file, *([file.parent / "conftest.py"] if file.parent != Path(__file__).parent else [])]
+    return any(re.search(r"\bhome\b", source.read_text()) for source in sources if source.is_file())
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -110,6 +110,7 @@ def test_another_set_and_spoilt_pictures_have_numbers_of_their_own(home, whole_r
     assert metrics["test-best-pixelation/CC/mAP"] == flat(spoilt.stdout)["CC/mAP"]
 
 
+@pytest.mark.slow
 def test_spoilt_queries_have_numbers_of_their_own_by_severity_side_and_seed(home, whole_run):
     words = ["evaluate", "whole", "--artefact", "motion"]
     shown = home.command(*words, "--severity", 3, "--degrade", "query")

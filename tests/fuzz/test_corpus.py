@@ -15,6 +15,7 @@ from fuzz_sets import READERS
 from fuzz_settings import GRID, PARTS, WHOLE
 from fuzz_weights import EXPORTED, FOLDER, Payload, saved
 from fuzzing import judge
+from marks import slow
 from naming import assert_names
 from targets import TARGETS
 
@@ -220,7 +221,7 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("case", HOSTILE)
+@pytest.mark.parametrize("case", [slow(case) if callable(HOSTILE[case][1]) else case for case in HOSTILE])
 def test_what_is_made_to_break_a_parser_is_refused_in_words(case, tmp_path):
     name, files, told = HOSTILE[case]
     refusal = judge(PARSERS[name], files() if callable(files) else files, tmp_path)

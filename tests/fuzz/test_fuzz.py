@@ -3,6 +3,7 @@
 import pytest
 from fuzzing import Broken, Target, fuzz, judge, kind_of
 from hypothesis import strategies as st
+from marks import slow
 from mutations import EDITS, TOKENS
 from targets import TARGETS
 
@@ -83,7 +84,7 @@ def says_nothing(folder):
         (lambda folder: {}["a"], "made up .*KeyError: 'a'\n.*x.*1"),
         (lambda folder: folder.parse(), "AttributeError"),
         (never_ends, r"0\.2 s"),
-        (needs_much, r"\d{3} MiB"),
+        slow(needs_much, r"\d{3} MiB"),
         (writes_beside, "stranger"),
         (writes_and_tidies_up, "stranger"),
         (starts_a_program, r"subprocess\.Popen"),
