@@ -13,7 +13,7 @@ STAMP := .venv/.installed
 export MLFLOW_DISABLE_TELEMETRY ?= true
 export NO_ALBUMENTATIONS_UPDATE ?= 1
 
-.PHONY: help install train sweep ablate ui bench chaos fuzz test test-slow lint audit docs clean
+.PHONY: help install train sweep ablate ui bench chaos fuzz test test-slow coverage lint audit docs clean
 
 help:
 	@echo "make train [DATASET=prcc]    train the whole method; by default on built-in pedestrians"
@@ -68,14 +68,23 @@ fuzz: $(STAMP)
 	@mkdir -p build
 	@$(BIN)/python tests/fuzz/run.py --inputs 20000 --report build/fuzz.json
 
-# One thread is fastest on pictures this small.
-test test-slow: export OMP_NUM_THREADS ?= 1
+# One thread is fastest on pictures this small. Compiled modules are kept, because tests start many processes.
+test test-slow coverage: export OMP_NUM_THREADS ?= 1
+test test-slow coverage: export PYTHONDONTWRITEBYTECODE =
+PYTEST := -m pytest -n 2 --dist loadfile
 
 test: $(STAMP)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python $(PYTEST)
 
 test-slow: $(STAMP)
-	@$(BIN)/python -m pytest -m slow
+	@$(BIN)/python $(PYTEST) -m slow
+
+coverage: $(STAMP)
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run $(PYTEST)
+	@$(BIN)/coverage run $(PYTEST) -m slow
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report --skip-covered --sort=miss
 
 lint: $(STAMP)
 	@$(BIN)/ruff check .

@@ -1,9 +1,12 @@
-"""Fixtures that several folders of tests share."""
+"""Fixtures that several folders of tests share, and which tests share a process."""
 
 import os
-from collections.abc import Iterator
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -24,6 +27,26 @@ def golden_folder() -> Path:
     return golden()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def create_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path], None]]:
+    """Give every test that needs a new MLflow store a copy of one, as to create it takes more than a second.
+
+    The value is the function that really creates a store.
+    """
+    from rlq.tracking import store
+
+    create, prepared = store._create, tmp_path_factory.mktemp("store") / "mlflow.db"
+
+    def copy(path: Path) -> None:
+        if not prepared.exists():
+            create(prepared)
+        shutil.copyfile(prepared, path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "_create", copy)
+        yield create
+
+
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Home]":
     """A folder with small data sets, in which whole runs take seconds; all tests share it."""
@@ -37,7 +60,27 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Home]":
 @pytest.fixture(scope="session")
 def whole_run(home: "Home") -> "Result":
     """A finished run of the whole method in `home`, and its teacher."""
-    return home.run("tracking.name=whole")
+    return home.run("tracking.name=whole", "tracking.figures=true")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Distribute whole files over the processes; one process runs all that use `home`, which takes long to make."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFixture(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "home" if uses_home(config.rootpath / file) else file
+
+    return ByFixture(config, log)
+
+
+@cache
+def uses_home(file: Path) -> bool:
+    """Whether tests of a file use `home`, by themselves or by the fixtures of their folder."""
+    sources = [file, *([file.parent / "conftest.py"] if file.parent != Path(__file__).parent else [])]
+    return any(re.search(r"\bhome\b", source.read_text()) for source in sources if source.is_file())
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

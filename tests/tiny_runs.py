@@ -32,6 +32,7 @@ TARGET = PrccSpec(train_people=8, test_people=4, train_pictures=4, val_pictures=
 EXTERNAL = CelebSpec(train_people=8, test_people=4, train_pictures=6, query_pictures=2, gallery_pictures=2)
 SMALL = ("data.size=[32,16]", "data.batch=16", "cap.pose.clusters=4", "compute.precision=float32")
 SHORT = ("schedule.epochs=3", "schedule.evaluate_every=2", "schedule.clothes_from=1", "optim.milestones=[2]")
+PLAIN = ("tracking.figures=false",)  # figures take seconds
 TEACHER = """\
 extends: {experiments}/synthetic_teacher.yaml
 data: {{batch: 16}}
@@ -48,7 +49,7 @@ class Home:
 
     def changes(self, *more: str) -> tuple[str, ...]:
         """What makes an experiment small, and `more`."""
-        return (*SMALL, *SHORT, f"tad.teacher={self.folder / 'teacher.yaml'}", *more)
+        return (*SMALL, *SHORT, *PLAIN, f"tad.teacher={self.folder / 'teacher.yaml'}", *more)
 
     def load(self, *more: str, file: str = "synthetic.yaml") -> Loaded:
         return experiment.load(EXPERIMENTS / file, self.changes(*more))

@@ -1,8 +1,5 @@
 """What test_distributed.py lets one process and two compute: every function here gives plain data and tensors."""
 
-import os
-import socket
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -22,7 +19,6 @@ from tiny import (
     values_of,
 )
 from torch import nn
-from torch.multiprocessing import start_processes
 
 from rlq.core import distributed
 from rlq.core.console import Console
@@ -42,34 +38,12 @@ QUIET = Console(quiet=True)
 CAP_LOSSES = ("id_cal", "id_bot", "id_kl", "pose_ce", "gender_ce", "pose_cosine", "clothes_adversarial", "triplet")
 TAD_LOSSES = ("distill", "kl_id", "kl_clothes")
 ROWS = 16  # of a batch over all processes
-PATIENCE = 180  # seconds until processes that wait for each other are given up
 
 
-def in_two_processes(folder: Path) -> list[dict]:
-    """`everything`, of rank 0 and of rank 1."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    group = start_processes(_be_one, args=(folder, port), nprocs=2, join=False, start_method="spawn")
-    deadline = time.monotonic() + PATIENCE
-    try:
-        while not group.join(timeout=1):
-            assert time.monotonic() < deadline, f"two processes still compute or wait after {PATIENCE} s"
-    finally:
-        for process in group.processes:
-            process.kill()
-    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
-
-
-def _be_one(rank: int, folder: Path, port: int) -> None:
-    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    torch.set_num_threads(1)
-    place = distributed.start("cpu")
-    found = everything(folder, place) | exchanges(place) | trained(place)
-    found |= {"fit": whole_run(folder / "run", place), "resumed": broken_run(folder / "broken", place)}
-    torch.save(found, folder / f"{rank}.pt")
-    distributed.stop()
+def whole_work(folder: Path, place: Place) -> dict:
+    """All that two processes are compared in."""
+    found = everything(folder, place) | trained(place)
+    return found | {"fit": whole_run(folder / "run", place), "resumed": broken_run(folder / "broken", place)}
 
 
 def everything(folder: Path, place: Place) -> dict:
@@ -135,30 +109,6 @@ def evaluation(folder: Path, place: Place) -> dict:
         found[f"{name} features"] = [torch.from_numpy(part) for part in evaluator.features()]
     of_one = features_of([[data.query[0].path]])
     return found | {"one picture": torch.from_numpy(of_one)}
-
-
-def exchanges(place: Place) -> dict:
-    """The small functions of rlq.core.distributed, each process with its own numbers."""
-    rank = place.rank
-    uneven = torch.arange(6.0).reshape(3, 2) + 10 if rank == 0 else torch.arange(2.0).reshape(1, 2)
-    own = uneven.clone().requires_grad_()
-    pooled = distributed.pool_rows(own)
-    (pooled * torch.arange(1.0, 9.0).reshape(4, 2)).sum().backward()
-    line = nn.Linear(2, 2)
-    line.weight.grad = torch.full((2, 2), float(rank))  # the bias has none
-    distributed.average_gradients(line.parameters())
-    return {
-        "uneven": distributed.gather_rows(uneven),
-        "empty": distributed.gather_rows(torch.zeros(0 if rank == 0 else 2, 3)),
-        "labels": distributed.gather_rows(torch.arange(2) + 2 * rank),
-        "carries gradient": distributed.gather_rows(own).requires_grad,
-        "pooled": pooled.detach(),
-        "pool gradient": own.grad,
-        "mean": distributed.mean_over_processes(torch.tensor([rank, 3.0])),
-        "averaged": line.weight.grad,
-        "untouched": line.bias.grad,
-        "shared": distributed.share_from_main({"rank": rank}),
-    }
 
 
 def trained(place: Place) -> dict:

@@ -17,7 +17,7 @@ from rlq.data.worker_pool import PATIENCE, clear_worker_errors
 
 @dataclass(frozen=True)
 class PictureSource:
-    """How pictures are read, resized and batched, and on which device the batches are wanted."""
+    """How pictures are read, resized and batched, and the device of the batches."""
 
     size: tuple[int, int]  # height, width in pixels
     place: Place

@@ -204,7 +204,7 @@ def check(
         clothes_per_person={p: _clothes(parts[p]) for p in ("train", "test") if labelled[p] and parts[p]},
         query_counts={protocol.name: count_queries(data.query, data.gallery, protocol) for protocol in data.protocols},
         unreadable=broken,
-        duplicates=find_duplicates(data, [found.digest for found in findings]),
+        duplicates=find_duplicates(data, [finding.digest for finding in findings]),
         files=len(files),
         seconds=seconds,
         rankings=histogram_rankings(data) if ranked else {},

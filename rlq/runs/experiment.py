@@ -17,12 +17,12 @@ from rlq.core.errors import RlqError
 from rlq.core.settings import ExperimentSettings, TrackingSettings
 from rlq.methods.base import CONFIG, Inputs, Loaded, Prerequisite, Ready
 from rlq.methods.catalogue import method_of
+from rlq.runs.closing import Stopwatch, summary_text
 from rlq.runs.folder import ABOUT, SETTINGS, About, find_run, read_about
 from rlq.runs.load import load, prerequisite_fingerprint
 from rlq.runs.prerequisites import experiment_of, given_weights
 from rlq.runs.record import Membership, device_name, end_record, new_folder, open_record, take_over
 from rlq.runs.result import RESULT, Result, read_result, write_result
-from rlq.runs.summary import Stopwatch, summary_text
 from rlq.synthetic.provide import ensure_set
 from rlq.tracking import Tracker
 from rlq.training.backend import configure_torch

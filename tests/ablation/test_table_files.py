@@ -59,8 +59,8 @@ def test_every_row_loads_on_each_base_and_on_the_built_in_one_as_an_experiment_o
         assert len(jobs) == len(table.rows)
         assert len({job.fingerprint for job in jobs}) == len(jobs)
         assert len({job.file for job in jobs}) == len(jobs)
+        usual = load(base).settings
         for job in jobs:
-            usual = load(base).settings
             assert job.loaded.settings.data.dataset == usual.data.dataset
             assert job.loaded.settings.schedule == usual.schedule and job.loaded.settings.optim == usual.optim
 

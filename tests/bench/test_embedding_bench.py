@@ -23,6 +23,7 @@ def test_both_goals_have_a_value_or_a_reason(results):
     assert all(goal.value is not None or goal.why == embedding.LACKING for goal in results.goals)
 
 
+@pytest.mark.slow
 def test_without_bfloat16_its_goal_stays_open(monkeypatch):
     monkeypatch.setattr(embedding, "has_bfloat16", lambda device: False)
     results = embedding.bench(Options(quick=True, rounds=1))

@@ -22,6 +22,7 @@ def no_gpu_needed(monkeypatch):
     return modes
 
 
+@pytest.mark.slow
 def test_steps_loaders_and_waits_are_measured(no_gpu_needed):
     results = gpu.measure(CPU, Options(quick=True, rounds=1))
     steps, loading = results.tables
@@ -36,6 +37,7 @@ def test_steps_loaders_and_waits_are_measured(no_gpu_needed):
     assert no_gpu_needed == ["warn", "default"] * 2
 
 
+@pytest.mark.slow
 def test_a_step_that_waits_is_named_by_its_place(no_gpu_needed):
     def step():
         warnings.warn("called a synchronizing CUDA operation", stacklevel=1)

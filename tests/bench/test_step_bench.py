@@ -28,6 +28,7 @@ def test_every_goal_has_a_figure_or_says_why_not(results):
         assert goal.value is not None or goal.why == step.LACKING
 
 
+@pytest.mark.slow
 def test_a_processor_without_bfloat16_leaves_those_goals_open(monkeypatch):
     monkeypatch.setattr(step, "has_bfloat16", lambda device: False)
     goals = step.bench(Options(quick=True, rounds=1)).goals

@@ -88,6 +88,7 @@ def test_a_survived_faults_folder_is_removed(base):
     assert not (base / "one-fault-3").exists()
 
 
+@pytest.mark.slow
 def test_every_fault_happens_once_per_seed_and_one_failure_is_seen_in_the_table(base):
     faults = [Fault("a", "kill", survive), Fault("b", "race", lose_sometimes)]
     found = list(run.inflict_all(faults, [1, 2, 3], base, jobs=2))
@@ -122,12 +123,14 @@ def test_a_fault_that_inflicts_nothing_has_failed(base):
     assert found.failure and "Traceback" not in found.failure and not found.tried
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", [be_broken, end_at_once])
 def test_a_fault_that_is_broken_itself_has_failed(base, act):
     (found,) = run.inflict_all([Fault("a", "kill", act)], [1], base)
     assert found.failure and not found.tried
 
 
+@pytest.mark.slow
 def test_at_the_end_of_the_time_the_rest_has_failed(base):
     began = time.monotonic()
     found = list(run.inflict_all([Fault("a", "kill", hang), Fault("b", "kill", survive)], [1], base, limit=1.0))
@@ -167,6 +170,7 @@ def test_a_process_is_killed_at_its_moment_with_all_that_it_started(scene):
     assert not scene.kill_at(begin(scene, "pass"), 30.0)  # it had ended by itself
 
 
+@pytest.mark.slow
 def test_children_of_a_process_that_is_killed_alone_are_seen(scene):
     child = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])"
     process = begin(scene, f"{child}; open({str(scene.folder / 'now')!r}, 'w'); import time; time.sleep(60)")
@@ -175,6 +179,7 @@ def test_children_of_a_process_that_is_killed_alone_are_seen(scene):
     kill_group(process)
 
 
+@pytest.mark.slow
 def test_a_process_that_hangs_is_killed_and_told_with_its_output(scene):
     process = begin(scene, "import time; print('busy', flush=True); time.sleep(60)")
     scene.wait_for(lambda: scene.output(process))
@@ -187,6 +192,7 @@ def test_a_process_that_hangs_is_killed_and_told_with_its_output(scene):
     scene.close()
 
 
+@pytest.mark.slow
 def test_a_command_that_is_forked_ends_as_one_that_is_started(scene):
     for plain in (False, True):
         assert "Usage: rlq train" in scene.run("train", "--help", plain=plain)
@@ -218,6 +224,7 @@ def test_folders_that_differ_in_a_byte_or_a_file_are_told(tmp_path):
         assert_names(told.value, [name], tmp_path / "a", tmp_path / "b")
 
 
+@pytest.mark.slow
 def test_a_file_is_left_half_written_by_whoever_halts_in_it(scene):
     code = """if True:
         import os
@@ -236,6 +243,7 @@ def test_a_file_is_left_half_written_by_whoever_halts_in_it(scene):
     assert not (scene.folder / "out/file").exists() and scratch(scene.folder / "out") == [half.name]
 
 
+@pytest.mark.slow
 def test_pictures_are_counted_and_words_to_the_tracker_halted(scene):
     code = """if True:
         from pathlib import Path

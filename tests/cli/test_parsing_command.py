@@ -119,6 +119,7 @@ def test_a_source_of_another_set_and_one_within_the_output_are_refused(home, tar
     assert_names(shown.stderr, "rlq/masks/rgb", "--output")
 
 
+@pytest.mark.slow
 def test_check_counts_what_training_will_find(home, tmp_path):
     sheet = tmp_path / "sheets/masks.png"
     shown = home.command("parsing", "check", "--data", "synthetic", "--sheet", sheet, "--palette", 6)

@@ -65,6 +65,7 @@ def test_the_table_shows_percent_counts_and_what_is_not_in_the_paper(home, whole
     assert lines[5].startswith("General: ")
 
 
+@pytest.mark.slow
 def test_single_shot_is_named_and_has_numbers_of_its_own(home, whole_run):
     multi, single = (home.command("evaluate", "whole", "--shots", shots) for shots in ("multi", "single"))
     assert_names(multi.stdout.splitlines()[-1], "gallery", "multi-shot")
@@ -88,6 +89,7 @@ def test_the_reading_of_celebs_cameras_can_be_chosen(home, whole_run):
     assert metrics["synthetic_celeb-best-none/General/mAP"] == pytest.approx(found["none"]["mAP"])
 
 
+@pytest.mark.slow
 def test_json_stays_alone_when_a_built_in_set_has_to_be_made(home, whole_run, tmp_path, monkeypatch):
     monkeypatch.setattr(built_in, "BUILT_IN", {"synthetic": ("synthetic/prcc", TARGET)})
     for words in (["evaluate", "whole", "--data", "synthetic"], ["data", "check", "synthetic"]):
@@ -108,6 +110,7 @@ def test_another_set_and_spoilt_pictures_have_numbers_of_their_own(home, whole_r
     assert metrics["test-best-pixelation/CC/mAP"] == flat(spoilt.stdout)["CC/mAP"]
 
 
+@pytest.mark.slow
 def test_spoilt_queries_have_numbers_of_their_own_by_severity_side_and_seed(home, whole_run):
     words = ["evaluate", "whole", "--artefact", "motion"]
     shown = home.command(*words, "--severity", 3, "--degrade", "query")

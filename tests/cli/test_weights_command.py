@@ -16,9 +16,9 @@ from naming import assert_names
 from rlq.core import files
 from rlq.core.errors import SettingsError
 from rlq.data.catalogue import read
-from rlq.methods.rlq import figures
+from rlq.methods.rlq.author_import import identify_data
+from rlq.methods.rlq.method import Rlq
 from rlq.runs.folder import find_weights
-from rlq.weights import convert
 
 IDENTITIES = 150  # as PRCC
 TINY = [32, 16]
@@ -81,7 +81,7 @@ def test_imported_weights_are_evaluated_and_give_features(home, imported, tmp_pa
 
 
 def test_imported_weights_teach(home, imported, monkeypatch):
-    monkeypatch.setattr(figures, "draw", lambda *_args, **_options: {})
+    monkeypatch.setattr(Rlq, "figures", lambda *_args, **_options: ())
     settings = (f"tad.teacher={imported[0]}", "schedule.epochs=1", "optim.milestones=[]", "schedule.clothes_from=0")
     student = ("backbone.name=resnet18.tv_in1k", "cap.pose.enabled=false", "cap.gender.enabled=false")
     fast = ("schedule.baselines=false", "tad.sampling=0.5", "clothes.augment=false")
@@ -141,9 +141,9 @@ def test_an_import_that_fails_half_way_leaves_the_old_folder(home, published, im
 )
 def test_the_number_of_identities_tells_the_data_set(identities, name):
     released = SimpleNamespace(identities=identities)
-    assert convert.identify_data(Path("w"), released, None)[:2] == (name, identities)
-    assert convert.identify_data(Path("w"), released, "synthetic")[:2] == ("synthetic", identities)
-    assert convert.identify_data(Path("w"), released, name)[:2] == (name, identities)
+    assert identify_data(Path("w"), released, None)[:2] == (name, identities)
+    assert identify_data(Path("w"), released, "synthetic")[:2] == ("synthetic", identities)
+    assert identify_data(Path("w"), released, name)[:2] == (name, identities)
 
 
 def test_a_set_that_trains_another_number_of_people_is_pointed_out(home, tmp_path):
@@ -219,6 +219,7 @@ def test_the_last_weights_are_exported_when_asked_for(home, whole_run, tmp_path)
         assert home.command(*words).stdout.splitlines()[-1].endswith(f"/{which}")
 
 
+@pytest.mark.slow
 def test_onnx_is_compared_with_the_network_before_it_is_written(home, whole_run, tmp_path):
     shown = home.command("weights", "export", "whole", "--output", tmp_path / "m.onnx")
     assert shown.exit_code == 0, shown.output

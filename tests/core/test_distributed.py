@@ -1,124 +1,24 @@
 import pytest
 import torch
-import torch.nn.functional as F
+from exchanges import exchanges, in_two_processes
 from naming import assert_names
-from tiny import CPU, assert_equal_gradients, gradients_of, target_batch, tiny_network, tiny_settings
 from torch import nn
-from two_processes import CAP_LOSSES, ROWS, TAD_LOSSES, everything, in_two_processes, settled
 
 from rlq.core import distributed
 from rlq.core.distributed import Place
 from rlq.core.errors import SettingsError
-from rlq.methods.rlq.weights import load_network
 
-PER_ROW = tuple(name for name in CAP_LOSSES if name != "triplet") + TAD_LOSSES
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("processes")
+CPU = Place(torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")
-def one(folder):
-    """What one process makes of whole batches."""
-    return everything(folder, CPU)
+def exchanged(tmp_path_factory):
+    """What each of two processes has after exchanging rows, means, gradients and values."""
+    return in_two_processes(exchanges, tmp_path_factory.mktemp("processes"))
 
 
-@pytest.fixture(scope="module")
-def two(folder, one):
-    """What each of two processes makes of its halves; `one` has written the pictures."""
-    return in_two_processes(folder)
-
-
-@pytest.mark.parametrize("name", [*PER_ROW, "triplet"])
-def test_the_terms_of_a_step_average_to_those_of_the_joined_batch(one, two, name):
-    wanted = one[name]["terms"]
-    assert len(wanted) >= 2  # the total and at least one loss
-    for term, value in wanted.items():
-        halves = [rank[name]["terms"][term] for rank in two]
-        torch.testing.assert_close(sum(halves) / 2, value, rtol=0, atol=1e-5, msg=lambda m, t=term: f"{t}: {m}")
-
-
-@pytest.mark.parametrize("name", PER_ROW)
-def test_the_models_gradient_is_that_of_the_joined_batch_on_every_process(one, two, name):
-    for rank in two:
-        assert_equal_gradients(rank[name]["gradients"], one[name]["gradients"])
-
-
-def test_the_clothes_heads_gradient_is_that_of_the_joined_batch_on_every_process(one, two):
-    wanted = one["clothes_adversarial"]["head"]
-    assert wanted.abs().max() > 0.1
-    for rank in two:
-        torch.testing.assert_close(rank["clothes_adversarial"]["head"], wanted, rtol=1e-5, atol=1e-5)
-
-
-def test_the_triplets_gradient_flows_through_each_process_own_rows_only(one, two):
-    """Each process asks its own rows, their partners come from everybody, and other processes' rows are constants."""
-    network, batch, pids = settled(tiny_network(tiny_settings())), target_batch(ROWS), target_batch(ROWS).pids.tolist()
-    unit = F.normalize(network(batch.images).bot)
-    of_processes = []
-    for own in (range(8), range(8, 16)):
-        pool = [unit[row] if row in own else unit[row].detach() for row in range(ROWS)]
-        hinges = []
-        for row in own:
-            apart = [1 - unit[row] @ other for other in pool]
-            farthest = max((d for d, pid in zip(apart, pids) if pid == pids[row]), key=torch.Tensor.item)
-            nearest = min((d for d, pid in zip(apart, pids) if pid != pids[row]), key=torch.Tensor.item)
-            hinges.append(F.relu(farthest - nearest + 0.3))
-        of_processes.append(sum(hinges) / 8)
-    (sum(of_processes) / 2).backward()
-    wanted = gradients_of(network)
-    for rank in two:
-        assert_equal_gradients(rank["triplet"]["gradients"], wanted)
-    joined = one["triplet"]["gradients"]["trunk.0.0.0.weight"]
-    assert (wanted["trunk.0.0.0.weight"] - joined).abs().max() > 1e-2 * joined.abs().max()
-
-
-def test_all_processes_hold_equal_weights_after_every_step(two):
-    histories = [rank["parameters"] for rank in two]
-    assert len(histories[0]) == len(histories[1]) == 7
-    for step, (first, second) in enumerate(zip(*histories, strict=True)):
-        apart = [name for name in first if not torch.equal(first[name], second[name])]
-        assert not apart, f"after {step} steps: {apart}"
-    assert not torch.equal(histories[0][0]["clothes.weight"], histories[0][1]["clothes.weight"])
-    for before, after in zip(histories[0], histories[0][1:]):
-        assert not torch.equal(before["network.trunk.0.0.0.weight"], after["network.trunk.0.0.0.weight"])
-    assert torch.equal(histories[0][1]["clothes.weight"], histories[0][2]["clothes.weight"])  # the second step is TAD
-
-
-def test_batch_norms_follow_each_process_own_rows_until_they_are_shared(two):
-    assert not torch.equal(two[0]["own buffer"], two[1]["own buffer"])
-    first, second = (rank["shared state"] for rank in two)
-    assert all(torch.equal(value, second[name]) for name, value in first.items())
-    assert torch.equal(first["trunk.0.1.running_mean"], two[0]["own buffer"])
-
-
-@pytest.mark.parametrize("kind", ["clean", "degraded"])
-def test_evaluation_is_the_same_with_pictures_that_do_not_divide_evenly(one, two, kind):
-    wanted, features = one["evaluation"][kind], one["evaluation"][f"{kind} features"]
-    assert [len(part) for part in features] == [3, 4]
-    assert wanted["General/mAP"] is not None
-    for rank in two:
-        assert rank["evaluation"][kind] == wanted
-        for found, part in zip(rank["evaluation"][f"{kind} features"], features, strict=True):
-            torch.testing.assert_close(found, part, rtol=0, atol=1e-5)
-
-
-def test_degraded_pictures_are_degraded(one):
-    clean, degraded = (one["evaluation"][f"{kind} features"][0] for kind in ("clean", "degraded"))
-    assert (clean - degraded).abs().max() > 1e-3
-
-
-def test_a_process_without_any_picture_gets_the_features_all_the_same(one, two):
-    wanted = one["evaluation"]["one picture"]
-    assert wanted.shape[0] == 1
-    for rank in two:
-        torch.testing.assert_close(rank["evaluation"]["one picture"], wanted, rtol=0, atol=1e-5)
-
-
-def test_rows_of_unequal_numbers_are_gathered_in_the_order_of_ranks(two):
-    for rank in two:
+def test_rows_of_unequal_numbers_are_gathered_in_the_order_of_ranks(exchanged):
+    for rank in exchanged:
         assert rank["uneven"].tolist() == [[10, 11], [12, 13], [14, 15], [0, 1]]
         assert rank["empty"].tolist() == [[0, 0, 0], [0, 0, 0]]
         assert rank["labels"].tolist() == [0, 1, 2, 3]
@@ -126,44 +26,17 @@ def test_rows_of_unequal_numbers_are_gathered_in_the_order_of_ranks(two):
         assert rank["carries gradient"] is False
 
 
-def test_in_a_pool_the_own_rows_keep_their_gradient(two):
-    assert all(rank["pooled"].tolist() == [[10, 11], [12, 13], [14, 15], [0, 1]] for rank in two)
-    assert [rank["pool gradient"].tolist() for rank in two] == [[[1, 2], [3, 4], [5, 6]], [[7, 8]]]
+def test_in_a_pool_the_own_rows_keep_their_gradient(exchanged):
+    assert all(rank["pooled"].tolist() == [[10, 11], [12, 13], [14, 15], [0, 1]] for rank in exchanged)
+    assert [rank["pool gradient"].tolist() for rank in exchanged] == [[[1, 2], [3, 4], [5, 6]], [[7, 8]]]
 
 
-def test_means_gradients_and_values_are_exchanged(two):
-    for rank in two:
+def test_means_gradients_and_values_are_exchanged(exchanged):
+    for rank in exchanged:
         assert rank["mean"].tolist() == [0.5, 3]
         assert rank["averaged"].tolist() == [[0.5, 0.5], [0.5, 0.5]]
         assert rank["untouched"] is None
         assert rank["shared"] == {"rank": 0}
-
-
-def test_a_run_of_two_processes_ends_with_equal_weights_and_numbers_and_the_main_one_tracks(folder, two):
-    first, second = (rank["fit"] for rank in two)
-    assert first["evaluations"] == second["evaluations"]
-    assert first["evaluations"].keys() == {0, 1, 2}
-    assert first["evaluated again"] == second["evaluated again"] == first["evaluations"][2]
-    for module, parameters in first["parameters"].items():
-        assert all(torch.equal(value, second["parameters"][module][name]) for name, value in parameters.items())
-    assert {"loss/cap/total", "loss/tad/total", "CC/mAP", "best/epoch"} <= first["metrics"].keys()
-    assert second["metrics"] == {}
-    assert sorted(path.name for path in (folder / "run").iterdir()) == ["best", "last", "last.pt"]
-
-
-def test_all_processes_evaluate_the_network_that_the_main_one_writes_batch_norms_included(folder, two):
-    written = load_network(folder / "run" / "last", CPU.device)[0].state_dict()
-    for rank in two:
-        assert all(torch.equal(value, rank["fit"]["state"][name]) for name, value in written.items())
-
-
-def test_a_run_of_two_processes_that_broke_and_goes_on_equals_one_that_never_did(two):
-    for rank in two:
-        wanted, found = rank["fit"], rank["resumed"]
-        assert found["steps"] < wanted["steps"]
-        assert found["evaluations"] == wanted["evaluations"]
-        for module, parameters in wanted["parameters"].items():
-            assert all(torch.equal(value, found["parameters"][module][name]) for name, value in parameters.items())
 
 
 def test_alone_the_exchanges_give_back_what_they_get():

@@ -79,6 +79,7 @@ def test_a_worker_that_is_killed_ends_it_with_the_reason(paths):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_the_death_of_a_worker_is_told_wherever_torch_notices_it(paths):
     source = batches_of(paths * 20)
     with pytest.raises(DataError, match=r"worker \d+"), clear_worker_errors():
@@ -107,6 +108,7 @@ def test_a_worker_that_hangs_is_given_up_and_killed(paths):
     assert gone(first_worker(source))
 
 
+@pytest.mark.slow
 def test_a_worker_that_was_stopped_is_given_up_and_killed(paths):
     source = batches_of(paths * 20, patience=2)
     with pytest.raises(DataError, match=r"data\.patience"):
@@ -115,6 +117,7 @@ def test_a_worker_that_was_stopped_is_given_up_and_killed(paths):
     assert gone(first_worker(source))
 
 
+@pytest.mark.slow
 def test_a_process_ends_although_a_worker_of_its_is_stopped(paths):
     code = f"""
 import os, signal
@@ -131,6 +134,7 @@ print(first_worker(source), flush=True)
     assert gone(int(done.stdout))
 
 
+@pytest.mark.slow
 def test_a_slow_worker_is_waited_for_longer_than_torch_would(paths):
     paths[3].unlink()
     os.mkfifo(paths[3])
@@ -209,6 +213,7 @@ def test_no_files_left_to_start_a_worker_with_are_told(paths, monkeypatch):
     assert_names(raised.value, "ulimit -n", "data.workers=0")
 
 
+@pytest.mark.slow
 def test_workers_forked_beside_busy_threads_deliver(paths):
     """Threads that allocate, log, import and use sockets' and files' locks all the time, as tracking's may."""
     stop, log = threading.Event(), logging.getLogger("busy")

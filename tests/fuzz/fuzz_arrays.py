@@ -136,7 +136,6 @@ TARGETS = (
         lambda folder: score_file(folder / "scores.npz"),
         changed_seeds(SCORES) | one_file("scores.npz", _archives()),
         SCORES,
-        everyday=100,
     ),
     Target("picture", _decode, changed_seeds(PICTURES), PICTURES, share=3),
     Target("mask", lambda folder: read_mask(folder / "mask.png"), changed_seeds(MASKS), MASKS, share=1.5),

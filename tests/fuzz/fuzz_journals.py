@@ -123,7 +123,6 @@ TARGETS = (
         changed_seeds(({"result.json": FINISHED["result.json"]},)).map(lambda files: {**FINISHED, **files})
         | _with(FINISHED, "result.json", RESULT_TREE),
         (FINISHED,),
-        everyday=60,
         share=0.7,
     ),
     Target(
@@ -158,7 +157,6 @@ TARGETS = (
         _study,
         changed_seeds((STUDY,)) | _with(STUDY, "study.log", st.lists(json_file(json_values())).map(b"\n".join)),
         (STUDY,),
-        everyday=60,
         share=0.5,
     ),
 )

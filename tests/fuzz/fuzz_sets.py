@@ -138,10 +138,10 @@ def _target(name: str) -> Target:
     inputs = _other_names(seed)
     if _lists(seed):
         inputs = _changed_lists(seed) | _changed_lists(seed) | inputs
-    return Target(name, _whole(read), inputs, (seed,), everyday=40 if _lists(seed) else 20, share=0.4)
+    return Target(name, _whole(read), inputs, (seed,), share=0.4)
 
 
 TARGETS = (
     *map(_target, READERS),
-    Target("mask_names", _masks, _other_names(MASKS), (MASKS,), everyday=15, share=0.3),
+    Target("mask_names", _masks, _other_names(MASKS), (MASKS,), share=0.3),
 )

@@ -214,7 +214,6 @@ TARGETS = (
         | _with_experiment("experiment.yaml", _settings_tree().map(_yaml))
         | _with_experiment("experiment.yaml", _altered(WHOLE)),
         EXPERIMENT_SEEDS,
-        everyday=60,
     ),
     Target("set_words", _changes, one_file("words", _spoken()) | changed_seeds(WORD_SEEDS), WORD_SEEDS),
     Target(
@@ -222,7 +221,6 @@ TARGETS = (
         _sweep,
         changed_seeds(SWEEP_SEEDS) | _with_experiment("sweep.yaml", one_of((KERNELS, GRID)).flatmap(_altered)),
         SWEEP_SEEDS,
-        everyday=40,
         share=0.7,
     ),
     Target(
@@ -230,7 +228,6 @@ TARGETS = (
         _plan,
         _with_experiment("sweep.yaml", words().map(lambda name: GRID + _yaml({"name": name}))),
         _seeds("sweep.yaml", GRID + b"name: pose_k\n"),
-        everyday=15,
         share=0.15,
     ),
     Target(
@@ -238,7 +235,6 @@ TARGETS = (
         _table,
         changed_seeds(TABLE_SEEDS) | _with_experiment("table.yaml", _altered(TABLE)),
         TABLE_SEEDS,
-        everyday=60,
     ),
     Target("address", _address, one_file("address", _addresses()) | changed_seeds(ADDRESS_SEEDS), ADDRESS_SEEDS),
 )

@@ -175,7 +175,6 @@ TARGETS = (
         _read("bad.txt", read_unusable),
         changed_seeds(UNUSABLE) | one_file("bad.txt", st.lists(words()).map("\n".join).map(lambda t: t.encode())),
         UNUSABLE,
-        everyday=60,
         share=0.5,
     ),
     Target(
@@ -189,7 +188,6 @@ TARGETS = (
         _read("table.csv", column_names),
         one_file("table.csv", csv_files(("a", "b"), words())) | one_file("table.csv", st.binary(max_size=200)),
         ({"table.csv": b"a,b\n1,2\n"},),
-        everyday=60,
         share=0.5,
     ),
 )

@@ -140,7 +140,6 @@ TARGETS = (
         | near(FOLDER[CONFIG]).map(lambda config: {**FOLDER, CONFIG: config})  # type: ignore[arg-type]
         | changed_seeds((FOLDER,)),
         (FOLDER,),
-        everyday=25,
         share=0.25,
     ),
     Target(
@@ -148,7 +147,6 @@ TARGETS = (
         lambda folder: load_network(folder / "x.safetensors", CPU),
         changed_seeds((EXPORTED,)) | one_file("x.safetensors", _headers()),
         (EXPORTED,),
-        everyday=25,
         share=0.25,
     ),
     Target(

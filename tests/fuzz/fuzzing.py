@@ -40,7 +40,6 @@ class Target:
     parse: Parse
     inputs: st.SearchStrategy[Files]
     seeds: tuple[Files, ...]  # each is accepted
-    everyday: int = 80  # inputs of the everyday tests
     share: float = 1.0  # of the inputs of a long run, beside the others'
 
 

@@ -120,6 +120,7 @@ def test_people_are_written_as_alphapose_writes_them(whole, published):
     assert (summary.format, summary.pictures, summary.people, summary.left_out) == ("AlphaPose", 7, done.people, 0)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on_and_ends_alike(whole, folder, extract, monkeypatch):
     looked_at: list[list[str]] = []
     real = pose_extract.detect
@@ -142,6 +143,7 @@ def test_a_run_that_was_stopped_goes_on_and_ends_alike(whole, folder, extract, m
     assert done.output.read_bytes() == whole.output.read_bytes() and not journal.exists()
 
 
+@pytest.mark.slow
 def test_broken_pictures_are_told_in_the_end_and_only_they_are_left(whole, folder, weights):
     good = {name: (folder / name).read_bytes() for name in (NAMES[1], NAMES[6])}
     (folder / NAMES[1]).write_bytes(good[NAMES[1]][:300])

@@ -14,6 +14,7 @@ from rlq.methods.catalogue import METHODS
 from rlq.runs import experiment
 from rlq.runs.load import load
 from rlq.runs.rerun import differences, find, rerun
+from rlq.sweep import summary
 from rlq.training.checkpoint import load_weights
 
 
@@ -44,7 +45,7 @@ def test_a_stopped_run_resumes_bit_by_bit(place, trained):
         raise Pruned("enough")
 
     with pytest.raises(Pruned):
-        run(place, "tracking.name=stopped", observe=stop)
+        run(place, "tracking.name=stopped", "tracking.figures=false", observe=stop)
     (folder,) = (place.folder / "runs").glob("stopped-*")
     resumed = place.resume(str(folder))
     whole, again = weights_of(place, trained), weights_of(place, resumed)
@@ -82,14 +83,20 @@ def test_the_feature_of_a_tracklet_is_the_mean_over_its_frames(place, trained):
         assert tracklet["names"].tolist() == ["."]
 
 
-def test_it_is_swept(place):
+def test_it_is_swept(place, monkeypatch):
+    monkeypatch.setattr(summary, "figures", lambda study, metrics: ({}, []))  # they take seconds
+    monkeypatch.setattr(summary, "pages", lambda study, metrics: {})
     shown = command(place, "sweep", "stripes.yaml")
     assert "stripes=1" in shown and "stripes=4" in shown and "best/CC/rank1" in shown
+
+
+@pytest.mark.slow
+def test_a_sweep_of_it_is_tried_in_a_few_steps_with_all_plots(place):
     command(place, "sweep", "stripes.yaml", "--smoke")
 
 
 def test_it_is_ablated_and_reported(place):
-    command(place, "ablate", "table.yaml", "--results", "rows")
+    command(place, "ablate", "table.yaml", "--results", "rows", "--set", "tracking.figures=false")
     assert len(list((place.folder / "rows/table").glob("*.json"))) == 2
     shown = command(place, "report", "table.yaml", "--results", "rows", "--output", "report")
     assert "one stripe" in shown and "four stripes" in shown and "General" in shown

@@ -22,6 +22,7 @@ name: stripes
 experiment: mean_colour.yaml
 metric: {name: CC/rank1, goal: maximize}
 selection: test
+fixed: {tracking.figures: false}
 trials: 2
 sampler: {name: grid}
 parameters: {stripes: {values: [1, 4]}}

@@ -1,22 +1,14 @@
 import pytest
 import torch
+from marks import slow
 from naming import assert_names
 from safetensors.torch import save_file
 
 from rlq.core.errors import SettingsError
 from rlq.models.backbone import build_blocks, copies, output_channels
 
-FAMILIES = [
-    "test_resnet.r160_in1k",
-    "resnet10t",
-    "resnet18",
-    "resnet50d",
-    "resnext50_32x4d",
-    "seresnet50",
-    "ecaresnet50t",
-    "res2net50_26w_4s",
-    "wide_resnet50_2",
-]
+SMALL = ("test_resnet.r160_in1k", "resnet10t", "resnet18")
+LARGE = ("resnet50d", "resnext50_32x4d", "seresnet50", "ecaresnet50t", "res2net50_26w_4s", "wide_resnet50_2")
 
 
 def run(blocks, images):
@@ -25,7 +17,7 @@ def run(blocks, images):
     return images
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", [*SMALL, *map(slow, LARGE)])
 def test_the_fourth_block_keeps_the_resolution_without_dilation(name):
     blocks = build_blocks(name, pretrained=False).eval()
     with torch.no_grad():

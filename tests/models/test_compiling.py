@@ -37,6 +37,7 @@ def train(cap, tad):
     return [found for seed in range(2) for found in (cap(target_batch(seed=seed)), tad(pair_batch(seed=seed)))]
 
 
+@pytest.mark.slow
 def test_what_is_compiled_is_what_the_step_computes():
     """`eager` traces as the real compiler does, and then runs torch's own operations: equal to the last bit."""
     plain, traced = steps(), steps(backend="eager")
@@ -47,6 +48,7 @@ def test_what_is_compiled_is_what_the_step_computes():
     assert not counted["graph_break"]
 
 
+@pytest.mark.slow
 def test_names_of_weights_copies_and_other_methods_stay_as_they_are():
     (plain, *_), (traced, cap, _) = steps(), steps(backend="eager")
     assert traced.state_dict().keys() == plain.state_dict().keys()

@@ -60,6 +60,7 @@ def test_a_report_of_a_table_is_written_in_all_formats(table):
     assert "| K = 15 |" in written.text and "figures/" not in written.text
 
 
+@pytest.mark.slow
 def test_the_same_rows_give_the_same_files(table):
     first = {path.name: path.read_bytes() for path in make(table).files}
     assert {path.name: path.read_bytes() for path in make(table).files} == first

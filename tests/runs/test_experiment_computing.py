@@ -17,6 +17,7 @@ def differing(home, one, other):
     return [name for name in ours if not torch.equal(ours[name], theirs[name])]
 
 
+@pytest.mark.slow
 def test_how_seldom_losses_are_looked_at_changes_no_bit(home, whole_run):
     result = home.run("tracking.name=seldom", "compute.check_every=3")
     assert differing(home, result, whole_run) == []

@@ -72,12 +72,14 @@ def broken_and_resumed(home, whole_run):
     return between, home.resume("broken")
 
 
+@pytest.mark.slow
 def test_an_error_in_a_step_marks_the_run_as_failed(home, broken_and_resumed):
     between, _ = broken_and_resumed
     assert between.info.status == "FAILED" and between.data.tags["rlq.ended_by"] == "the lights went out"
     assert between.data.metrics["loss/cap/total"] > 0 and "CC/rank1" not in between.data.metrics
 
 
+@pytest.mark.slow
 def test_a_run_resumed_after_an_error_ends_bit_for_bit_as_if_it_had_never_stopped(home, whole_run, broken_and_resumed):
     between, result = broken_and_resumed
     assert result.run_id == between.info.run_id
@@ -87,6 +89,7 @@ def test_a_run_resumed_after_an_error_ends_bit_for_bit_as_if_it_had_never_stoppe
     assert run.info.status == read_about(home.folder / result.folder).status == "FINISHED"
 
 
+@pytest.mark.slow
 def test_figures_that_show_people_stay_here_when_asked(home, broken_and_resumed):
     _, result = broken_and_resumed
     assert [name for name in home.files(result.run_id) if name.endswith(".png")] == ["figures/tsne.png"]
@@ -100,7 +103,9 @@ def test_a_finished_run_is_not_resumed(home, whole_run):
     assert_names(refused.value, "whole", whole_run.run_id[:8])
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)]
+)
 def test_a_signal_ends_the_run_after_saving_and_with_its_exit_status(home, whole_run, monkeypatch, number, status):
     name = f"stopped by {number.name}"
     break_in(monkeypatch, lambda: os.kill(os.getpid(), number), epoch=1, step=2)
@@ -112,6 +117,7 @@ def test_a_signal_ends_the_run_after_saving_and_with_its_exit_status(home, whole
     assert load_state(folder_of(home, name) / "last.pt")["epoch"] == 1
 
 
+@pytest.mark.slow
 def test_a_signal_outside_of_training_ends_the_run_too(home, whole_run, monkeypatch):
     def measure(*_args, **_options):
         os.kill(os.getpid(), signal.SIGTERM)

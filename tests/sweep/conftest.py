@@ -1,6 +1,5 @@
 """Sweeps in a folder of a test's own, with runs that take no time."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -10,21 +9,13 @@ from rlq.sweep import summary, trial
 from rlq.tracking.store import open_client
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A new MLflow store takes seconds, so one is made and copied."""
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    open_client(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture
-def sweeping(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Sweeping:
+def sweeping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sweeping:
     """A folder for sweeps. Plots, which take seconds, are left to the tests of plots."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("RLQ_STORAGE", raising=False)
     (tmp_path / "runs").mkdir()
-    shutil.copy(empty_store, tmp_path / "runs" / "mlflow.db")
+    open_client(f"sqlite:///{tmp_path}/runs/mlflow.db")
     monkeypatch.setattr(summary, "figures", lambda study, metrics: ({}, []))
     monkeypatch.setattr(summary, "pages", lambda study, metrics: {})
     return Sweeping(tmp_path)

@@ -126,6 +126,7 @@ def test_addresses_are_shown_without_user_password_and_options():
     assert shown("journal:/shared/a.log") == "journal:/shared/a.log"
 
 
+@pytest.mark.slow
 def test_of_workers_that_reach_for_one_queue_at_once_each_takes_other_trials(tmp_path):
     url, taken = default_storage(tmp_path, "queue"), []
     study = optuna.create_study(storage=opened(url), study_name="queue")

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from fake_runs import Lines, states
+from marks import slow
 from naming import assert_names
 
 from rlq.core.errors import RlqError, SettingsError
@@ -133,7 +134,7 @@ def test_a_sweep_that_was_stopped_draws_what_it_would_have_drawn(sweeping, runs)
     assert len({trial.params["cap.pose.clusters"] for trial in whole.trials}) > 1
 
 
-@pytest.mark.parametrize("journal", [False, True], ids=["sqlite", "journal"])
+@pytest.mark.parametrize("journal", [slow(False), True], ids=["sqlite", "journal"])
 def test_workers_together_run_exactly_as_many_trials_as_asked_for(sweeping, runs, journal):
     def slow(settings):
         time.sleep(0.02)

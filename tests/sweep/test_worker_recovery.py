@@ -107,6 +107,7 @@ def test_a_worker_without_heartbeats_warns_and_does_not_wait_for_others(sweeping
     assert run.info.status == "RUNNING"
 
 
+@pytest.mark.slow
 def test_a_heartbeat_that_stops_is_noticed_by_a_worker_that_waits(sweeping, runs, gone):
     plan = sweeping.plan(storage=None, heartbeat={"interval": 1, "grace": 2, "retries": 2})
     with quiet():

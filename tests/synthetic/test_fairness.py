@@ -28,6 +28,7 @@ def histogram_rank1(root):
     return rank1(features, pids, cameras, "B"), rank1(features, pids, cameras, "C")
 
 
+@pytest.mark.slow
 def test_histograms_match_the_same_clothes_and_fail_once_they_change(tmp_path):
     spec = PrccSpec(train_people=1, test_people=32, train_pictures=1, test_pictures=3)
     same, changed = histogram_rank1(write_set(tmp_path / "prcc", spec))

@@ -1,7 +1,6 @@
-"""Stores and runs for the tests of tracking. A new store takes seconds, so one is made and copied."""
+"""Stores and runs for the tests of tracking."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -22,19 +21,13 @@ def no_server_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    open_client(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture
-def store(empty_store: Path, tmp_path: Path) -> str:
+def store(tmp_path: Path) -> str:
     """The address of a SQLite store of this test's own."""
     (tmp_path / "runs").mkdir()
-    shutil.copy(empty_store, tmp_path / "runs" / "mlflow.db")
-    return f"sqlite:///{tmp_path}/runs/mlflow.db"
+    uri = f"sqlite:///{tmp_path}/runs/mlflow.db"
+    open_client(uri)
+    return uri
 
 
 @pytest.fixture

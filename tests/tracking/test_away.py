@@ -1,7 +1,6 @@
 """A store that goes away neither stops a run nor loses any of it."""
 
 import os
-import shutil
 import signal
 import threading
 import time
@@ -15,6 +14,7 @@ from mlflow import MlflowClient
 from naming import assert_names
 
 from rlq.tracking import MlflowTracker, TrackingError, outbox, sync
+from rlq.tracking.store import open_client
 
 Begin = Callable[..., MlflowTracker]
 
@@ -157,6 +157,7 @@ class Faulty:
         return call
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True])
 def test_whichever_call_fails_the_run_arrives_whole_and_once(begin: Begin, store: str, monkeypatch, after: bool):
     real, fail_at, failed = outbox.open_client, 0, 0
@@ -269,8 +270,8 @@ def test_a_proxy_whose_server_is_down_does_not_stop_a_run(begin: Begin, answerin
 
 
 @pytest.mark.slow
-def test_a_real_server_that_is_killed_and_comes_back_has_the_whole_run(begin, dead: str, serve, empty_store, tmp_path):
-    shutil.copy(empty_store, tmp_path / "served.db")
+def test_a_real_server_that_is_killed_and_comes_back_has_the_whole_run(begin, dead: str, serve, tmp_path):
+    open_client(f"sqlite:///{tmp_path}/served.db")
     address = dead
     server = serve(f"sqlite:///{tmp_path}/served.db", address)
     tracker = begin(uri=address)

@@ -3,7 +3,6 @@
 import json
 import multiprocessing
 import os
-import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ from naming import assert_names
 
 from rlq.core.scores import Score, ScoreTable
 from rlq.tracking import MlflowTracker, TrackingError, close_run, family_links, open_run, sync
+from rlq.tracking.store import open_client
 
 Begin = Callable[..., MlflowTracker]
 
@@ -195,8 +195,8 @@ def test_another_process_writes_into_an_open_parent_from_a_folder_of_its_own(beg
 
 
 @pytest.mark.slow
-def test_a_run_on_a_real_server_is_closed_from_outside_its_folder(begin, dead: str, serve, empty_store, tmp_path):
-    shutil.copy(empty_store, tmp_path / "served.db")
+def test_a_run_on_a_real_server_is_closed_from_outside_its_folder(begin, dead: str, serve, tmp_path):
+    open_client(f"sqlite:///{tmp_path}/served.db")
     server = serve(f"sqlite:///{tmp_path}/served.db", dead)
     tracker = begin(uri=dead)
     assert close_run(dead, tracker.run_id, reason="worker 7 was killed")

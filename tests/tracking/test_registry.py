@@ -1,7 +1,6 @@
 """Registered models: a function goes into a store and comes out again."""
 
 import re
-import shutil
 from pathlib import Path
 
 import mlflow
@@ -13,6 +12,7 @@ from naming import assert_names
 from torch import nn
 
 from rlq.tracking import TrackingError, check_model_name, load_function, register_folder, save_function
+from rlq.tracking.store import open_client
 
 EXAMPLE = np.zeros((2, 3, 4, 3), np.uint8)
 
@@ -78,9 +78,9 @@ def test_usual_names_pass():
 
 @pytest.mark.slow
 def test_a_real_server_takes_a_function_and_gives_it_back(
-    begin, dead: str, serve, empty_store: Path, tmp_path: Path, function: Path, monkeypatch: pytest.MonkeyPatch
+    begin, dead: str, serve, tmp_path: Path, function: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    shutil.copy(empty_store, tmp_path / "served.db")
+    open_client(f"sqlite:///{tmp_path}/served.db")
     serve(f"sqlite:///{tmp_path}/served.db", dead)
     tracker = begin(uri=dead)
     tracker.end()

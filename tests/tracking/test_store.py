@@ -116,10 +116,12 @@ def test_processes_that_open_a_new_store_at_once_all_succeed(tmp_path: Path):
     assert len(set(ids)) == 1
 
 
-def test_a_store_whose_making_was_interrupted_is_made_anew(tmp_path, monkeypatch):
+@pytest.mark.slow
+def test_a_store_whose_making_was_interrupted_is_made_anew(tmp_path, monkeypatch, create_store):
     """MLflow goes on with no half-made one; a full disk or a kill must not leave it in the store's place."""
     from mlflow import MlflowClient
 
+    monkeypatch.setattr("rlq.tracking.store._create", create_store)
     path = tmp_path / "mlflow.db"
 
     def full(self, *args, **kwargs):

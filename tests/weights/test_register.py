@@ -9,6 +9,7 @@ import mlflow
 import numpy as np
 import pytest
 import torch
+from marks import slow
 from PIL import Image
 
 from rlq.core.console import Console
@@ -37,7 +38,7 @@ def pictures() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (5, HEIGHT, WIDTH, 3), np.uint8)
 
 
-@pytest.mark.parametrize("count", [1, 2, 5])
+@pytest.mark.parametrize("count", [slow(1), 2, slow(5)])
 def test_a_registered_model_gives_what_rlq_embed_gives(registered, load, home, whole_run, pictures, tmp_path, count):
     for number, picture in enumerate(pictures[:count]):
         Image.fromarray(picture).save(tmp_path / f"{number}.png")
@@ -50,6 +51,7 @@ def test_a_registered_model_gives_what_rlq_embed_gives(registered, load, home, w
     assert np.abs(found[0] - wanted[0]).max() < 1e-2 * np.abs(wanted[0]).max()
 
 
+@pytest.mark.slow
 def test_pyfunc_takes_arrays_of_any_number_and_refuses_other_sizes_and_types(registered, load, pictures):
     function = mlflow.pyfunc.load_model(registered.uri)
     wanted = load(registered.uri)(torch.from_numpy(pictures)).numpy()
@@ -61,6 +63,7 @@ def test_pyfunc_takes_arrays_of_any_number_and_refuses_other_sizes_and_types(reg
             function.predict(wrong)
 
 
+@pytest.mark.slow
 def test_a_version_says_which_run_it_is_of_and_the_next_one_counts_on(registered, home, whole_run):
     client = home.client
     version = client.get_model_version("rlq-test", registered.version)
@@ -80,6 +83,7 @@ def test_a_version_says_which_run_it_is_of_and_the_next_one_counts_on(registered
     assert client.get_model_version("rlq-test", str(int(registered.version) + 1)).tags["rlq.weights"] == "last"
 
 
+@pytest.mark.slow
 def test_a_model_holds_no_picture_and_does_not_ask_for_rlq(registered, load, home):
     source = home.client.get_model_version("rlq-test", registered.version).source
     folder = Path(mlflow.artifacts.download_artifacts(source))
@@ -88,6 +92,7 @@ def test_a_model_holds_no_picture_and_does_not_ask_for_rlq(registered, load, hom
     assert not list(folder.glob("*example*"))
 
 
+@pytest.mark.slow
 def test_weights_without_a_run_are_registered_too(home, whole_run, tmp_path):
     shutil.copytree(home.folder / whole_run.folder / "best", tmp_path / "weights")
     with home.entered():

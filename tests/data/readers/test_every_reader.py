@@ -177,7 +177,7 @@ def test_protocols_have_known_names_and_rules_and_those_refused_have_a_reason(na
     offered = [protocol.name for protocol in data.protocols]
     assert offered and len(set(offered)) == len(offered) and set(offered) <= {"CC", "SC", "General"}
     assert {protocol.rule for protocol in data.protocols} <= {"GENERAL", "CC", "SC"}
-    assert {protocol.barrier for protocol in data.protocols} <= {"camera", "tracklet"} <= set(Record.__slots__)
+    assert {protocol.junk_by for protocol in data.protocols} <= {"camera", "tracklet"} <= set(Record.__slots__)
     assert not set(offered) & data.refused.keys() and all(data.refused.values())
 
 

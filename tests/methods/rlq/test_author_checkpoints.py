@@ -40,7 +40,16 @@ def base(tmp_path_factory):
     return network, path, save(network, path)
 
 
-@pytest.mark.parametrize(("split", "pose"), [(2, None), (0, None), (0, 0), (1, 4), (2, 3), (3, 0), (4, 4)])
+@pytest.mark.parametrize(
+    ("split", "pose"),
+    [
+        (2, 3),
+        *(
+            pytest.param(*splits, marks=pytest.mark.slow)
+            for splits in [(2, None), (0, None), (0, 0), (1, 4), (3, 0), (4, 4)]
+        ),
+    ],
+)
 def test_every_split_gives_the_authors_features_and_logits(split, pose):
     torch.manual_seed(split)
     authors = trained(Branches(split=split, pose=pose))
@@ -55,6 +64,7 @@ def test_every_split_gives_the_authors_features_and_logits(split, pose):
     assert torch.equal(network.id_heads["cal"].weight, saved["classifier_state_dict"]["classifier.weight"])
 
 
+@pytest.mark.slow
 def test_the_published_form_of_three_resnet50_branches_gives_the_authors_features(tmp_path):
     torch.manual_seed(3)
     authors = trained(Branches(REAL, pose=1, identities=77, clusters=15))
@@ -83,7 +93,14 @@ def test_what_the_file_says_and_what_is_left_out_is_told(base):
     assert re.match(r"resnet18\.tv_in1k\b.*\bcal\b.*\bbot\b.*\b1\b.*\b2\b.*\bpose\b", released.layout.describe())
 
 
-@pytest.mark.parametrize("form", ["as published", "numpy 1", "old format"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "as published",
+        pytest.param("numpy 1", marks=pytest.mark.slow),
+        pytest.param("old format", marks=pytest.mark.slow),
+    ],
+)
 def test_files_of_other_versions_of_torch_and_numpy_give_the_same_network(base, tmp_path, form):
     authors, path, state = base
     other = tmp_path / "other.pth.tar"

@@ -2,6 +2,7 @@ import itertools
 
 import pytest
 import torch
+from marks import slow
 
 from rlq.core.config import apply_changes, validate
 from rlq.methods.rlq.network import RlqNetwork, count_parameters
@@ -27,12 +28,12 @@ def test_the_papers_parameter_counts_at_77_identities():
     assert millions(count_parameters(build("cap.pose.enabled=false")).whole - base.whole) == 0.008
 
 
-@pytest.mark.parametrize(("split", "wanted"), [(0, 47.348), (1, 47.123), (2, 45.903), (3, 38.805)])
+@pytest.mark.parametrize(("split", "wanted"), [slow(0, 47.348), slow(1, 47.123), (2, 45.903), slow(3, 38.805)])
 def test_table_13_parameter_counts_by_shared_split(split, wanted):
     assert millions(count_parameters(build(*BASE, f"backbone.split={split}")).paper) == wanted
 
 
-@pytest.mark.parametrize(("split", "wanted"), [(1, 69.259), (2, 68.040), (3, 60.941)])
+@pytest.mark.parametrize(("split", "wanted"), [slow(1, 69.259), slow(2, 68.040), (3, 60.941)])
 def test_table_14_parameter_counts_by_pose_split(split, wanted):
     assert millions(count_parameters(build(f"cap.pose.split={split}")).paper) == wanted
 

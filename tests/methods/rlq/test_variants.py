@@ -246,7 +246,7 @@ TERMS = {
 }
 
 
-SLOW = {"ss_mse", "kl"}  # told from `target` by no step of a run
+SLOW = {"ss_mse", "kl", "ss_mse_tad", "lq"}  # `target` stands for them every day
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n in SLOW else ()) for n in VARIANTS])
