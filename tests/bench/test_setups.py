@@ -12,7 +12,7 @@ from rlq.core.errors import RlqError
 from rlq.methods.base import Method
 from rlq.methods.rlq.method import Rlq
 
-SEAM = {"rlq.methods.base", "rlq.methods.catalogue"}
+SEAM = {"rlq.methods.benchmark", "rlq.methods.catalogue"}
 
 
 def test_benchmarks_know_no_method():
