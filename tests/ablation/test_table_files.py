@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from marks import slow
 from tiny_runs import EXPERIMENTS
 
 from rlq.ablation.run import plan
@@ -35,6 +36,7 @@ NUMBERS = {
     "figure_8_right": "8 right",
     "figure_13": 13,
 }
+EVERYDAY = ("main", "components", "tad_variants", "figure_6")
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,7 @@ def test_there_is_a_file_for_every_table_and_figure_that_is_an_experiment(tables
         assert len(table.rows) >= 3 or name == "figure_13"  # of which nothing is to be trained
 
 
-@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("name", [name if name in EVERYDAY else slow(name) for name in NUMBERS])
 def test_every_row_loads_on_each_base_and_on_the_built_in_one_as_an_experiment_of_its_own(tables, name):
     table = tables[name]
     for base in (*table.base_files(), SYNTHETIC):

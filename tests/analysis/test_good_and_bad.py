@@ -41,11 +41,9 @@ def test_retrieval_gives_every_run_and_artefact_the_same_pictures(trained, untra
     assert len(drawn.text.splitlines()) == 2 + 6
 
 
-def test_each_run_has_a_map_of_pairs_and_the_same_seed_gives_the_same_map(trained, untrained, ask):
-    first, again = (ask("tsne", trained, untrained, pictures=8, seed=2) for _ in range(2))
-    assert first.numbers == again.numbers and first.text == again.text
-    assert len(first.figure.axes) == 2
-    for one, other in zip(first.figure.axes, again.figure.axes, strict=True):
-        assert len(one.lines) == 8 and [len(dots.get_offsets()) for dots in one.collections] == [8, 8]
-        np.testing.assert_array_equal(one.collections[1].get_offsets(), other.collections[1].get_offsets())
-    assert ask("tsne", trained, pictures=8, seed=3).numbers["runs"]["whole"] != first.numbers["runs"]["whole"]
+def test_each_run_has_a_map_of_pairs_which_the_seed_decides(trained, untrained, ask):
+    drawn = ask("tsne", trained, untrained, pictures=8, seed=2)
+    assert len(drawn.figure.axes) == 2
+    for axes in drawn.figure.axes:
+        assert len(axes.lines) == 8 and [len(dots.get_offsets()) for dots in axes.collections] == [8, 8]
+    assert ask("tsne", trained, pictures=8, seed=3).numbers["runs"]["whole"] != drawn.numbers["runs"]["whole"]

@@ -80,6 +80,7 @@ def test_imported_weights_are_evaluated_and_give_features(home, imported, tmp_pa
         assert file["features"].shape[1] == 2048
 
 
+@pytest.mark.slow
 def test_imported_weights_teach(home, imported, monkeypatch):
     monkeypatch.setattr(Rlq, "figures", lambda *_args, **_options: ())
     settings = (f"tad.teacher={imported[0]}", "schedule.epochs=1", "optim.milestones=[]", "schedule.clothes_from=0")

@@ -138,6 +138,7 @@ def test_a_rerun_finds_only_other_code_and_gives_equal_scores(old):
         assert compared.startswith("compared all ") and run_id[:8] in compared
 
 
+@pytest.mark.slow
 def test_imported_weights_evaluate_to_their_scores(old):
     scores = old.evaluated(old.record["imported"]["folder"])
     old.check(scores, old.record["imported"]["evaluated"])

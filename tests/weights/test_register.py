@@ -9,7 +9,6 @@ import mlflow
 import numpy as np
 import pytest
 import torch
-from marks import slow
 from PIL import Image
 
 from rlq.core.console import Console
@@ -38,7 +37,8 @@ def pictures() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (5, HEIGHT, WIDTH, 3), np.uint8)
 
 
-@pytest.mark.parametrize("count", [slow(1), 2, slow(5)])
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [1, 2, 5])
 def test_a_registered_model_gives_what_rlq_embed_gives(registered, load, home, whole_run, pictures, tmp_path, count):
     for number, picture in enumerate(pictures[:count]):
         Image.fromarray(picture).save(tmp_path / f"{number}.png")
