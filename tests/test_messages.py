@@ -8,6 +8,8 @@ from PIL import Image
 from tiny_runs import EXPERIMENTS
 
 from rlq.cli import main
+from rlq.data.catalogue import CATALOGUE
+from rlq.methods.catalogue import METHODS
 from rlq.runs.folder import About, write_about
 
 # What each call below writes to the error stream. HERE is the folder that it works in.
@@ -18,10 +20,9 @@ MESSAGES = {
         "experiment.yaml: schedule.clothes_from = 9 is never reached in schedule.epochs = 8 (epochs count from 0); "
         "lower it, or turn the loss off with losses.clothes_adversarial=0"
     ),
-    "unknown method": "method = 'rql': there is no such method; known are rlq",
+    "unknown method": f"method = 'rql': there is no such method; known are {', '.join(sorted(METHODS))}",
     "unknown data set": (
-        "unknown data set 'synthetik'; did you mean synthetic? Known: ccvid, celeb_reid, celeb_reid_light, csv, "
-        "deepchange, last, ltcc, ntu120, prcc, synthetic, synthetic_celeb, vc_clothes"
+        f"unknown data set 'synthetik'; did you mean synthetic? Known: {', '.join(sorted(CATALOGUE))}"
     ),
     "unknown run": (
         "there is no run nobody in runs; existing runs: aaaa1111 (RLQ prcc); name a run elsewhere by its folder"

@@ -8,7 +8,7 @@ import click
 from rlq.cli.errors import one_line_errors
 
 
-@click.command()
+@click.command(short_help="Time parts of rlq and compare them with goals.")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--list", "listed", is_flag=True, help="List the names of the benchmarks.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
@@ -30,7 +30,7 @@ def bench(
     compiled: bool,
     device: str,
 ) -> None:
-    """Run the benchmarks NAME, or all, and compare the results with their goals.
+    """Run the named benchmarks, or all of them, and compare the results with their goals.
 
     Variants take turns in one process, so that other load disturbs all alike: trust the ratios, not the seconds.
     """

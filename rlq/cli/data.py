@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rlq.data.readers.celeb_reid import CameraReading
 
 
-@click.group()
+@click.group(short_help="List, check and make data sets.")
 def data() -> None:
     """List, check and make data sets."""
 
@@ -25,26 +25,27 @@ def list_sets() -> None:
         click.echo(f"{name:<18}{entry.title}: {' or '.join(entry.folders)} below data.root, with {entry.layout}")
 
 
-@data.command(short_help="Count a data set, open every picture, compare with the published numbers.")
+@data.command(short_help="Count and open all pictures, and look for duplicates.")
 @click.argument("dataset")
 @click.option("--root", default="data", show_default=True, help="The set's folder, or its parent.")
 @click.option(
     "--colours/--no-colours",
     default=None,
-    help="Rank the test by colour histograms, which should fail where clothes change. By default, this is done for up "
-    "to 50,000 test pictures.",
+    help="Rank the test pictures by colour histograms. A high score under CC means that colours alone find people, so "
+    "the test is too easy. By default, this is done for up to 50,000 test pictures.",
 )
 @click.option(
     "--celeb-camera",
     type=click.Choice(["first_digit", "y", "none"]),
     default="first_digit",
     show_default=True,
-    help="Celeb-reID: what serves as the camera; matches of the same camera are junk.",
+    help="Celeb-reID: the part of a file name that is used as the camera; matches of the same camera are junk.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def check(dataset: str, root: str, colours: bool | None, celeb_camera: "CameraReading", as_json: bool) -> None:
-    """Count, compare with the published numbers, open every picture, and look for duplicates across splits.
+    """Count the pictures, open each of them, and look for duplicates across splits.
 
+    The counts are compared with the published numbers, if there are any.
     The exit status is 1 if a picture cannot be read.
     """
     with one_line_errors():

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rlq.labels.gender_annotate import Part
 
 
-@click.group()
+@click.group(short_help="Label people male or female, by hand.")
 def gender() -> None:
     """Label the people of a data set male or female, by hand."""
 

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from rlq.labels.parsing import LabelSet
 
 
-@click.group()
+@click.group(short_help="Import and check masks for recolouring clothes.")
 def parsing() -> None:
-    """Import and check the parsing masks with which clothes are recoloured."""
+    """Import and check parsing masks. Training uses them to recolour clothes."""
 
 
 @parsing.command(name="import", short_help="Import the masks of SCHP or another parser.")

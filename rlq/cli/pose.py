@@ -36,7 +36,7 @@ class Counts(click.ParamType):
         self.fail(f"{value!r} should be a number of clusters such as 15, or a range such as 5:40:5", param, ctx)
 
 
-@click.group()
+@click.group(short_help="Import, extract and cluster poses of people.")
 def pose() -> None:
     """Import, extract and cluster the poses of a data set's pictures."""
 

@@ -8,13 +8,13 @@ from rlq.cli.errors import one_line_errors
 from rlq.cli.options import FOLDER
 
 
-@click.command()
+@click.command(short_help="Repeat a recorded run and compare the scores.")
 @click.argument("run")
 @click.option("--runs", type=FOLDER, default=Path("runs"), show_default=True, help="The folder of runs.")
 @click.option("--check", is_flag=True, help="Only print the differences; status 1 if there are any.")
 @click.option("--anyway", is_flag=True, help="Run in spite of differences.")
 def rerun(run: str, runs: Path, *, check: bool, anyway: bool) -> None:
-    """Repeat RUN: the settings and seed of the store, the same data, the same code.
+    """Repeat RUN with its recorded settings and seed, on the same data and with the same code.
 
     RUN is a run id, the beginning of one, a name or a folder. If code, libraries or data differ from those of RUN, the
     differences are printed and nothing runs. At the end, the scores of both runs are compared.

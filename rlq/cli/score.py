@@ -8,7 +8,7 @@ from rlq.cli.errors import one_line_errors
 from rlq.cli.options import FILE
 
 
-@click.command()
+@click.command(short_help="Evaluate features that were made elsewhere.")
 @click.argument("file", type=FILE)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, rates and mAP as fractions.")
 def score(file: Path, as_json: bool) -> None:

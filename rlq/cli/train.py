@@ -8,7 +8,7 @@ from rlq.cli.errors import one_line_errors
 from rlq.cli.options import FILE
 
 
-@click.command()
+@click.command(short_help="Train an experiment, or continue a stopped run.")
 @click.argument("file", required=False, type=FILE)
 @click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Change a setting, such as optim.lr=1e-4.")
 @click.option(

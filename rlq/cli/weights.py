@@ -8,9 +8,9 @@ from rlq.cli.errors import one_line_errors
 from rlq.cli.options import FILE
 
 
-@click.group()
+@click.group(short_help="Import, export and register weights.")
 def weights() -> None:
-    """Import the authors' checkpoints; export and register weights of runs."""
+    """Import checkpoints of the authors, and export and register the weights of runs."""
 
 
 @weights.command(name="import", short_help="Convert a checkpoint of the authors to a weights folder.")

@@ -47,6 +47,15 @@ def test_help_names_the_command_and_explains_every_option(words):
         assert option.opts[-1] in shown.output
 
 
+@pytest.mark.parametrize("words", every_command()[1:], ids=" ".join)
+def test_the_line_of_a_command_in_a_list_is_short_and_whole(words):
+    command = main
+    for word in words:
+        command = command.get_command(click.Context(command), word)
+    line = command.get_short_help_str(limit=60)
+    assert 10 < len(line) <= 60 and line.endswith(".") and not line.endswith("...")
+
+
 def test_no_help_loads_a_heavy_library():
     code = (
         "import sys\n"
