@@ -41,11 +41,11 @@ def _be_one(rank: int, work: Callable[[Path, Place], dict], folder: Path, port: 
 
 
 def exchanges(folder: Path, place: Place) -> dict:
-    """The small functions of rlq.core.distributed, each process with its own numbers."""
+    """The small functions of rlq.core.distributed; each process has its own numbers."""
     rank = place.rank
     uneven = torch.arange(6.0).reshape(3, 2) + 10 if rank == 0 else torch.arange(2.0).reshape(1, 2)
-    own = uneven.clone().requires_grad_()
-    pooled = distributed.pool_rows(own)
+    rows = uneven.clone().requires_grad_()
+    pooled = distributed.pool_rows(rows)
     (pooled * torch.arange(1.0, 9.0).reshape(4, 2)).sum().backward()
     line = nn.Linear(2, 2)
     line.weight.grad = torch.full((2, 2), float(rank))  # the bias has none
@@ -54,9 +54,9 @@ def exchanges(folder: Path, place: Place) -> dict:
         "uneven": distributed.gather_rows(uneven),
         "empty": distributed.gather_rows(torch.zeros(0 if rank == 0 else 2, 3)),
         "labels": distributed.gather_rows(torch.arange(2) + 2 * rank),
-        "carries gradient": distributed.gather_rows(own).requires_grad,
+        "carries gradient": distributed.gather_rows(rows).requires_grad,
         "pooled": pooled.detach(),
-        "pool gradient": own.grad,
+        "pool gradient": rows.grad,
         "mean": distributed.mean_over_processes(torch.tensor([rank, 3.0])),
         "averaged": line.weight.grad,
         "untouched": line.bias.grad,

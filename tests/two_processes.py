@@ -42,14 +42,14 @@ ROWS = 16  # of a batch over all processes
 
 def whole_work(folder: Path, place: Place) -> dict:
     """All that two processes are compared in."""
-    found = everything(folder, place) | trained(place)
-    return found | {"fit": whole_run(folder / "run", place), "resumed": broken_run(folder / "broken", place)}
+    results = everything(folder, place) | trained(place)
+    return results | {"fit": whole_run(folder / "run", place), "resumed": broken_run(folder / "broken", place)}
 
 
 def everything(folder: Path, place: Place) -> dict:
     """What should be the same however many processes share the work. Batch norms are in evaluation mode."""
-    found = {name: cap_step(place, name) for name in CAP_LOSSES}
-    return found | {name: tad_step(place, name) for name in TAD_LOSSES} | {"evaluation": evaluation(folder, place)}
+    results = {name: cap_step(place, name) for name in CAP_LOSSES}
+    return results | {name: tad_step(place, name) for name in TAD_LOSSES} | {"evaluation": evaluation(folder, place)}
 
 
 def settled(network: nn.Module) -> nn.Module:
@@ -86,29 +86,29 @@ def tad_step(place: Place, name: str) -> dict:
 
 def rows_of(batch: Batch, place: Place) -> Batch:
     """This process's part of a batch."""
-    own = slice(place.rank * ROWS // place.world, (place.rank + 1) * ROWS // place.world)
-    labels = {name: part[own] for name, part in batch.labels.items()}
-    return Batch(batch.images[own], batch.pids[own], batch.clothes[own], labels, batch.paths[own])
+    part = slice(place.rank * ROWS // place.world, (place.rank + 1) * ROWS // place.world)
+    labels = {name: label[part] for name, label in batch.labels.items()}
+    return Batch(batch.images[part], batch.pids[part], batch.clothes[part], labels, batch.paths[part])
 
 
 def pairs_of(batch: PairBatch, place: Place) -> PairBatch:
     """This process's part of the pairs."""
-    own = slice(place.rank * ROWS // place.world, (place.rank + 1) * ROWS // place.world)
-    return PairBatch(batch.hq[own], batch.lq[own], batch.paths[own], batch.unchanged // place.world)
+    part = slice(place.rank * ROWS // place.world, (place.rank + 1) * ROWS // place.world)
+    return PairBatch(batch.hq[part], batch.lq[part], batch.paths[part], batch.unchanged // place.world)
 
 
 def evaluation(folder: Path, place: Place) -> dict:
     """Metrics of seven pictures, spoilt ones too, and the features of a single picture."""
     settings = tiny_settings()
     network, data = settled(tiny_network(settings)), noise_data(folder)
-    found = {}
+    results = {}
     features_of = partial(embed_samples, network.embed, source=PictureSource.of(settings.data, place, QUIET))
     for name, ranges in (("clean", None), ("degraded", settings.tad.ranges())):
         evaluator = Evaluator(data, features_of, place=place, ranges=ranges)
-        found[name] = flat_metrics(evaluator.rank())
-        found[f"{name} features"] = [torch.from_numpy(part) for part in evaluator.features()]
+        results[name] = flat_metrics(evaluator.rank())
+        results[f"{name} features"] = [torch.from_numpy(part) for part in evaluator.features()]
     of_one = features_of([[data.query[0].path]])
-    return found | {"one picture": torch.from_numpy(of_one)}
+    return results | {"one picture": torch.from_numpy(of_one)}
 
 
 def trained(place: Place) -> dict:

@@ -26,7 +26,7 @@ def test_rows_of_unequal_numbers_are_gathered_in_the_order_of_ranks(exchanged):
         assert rank["carries gradient"] is False
 
 
-def test_in_a_pool_the_own_rows_keep_their_gradient(exchanged):
+def test_pooled_rows_of_this_process_carry_gradients(exchanged):
     assert all(rank["pooled"].tolist() == [[10, 11], [12, 13], [14, 15], [0, 1]] for rank in exchanged)
     assert [rank["pool gradient"].tolist() for rank in exchanged] == [[[1, 2], [3, 4], [5, 6]], [[7, 8]]]
 
@@ -39,7 +39,7 @@ def test_means_gradients_and_values_are_exchanged(exchanged):
         assert rank["shared"] == {"rank": 0}
 
 
-def test_alone_the_exchanges_give_back_what_they_get():
+def test_one_process_gets_back_what_it_exchanges():
     rows = torch.ones(3, 2, requires_grad=True)
     assert distributed.pool_rows(rows) is rows
     assert torch.equal(distributed.gather_rows(rows), rows)
@@ -54,30 +54,30 @@ def test_alone_the_exchanges_give_back_what_they_get():
     distributed.stop()
 
 
-def test_alone_the_device_is_the_cpu_unless_there_is_a_gpu(monkeypatch):
+def test_one_process_computes_on_the_cpu_where_there_is_no_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
         monkeypatch.delenv(name, raising=False)
     assert distributed.start("auto") == distributed.start("cpu") == Place(torch.device("cpu"), 0, 1)
     assert distributed.start("cpu").is_main
-    with pytest.raises(SettingsError) as told:
+    with pytest.raises(SettingsError) as refused:
         distributed.start("cuda")
-    assert_names(told.value, "compute.device", "cuda", "auto", "cpu")
+    assert_names(refused.value, "compute.device", "cuda", "auto", "cpu")
 
 
 def test_each_process_needs_a_gpu_of_its_own(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setenv("LOCAL_RANK", "2")
-    with pytest.raises(SettingsError) as told:
+    with pytest.raises(SettingsError) as refused:
         distributed.start("auto")
-    assert_names(told.value, "GPU", 2)
+    assert_names(refused.value, "GPU", 2)
 
 
-def test_the_type_of_the_arithmetic_follows_setting_and_hardware(monkeypatch):
+def test_the_compute_type_follows_setting_and_hardware(monkeypatch):
     cpu = torch.device("cpu")
     assert distributed.compute_type("float32", cpu) == torch.float32
     assert distributed.compute_type("bfloat16", cpu) == torch.bfloat16
-    for capable, wanted in ((True, torch.bfloat16), (False, torch.float32)):
+    for capable, expected in ((True, torch.bfloat16), (False, torch.float32)):
         monkeypatch.setattr(distributed, "has_bfloat16", lambda device, answer=capable: answer)
-        assert distributed.compute_type("auto", cpu) == wanted
+        assert distributed.compute_type("auto", cpu) == expected

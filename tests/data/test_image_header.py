@@ -71,6 +71,7 @@ def test_a_picture_of_gigabytes_is_refused_by_its_header(tmp_path, kind):
     assert re.search(told, look_at(path).reason)
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP"])
 def test_the_limit_is_a_hundred_million_pixels(kind):
     assert MOST_PIXELS == 100_000_000

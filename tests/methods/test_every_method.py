@@ -102,8 +102,8 @@ def test_it_has_its_name_in_the_catalogue_and_in_its_settings(example):
 def test_settings_pass_through_text_unchanged(example):
     settings = example.load().settings
     assert validate(example.method.settings, settings.model_dump(mode="json"), "text") == settings
-    kept = load(example.folder / SETTINGS)
-    assert type(kept.settings) is type(settings) and fingerprint(kept) == fingerprint(example.load())
+    saved = load(example.folder / SETTINGS)
+    assert type(saved.settings) is type(settings) and fingerprint(saved) == fingerprint(example.load())
 
 
 def test_an_unknown_setting_is_refused_by_its_name(example):
@@ -145,9 +145,9 @@ def test_its_data_sets_and_what_it_needs_first_are_named(example):
     used = example.method.sets(settings)
     assert used[0].name == settings.data.dataset and {one.name for one in used} <= CATALOGUE.keys()
     assert len({one.role for one in used}) == len(used)
-    known = known_names(example.method.settings)
+    names = known_names(example.method.settings)
     for needed in example.method.prerequisites(settings):
-        assert needed.setting in known and needed.source
+        assert needed.setting in names and needed.source
         assert needed.weights in ("best", "last") and "tracking" in needed.inherited
     assert isinstance(example.method.reading(settings), Reading)
     assert isinstance(example.method.degradations(settings), DegradationRanges)
@@ -231,8 +231,8 @@ def test_an_exported_file_gives_the_same_features_or_is_refused(example, tmp_pat
     if offers(method, "export"):
         method.export(example.folder / "last", output, QUIET)
         samples = [[picture] for picture in example.pictures()]
-        found = features(load_model(output, CPU.device), samples)
-        np.testing.assert_allclose(found, features(example.model(), samples), atol=1e-5)
+        computed = features(load_model(output, CPU.device), samples)
+        np.testing.assert_allclose(computed, features(example.model(), samples), atol=1e-5)
     else:
         with pytest.raises(RlqError, match=method.name):
             method.export(example.folder / "last", output, QUIET)
@@ -245,9 +245,9 @@ def test_a_form_for_other_programs_gives_the_same_features_or_is_refused(example
         pictures = example.pictures()[:2]
         arrays = [resize(read_picture(picture), model.settings.data.size) for picture in pictures]
         with torch.inference_mode():
-            found = method.portable(model)(torch.from_numpy(np.stack(arrays))).numpy()
-        wanted = features(example.model(), [[picture] for picture in pictures])
-        np.testing.assert_allclose(found, wanted, atol=1e-4)
+            computed = method.portable(model)(torch.from_numpy(np.stack(arrays))).numpy()
+        expected = features(example.model(), [[picture] for picture in pictures])
+        np.testing.assert_allclose(computed, expected, atol=1e-4)
     else:
         with pytest.raises(RlqError, match=method.name):
             method.portable(model)

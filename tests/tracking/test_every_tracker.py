@@ -15,8 +15,8 @@ from rlq.tracking import MemoryTracker, MlflowTracker, NullTracker, Tracker
 METHODS = [name for name in vars(Tracker) if not name.startswith("_") and name != "run_id"]
 
 
-class Kept(NamedTuple):
-    """What a tracker has kept of a run."""
+class Stored(NamedTuple):
+    """What a tracker has stored of a run."""
 
     params: dict[str, str]
     tags: dict[str, str]
@@ -28,15 +28,15 @@ class Kept(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """How a tracker is opened, and where what it keeps is read."""
+    """How a tracker is opened, and where what it stores is read."""
 
     tracker: type
     open: Callable[[Callable[..., MlflowTracker]], Any]  # takes the fixture `begin`
-    kept: Callable[[Any, str], Kept] | None  # takes the tracker and the address of the store; None: it keeps nothing
+    stored: Callable[[Any, str], Stored] | None  # takes tracker and store; None: it stores nothing
 
 
-def kept_in_memory(tracker: MemoryTracker, store: str) -> Kept:
-    return Kept(
+def stored_in_memory(tracker: MemoryTracker, store: str) -> Stored:
+    return Stored(
         tracker.params,
         tracker.tags,
         tracker.metrics,
@@ -47,13 +47,13 @@ def kept_in_memory(tracker: MemoryTracker, store: str) -> Kept:
     )
 
 
-def kept_by_mlflow(tracker: MlflowTracker, store: str) -> Kept:
+def stored_by_mlflow(tracker: MlflowTracker, store: str) -> Stored:
     client = MlflowClient(store)
     run = client.get_run(tracker.run_id)
     histories = {name: client.get_metric_history(tracker.run_id, name) for name in run.data.metrics}
     outputs = run.outputs.model_outputs if run.outputs else []
     models = [client.get_logged_model(output.model_id) for output in outputs]
-    return Kept(
+    return Stored(
         run.data.params,
         run.data.tags,
         {name: {row.step: row.value for row in rows} for name, rows in histories.items()},
@@ -72,13 +72,13 @@ def files_below(client: MlflowClient, run_id: str, folder: str) -> set[str]:
 
 
 TRACKERS = {
-    "memory": Kind(MemoryTracker, lambda begin: MemoryTracker(), kept_in_memory),
-    "mlflow": Kind(MlflowTracker, lambda begin: begin(), kept_by_mlflow),
+    "memory": Kind(MemoryTracker, lambda begin: MemoryTracker(), stored_in_memory),
+    "mlflow": Kind(MlflowTracker, lambda begin: begin(), stored_by_mlflow),
     "null": Kind(NullTracker, lambda begin: NullTracker(), None),
 }
 every_tracker = pytest.mark.parametrize("kind", TRACKERS.values(), ids=TRACKERS)
-KEEPERS = {name: kind for name, kind in TRACKERS.items() if kind.kept}
-every_keeper = pytest.mark.parametrize("kind", KEEPERS.values(), ids=KEEPERS)
+STORING = {name: kind for name, kind in TRACKERS.items() if kind.stored}
+every_storing_tracker = pytest.mark.parametrize("kind", STORING.values(), ids=STORING)
 
 
 def log_everything(tracker: Tracker, folder: Path) -> None:
@@ -105,8 +105,8 @@ def log_everything(tracker: Tracker, folder: Path) -> None:
 @every_tracker
 @pytest.mark.parametrize("method", METHODS)
 def test_it_has_every_method_with_the_same_parameters(kind, method):
-    wanted = inspect.signature(getattr(Tracker, method))
-    assert inspect.signature(getattr(kind.tracker, method)).parameters.keys() == wanted.parameters.keys()
+    expected = inspect.signature(getattr(Tracker, method))
+    assert inspect.signature(getattr(kind.tracker, method)).parameters.keys() == expected.parameters.keys()
 
 
 @every_tracker
@@ -118,28 +118,28 @@ def test_it_takes_everything_and_has_an_id_and_links(kind, begin, tmp_path):
     assert all(isinstance(text, str) for pair in tracker.links().items() for text in pair)
 
 
-@every_keeper
+@every_storing_tracker
 def test_what_is_logged_is_kept(kind, begin, store, tmp_path):
     tracker = kind.open(begin)
     log_everything(tracker, tmp_path)
     tracker.end("FAILED")
-    kept = kind.kept(tracker, store)
-    assert kept.params == {
+    stored = kind.stored(tracker, store)
+    assert stored.params == {
         "optim.lr": "0.00035", "k": "[1, 2]", "k.low": "1", "k.high": "2", "name": "null", "on": "true",
     }  # fmt: skip
-    assert kept.tags.items() >= {"rlq.kind": "trial", "changed.optim.lr": "0.2", "nonfinite.loss": "3"}.items()
-    assert "changed.on" not in kept.tags
-    assert kept.metrics == {"CC/rank1": {3: 0.5, 4: 0.25}}
-    assert kept.artifacts == {
+    assert stored.tags.items() >= {"rlq.kind": "trial", "changed.optim.lr": "0.2", "nonfinite.loss": "3"}.items()
+    assert "changed.on" not in stored.tags
+    assert stored.metrics == {"CC/rank1": {3: 0.5, 4: 0.25}}
+    assert stored.artifacts == {
         *("report.md", "resolved.yaml", "table.csv"),
         *("tables/a.json", "tables/table.csv", "figures/a.png"),
     }
-    assert kept.datasets == [("prcc", "3f2a9c01", "train")]
-    assert kept.models == {"rlq": {"backbone.split": "2"}}
-    assert kept.status == "FAILED"
+    assert stored.datasets == [("prcc", "3f2a9c01", "train")]
+    assert stored.models == {"rlq": {"backbone.split": "2"}}
+    assert stored.status == "FAILED"
 
 
-@every_keeper
+@every_storing_tracker
 def test_names_that_cannot_be_stored_are_refused_and_leave_nothing(kind, begin, store, tmp_path):
     tracker = kind.open(begin)
     wrong = {
@@ -156,15 +156,15 @@ def test_names_that_cannot_be_stored_are_refused_and_leave_nothing(kind, begin, 
             log(name)
         assert repr(name) in str(raised.value)
     tracker.end()
-    kept = kind.kept(tracker, store)
-    assert (kept.params, kept.metrics, kept.artifacts, kept.datasets) == ({}, {}, set(), [])
-    assert not kept.tags.keys() & wrong.keys()
+    stored = kind.stored(tracker, store)
+    assert (stored.params, stored.metrics, stored.artifacts, stored.datasets) == ({}, {}, set(), [])
+    assert not stored.tags.keys() & wrong.keys()
 
 
-@every_keeper
+@every_storing_tracker
 @pytest.mark.parametrize("status", ["FINISHED", "FAILED", "KILLED"])
 def test_a_run_goes_on_until_it_ends_with_its_status(kind, begin, store, status):
     tracker = kind.open(begin)
-    assert kind.kept(tracker, store).status == "RUNNING"
+    assert kind.stored(tracker, store).status == "RUNNING"
     tracker.end(status)
-    assert kind.kept(tracker, store).status == status
+    assert kind.stored(tracker, store).status == status

@@ -33,9 +33,9 @@ def two(folder, one):
 
 @pytest.mark.parametrize("name", [*PER_ROW, "triplet"])
 def test_the_terms_of_a_step_average_to_those_of_the_joined_batch(one, two, name):
-    wanted = one[name]["terms"]
-    assert len(wanted) >= 2  # the total and at least one loss
-    for term, value in wanted.items():
+    expected = one[name]["terms"]
+    assert len(expected) >= 2  # the total and at least one loss
+    for term, value in expected.items():
         halves = [rank[name]["terms"][term] for rank in two]
         torch.testing.assert_close(sum(halves) / 2, value, rtol=0, atol=1e-5, msg=lambda m, t=term: f"{t}: {m}")
 
@@ -47,10 +47,10 @@ def test_the_models_gradient_is_that_of_the_joined_batch_on_every_process(one, t
 
 
 def test_the_clothes_heads_gradient_is_that_of_the_joined_batch_on_every_process(one, two):
-    wanted = one["clothes_adversarial"]["head"]
-    assert wanted.abs().max() > 0.1
+    expected = one["clothes_adversarial"]["head"]
+    assert expected.abs().max() > 0.1
     for rank in two:
-        torch.testing.assert_close(rank["clothes_adversarial"]["head"], wanted, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(rank["clothes_adversarial"]["head"], expected, rtol=1e-5, atol=1e-5)
 
 
 def test_the_triplets_gradient_flows_through_each_process_own_rows_only(one, two):
@@ -68,11 +68,11 @@ def test_the_triplets_gradient_flows_through_each_process_own_rows_only(one, two
             hinges.append(F.relu(farthest - nearest + 0.3))
         of_processes.append(sum(hinges) / 8)
     (sum(of_processes) / 2).backward()
-    wanted = gradients_of(network)
+    expected = gradients_of(network)
     for rank in two:
-        assert_equal_gradients(rank["triplet"]["gradients"], wanted)
+        assert_equal_gradients(rank["triplet"]["gradients"], expected)
     joined = one["triplet"]["gradients"]["trunk.0.0.0.weight"]
-    assert (wanted["trunk.0.0.0.weight"] - joined).abs().max() > 1e-2 * joined.abs().max()
+    assert (expected["trunk.0.0.0.weight"] - joined).abs().max() > 1e-2 * joined.abs().max()
 
 
 def test_all_processes_hold_equal_weights_after_every_step(two):
@@ -96,13 +96,13 @@ def test_batch_norms_follow_each_process_own_rows_until_they_are_shared(two):
 
 @pytest.mark.parametrize("kind", ["clean", "degraded"])
 def test_evaluation_is_the_same_with_pictures_that_do_not_divide_evenly(one, two, kind):
-    wanted, features = one["evaluation"][kind], one["evaluation"][f"{kind} features"]
+    expected, features = one["evaluation"][kind], one["evaluation"][f"{kind} features"]
     assert [len(part) for part in features] == [3, 4]
-    assert wanted["General/mAP"] is not None
+    assert expected["General/mAP"] is not None
     for rank in two:
-        assert rank["evaluation"][kind] == wanted
-        for found, part in zip(rank["evaluation"][f"{kind} features"], features, strict=True):
-            torch.testing.assert_close(found, part, rtol=0, atol=1e-5)
+        assert rank["evaluation"][kind] == expected
+        for result, part in zip(rank["evaluation"][f"{kind} features"], features, strict=True):
+            torch.testing.assert_close(result, part, rtol=0, atol=1e-5)
 
 
 def test_degraded_pictures_are_degraded(one):
@@ -111,10 +111,10 @@ def test_degraded_pictures_are_degraded(one):
 
 
 def test_a_process_without_any_picture_gets_the_features_all_the_same(one, two):
-    wanted = one["evaluation"]["one picture"]
-    assert wanted.shape[0] == 1
+    expected = one["evaluation"]["one picture"]
+    assert expected.shape[0] == 1
     for rank in two:
-        torch.testing.assert_close(rank["evaluation"]["one picture"], wanted, rtol=0, atol=1e-5)
+        torch.testing.assert_close(rank["evaluation"]["one picture"], expected, rtol=0, atol=1e-5)
 
 
 def test_a_run_of_two_processes_ends_with_equal_weights_and_numbers_and_the_main_one_tracks(folder, two):
@@ -137,8 +137,8 @@ def test_all_processes_evaluate_the_network_that_the_main_one_writes_batch_norms
 
 def test_a_run_of_two_processes_that_broke_and_goes_on_equals_one_that_never_did(two):
     for rank in two:
-        wanted, found = rank["fit"], rank["resumed"]
-        assert found["steps"] < wanted["steps"]
-        assert found["evaluations"] == wanted["evaluations"]
-        for module, parameters in wanted["parameters"].items():
-            assert all(torch.equal(value, found["parameters"][module][name]) for name, value in parameters.items())
+        expected, result = rank["fit"], rank["resumed"]
+        assert result["steps"] < expected["steps"]
+        assert result["evaluations"] == expected["evaluations"]
+        for module, parameters in expected["parameters"].items():
+            assert all(torch.equal(value, result["parameters"][module][name]) for name, value in parameters.items())
