@@ -18,7 +18,8 @@ def preload() -> None:
     import rlq.labels.pose_extract
     import rlq.runs.experiment
     import rlq.sweep.run
-    import rlq.weights.use  # noqa: F401
+    import rlq.weights.embed
+    import rlq.weights.evaluate  # noqa: F401
 
 
 def prepare(folder: Path, python: str) -> None:

@@ -67,7 +67,7 @@ def broken_and_resumed(home, whole_run):
 
         break_in(patch, accident, epoch=1, step=3)
         with pytest.raises(RuntimeError, match="the lights went out"):
-            home.run("tracking.name=broken", "tracking.pictures=false")
+            home.run("tracking.name=broken", "tracking.pictures=false", "tracking.figures=true")
     between = home.named("broken")
     return between, home.resume("broken")
 
@@ -173,6 +173,7 @@ class TestProcesses:
                 rows
                 and rows.is_file()
                 and any(json.loads(r)["name"] == "lr/model" for r in rows.read_text().splitlines())
+                and load_state(found[0] / "last.pt")["epoch"] == 1  # is saved after its metrics
             ):
                 time.sleep(0.3)
                 return process
