@@ -3,6 +3,8 @@ import pytest
 from rlq.bench import embedding
 from rlq.bench.measurement import Options
 
+pytestmark = pytest.mark.slow  # half a minute of training steps
+
 
 @pytest.fixture(scope="module")
 def results():

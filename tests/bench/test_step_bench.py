@@ -4,6 +4,8 @@ from rlq.bench import step
 from rlq.bench.measurement import Options
 from rlq.models.backbone import build_blocks
 
+pytestmark = pytest.mark.slow  # half a minute of training steps
+
 
 @pytest.fixture(scope="module")
 def results():

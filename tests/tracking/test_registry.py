@@ -44,6 +44,7 @@ def test_a_saved_function_takes_any_number_of_rows(function: Path):
         save_function(Sums(), function.parent / "b", EXAMPLE[:1], 3, ["torch"])
 
 
+@pytest.mark.slow
 def test_versions_count_on_and_carry_run_params_and_tags(begin, store: str, function: Path):
     tracker = begin()
     first, second = send(store, function, run_id=tracker.run_id), send(store, function, run_id=tracker.run_id)
